@@ -1,0 +1,1 @@
+"""An archive in, its members out where the layout places them, safely."""

@@ -1,0 +1,1 @@
+"""A small dataset, and a server that misbehaves."""

@@ -1,0 +1,136 @@
+"""The exception tree: every error a user can meet, with its exit code and a hint.
+
+    DatafetchError                      1   a bug, or a fault nobody has classified yet
+    ├── UsageError                      2   options that do not go together
+    ├── RecipeError                     2   a recipe that breaks the language; carries every Issue found
+    ├── UnknownName                     3   no such dataset, choice or value
+    ├── Gone                            4   a source is gone for good
+    ├── Temporary                       5   a later run may succeed
+    │   └── Offline                         the network is switched off by --offline
+    ├── Partial                         6   fewer items than --min-complete
+    ├── NeedsPerson                     7   a file to bring, terms to accept, a quota to wait for
+    ├── TransferLimit                   8   --max-transfer reached
+    ├── TimeLimit                      10   --max-duration reached
+    ├── Locked                         11   another run holds the lease
+    ├── NoRoom                         12   no space, no inodes, or the target cannot be written
+    ├── Damaged                        13   verify found damage
+    └── TransferFailed                  5   one transfer ended; `why` says how (4 and 7 for some of them)
+        UnsafeArchive                   5   an archive that breaks a safety rule or is not what it claims
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from datafetch.model import Why
+
+# When several exit codes apply, the first of these wins (contract.md).
+PRECEDENCE = (1, 2, 3, 12, 11, 10, 8, 13, 7, 4, 5, 6, 0)
+
+
+def worst(codes: Iterable[int]) -> int:
+    """The one exit code that stands for several; 0 for none."""
+    return min(codes, key=PRECEDENCE.index, default=0)
+
+
+class DatafetchError(Exception):
+    """One plain line for the user, an exit code for scripts, and what to do next."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class UsageError(DatafetchError):
+    exit_code = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """One thing wrong in a recipe, with the place to mend."""
+
+    file: str
+    line: int  # from 1; 0 when no line can be named
+    where: str  # "artifact real, key url"
+    message: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{place}: {self.where}: {self.message}" if self.where else f"{place}: {self.message}"
+
+
+class RecipeError(DatafetchError):
+    """A recipe that breaks the language. All issues found are in `issues`; the message is the first."""
+
+    exit_code = 2
+
+    def __init__(self, issues: tuple[Issue, ...]) -> None:
+        more = f" (and {len(issues) - 1} more)" if len(issues) > 1 else ""
+        super().__init__(f"{issues[0]}{more}", hint="datafetch lint shows every issue of a recipe")
+        self.issues = issues
+
+
+class UnknownName(DatafetchError):
+    exit_code = 3
+
+
+class Gone(DatafetchError):
+    exit_code = 4
+
+
+class Temporary(DatafetchError):
+    exit_code = 5
+
+
+class Offline(Temporary):
+    pass
+
+
+class Partial(DatafetchError):
+    exit_code = 6
+
+
+class NeedsPerson(DatafetchError):
+    exit_code = 7
+
+
+class TransferLimit(DatafetchError):
+    exit_code = 8
+
+
+class TimeLimit(DatafetchError):
+    exit_code = 10
+
+
+class Locked(DatafetchError):
+    exit_code = 11
+
+
+class NoRoom(DatafetchError):
+    exit_code = 12
+
+
+class Damaged(DatafetchError):
+    exit_code = 13
+
+
+class TransferFailed(DatafetchError):
+    """One transfer ended without the file. `why` decides the exit code, `url` is free of secrets."""
+
+    def __init__(self, why: Why, message: str, url: str = "", hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.why = why
+        self.url = url
+        self.exit_code = EXIT_OF_WHY.get(why, 5)
+
+
+class UnsafeArchive(DatafetchError):
+    """An archive that breaks a rule of safe extraction, or is not the archive it claims to be."""
+
+    exit_code = 5
+
+
+EXIT_OF_WHY = {Why.GONE: 4, Why.FORBIDDEN: 7, Why.HTML: 7, Why.MANUAL: 7, Why.QUOTA: 7, Why.NO_SPACE: 12}

@@ -1,0 +1,1 @@
+"""A list of URLs in, checked images out."""

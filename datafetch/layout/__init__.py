@@ -1,0 +1,1 @@
+"""Names in, placements out; and the built tree with its manifest."""

@@ -1,0 +1,345 @@
+"""The words of datafetch: frozen values that every station shares, and nothing that acts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+# --- Recipe: what should exist ---------------------------------------------------------------------------------------
+
+
+class Status(StrEnum):
+    """How a source stands upstream."""
+
+    LIVE = "live"
+    MANUAL = "manual"
+    HISTORIC = "historic"
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True, slots=True)
+class Checksum:
+    algorithm: str  # md5, sha1 or sha256
+    digest: str  # lower-case hex
+    source: str = ""  # who published it; empty when the recipe does not say
+
+
+@dataclass(frozen=True, slots=True)
+class Http:
+    """One file at one or more addresses: the origin first, then mirrors in the order to try."""
+
+    urls: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    name: str
+    urls: tuple[str, ...]
+    size: int | None = None
+    checksums: tuple[Checksum, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Shards:
+    """One file cut into parts that are joined in this order."""
+
+    shards: tuple[Shard, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UrlList:
+    """Many small files, one per row of a list that another artifact holds."""
+
+    file: str  # path that begins with the name of the artifact that holds the list
+    read: str  # how rows are read: map, columns, lines, table, jsonl
+    keys: tuple[str, ...]  # names of the columns or nesting levels, for `<name>` in url and save_as
+    url: tuple[str, ...]  # templates; the first that can be filled is asked first
+    save_as: str  # template of the path inside the artifact
+    check: str = ""  # "image": a full decode must succeed
+    min_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a person finds a file that no program may fetch."""
+
+    at: str  # google-drive, baidu, homepage, form …
+    link: str
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Manual:
+    """Files that a person brings; `expect` maps a glob to the number of files it should match."""
+
+    places: tuple[Place, ...]
+    expect: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Bundled:
+    """A file that lies beside the recipe."""
+
+    path: str
+
+
+Source = Http | Shards | UrlList | Manual | Bundled
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """One thing to get: a file, an archive, or the images of a list."""
+
+    name: str
+    source: Source
+    folder: str  # the built folder that its files go to, beside the others in the output directory
+    unpack: bool = False
+    size: int | None = None  # bytes; None is unknown
+    checksums: tuple[Checksum, ...] = ()  # empty is unknown: recorded on first use, compared ever after
+    group: str = ""  # what --only names
+    choose: tuple[tuple[str, str], ...] = ()  # options that must have these values; empty: always chosen
+    status: Status = Status.LIVE
+    note: str = ""
+    skip: tuple[str, ...] = ()  # globs of members that never enter the tree
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One choice a recipe offers: `--name VALUE`, or a flag when it has no values."""
+
+    name: str
+    values: tuple[str, ...]
+    help: str = ""
+    default: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Where members go: the first pattern of `sources` that matches gives the captures that fill `to`."""
+
+    sources: tuple[str, ...]
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    text: str
+    link: str = ""
+    accept: bool = False  # nothing is fetched before the user accepts
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    name: str
+    title: str
+    artifacts: tuple[Artifact, ...]
+    layout: tuple[Rule, ...] = ()
+    options: tuple[Option, ...] = ()
+    status: Status = Status.LIVE
+    note: str = ""
+    home: str = ""
+    licence: str = ""
+    terms: Terms | None = None
+    citation: str = ""
+    counts: tuple[tuple[str, str], ...] = ()  # glob below the output directory -> "300", ">=71" or "71..201"
+    needs: int | None = None  # bytes of disk upstream says it takes
+    min_complete: float = 100.0  # percent of items below which the result counts as partial
+    file: str = ""  # where it was read from
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(a.group for a in self.artifacts if a.group))
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(a.folder for a in self.artifacts))
+
+
+# --- Choice and settings: what the user asked for ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What of a recipe is wanted, before it is checked against the recipe."""
+
+    picked: tuple[tuple[str, str], ...] = ()  # option -> value; "true" for a flag
+    only: tuple[str, ...] = ()  # groups
+    everything: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a run behaves; nothing here changes what is fetched but `names`."""
+
+    root: str  # absolute path of the output directory
+    jobs: int = 4
+    max_per_host: int = 4
+    mirrors: tuple[str, ...] = ()
+    mirror_only: bool = False
+    allow_private: bool = False
+    offline: bool = False
+    names: str = "keep"  # or "sequential"
+    keep_archives: bool = False
+    accept_terms: bool = False
+    from_dir: str = ""
+    min_complete: float | None = None  # percent; None takes the recipe's
+    max_duration: float | None = None  # seconds
+    max_transfer: int | None = None  # bytes
+    retry_gone: bool = False
+
+
+# --- Inventory and plan: what exists, and the difference ---------------------------------------------------------------
+
+
+class State(StrEnum):
+    """How far an artifact has come; each state includes the work of those before it."""
+
+    ABSENT = "absent"
+    PARTIAL = "partial"  # a `.part` file, or some shards or images
+    FETCHED = "fetched"  # the verified file lies in the state folder
+    STAGED = "staged"  # its files are durable in the staging folder, under their final names
+    BUILT = "built"  # published, and in the manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was observed of one artifact."""
+
+    state: State = State.ABSENT
+    bytes_here: int = 0  # of the artifact itself: part or whole file
+    size: int | None = None  # bytes of the artifact, when the recipe or an earlier run knows
+    files: int = 0  # published
+    tree_bytes: int = 0  # published
+    lost: frozenset[str] = frozenset()  # published paths that are absent or have another size
+
+
+Inventory = Mapping[str, Seen]
+
+
+class Verb(StrEnum):
+    GET = "get"
+    EXTRACT = "extract"
+    BUILD = "build"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One act. `name` is an artifact, or for BUILD a folder of the output directory."""
+
+    verb: Verb
+    name: str
+    only: frozenset[str] = frozenset()  # published paths to bring back; empty is all of them
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    steps: tuple[Step, ...]  # what can be done now
+    waiting: tuple[Step, ...] = ()  # what becomes possible once those are done
+
+    def __bool__(self) -> bool:
+        return bool(self.steps)
+
+
+# --- Outcomes ----------------------------------------------------------------------------------------------------------
+
+
+class Why(StrEnum):
+    """Why a transfer did not end well; `transfer.retry` says what follows from each."""
+
+    CONNECTION = "connection"
+    TIMEOUT = "timeout"
+    DNS = "dns"
+    TLS = "tls"
+    SERVER_ERROR = "server error"
+    THROTTLED = "throttled"
+    TOO_SLOW = "too slow"
+    RANGE_IGNORED = "range ignored"
+    CHANGED = "changed"  # other offset, validator or size than the part we hold
+    SHORT = "short body"
+    CHECKSUM = "checksum"
+    HTML = "html"  # a page where a file was expected
+    QUOTA = "quota"
+    FORBIDDEN = "forbidden"
+    GONE = "gone"
+    BAD_URL = "bad url"
+    REFUSED = "refused"  # by our own policy: address, scheme, redirect
+    BAD_ANSWER = "bad answer"
+    PLACEHOLDER = "placeholder"
+    NOT_AN_IMAGE = "not an image"
+    TOO_SMALL = "too small"
+    TOO_LARGE = "too large"
+    NO_SPACE = "no space"
+    MANUAL = "manual"
+    OFFLINE = "offline"
+    UNSAFE = "unsafe archive"
+    UNKNOWN = "unknown"
+
+
+class Outcome(StrEnum):
+    """The one recorded state an item ends in."""
+
+    OK = "ok"
+    MISSING = "missing"
+    FAILED = "failed"
+    REJECTED = "rejected"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened. `run` hands each to the report and the console; `--json` prints it.
+
+    kind      name        meaning
+    planned   dataset     `total` bytes to fetch where known
+    started   artifact    a transfer begins at byte `done` of `total`
+    progress  artifact    `done` of `total` bytes, or files when extracting
+    retry     artifact    `why`, `text` says how long until the next try
+    fetched   artifact    the file is whole and verified; `done` is its size
+    extract   artifact    extraction begins, `total` members
+    staged    artifact    its files are durable; `done` bytes, `count` files
+    built     folder      published
+    freed     artifact    `done` bytes of archive deleted
+    item      artifact    `count` items of `outcome`, with `why`
+    failed    artifact    `why`, `text`, `hint`, `code`
+    note      any         something a person should know; nothing failed
+    """
+
+    kind: str
+    name: str
+    done: int = 0
+    total: int | None = None
+    count: int = 0
+    why: str = ""
+    outcome: Outcome | None = None
+    url: str = ""
+    text: str = ""
+    hint: str = ""
+    code: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """One line of the manifest. `path` is relative to the output directory, with `/`."""
+
+    path: str
+    size: int
+    sha256: str
+    url: str
+    fetched_at: str  # UTC, ISO 8601, seconds
+    artifact: str = ""
+    member: str = ""  # name inside the archive, as upstream has it
+    width: int | None = None
+    height: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What is known of a verified file in the state folder; the journal's last word on an artifact."""
+
+    path: str
+    size: int
+    sha256: str
+    url: str  # the recipe's origin address, not a mirror's
+    fetched_at: str
+    digests: tuple[tuple[str, str], ...] = field(default=())  # other algorithms that a recipe names

@@ -1,0 +1,1 @@
+"""(Recipe, Choice, Inventory) in, Plan out: pure."""

@@ -1,0 +1,1 @@
+"""YAML in, Recipe out: strict, pure but for the registry."""

@@ -1,0 +1,1 @@
+"""URL in, verified file out: the only station that speaks HTTP."""
