@@ -3,6 +3,7 @@
     DatafetchError                      1   a bug, or a fault nobody has classified yet
     ├── UsageError                      2   options that do not go together
     ├── RecipeError                     2   a recipe that breaks the language; carries every Issue found
+    ├── LayoutMismatch                  2   an archive in which no member fits its recipe's layout
     ├── UnknownName                     3   no such dataset, choice or value
     ├── Gone                            4   a source is gone for good
     ├── Temporary                       5   a later run may succeed
@@ -14,8 +15,10 @@
     ├── Locked                         11   another run holds the lease
     ├── NoRoom                         12   no space, no inodes, or the target cannot be written
     ├── Damaged                        13   verify found damage
+    ├── Interrupted                   130   a signal asked us to stop (143 for SIGTERM)
     └── TransferFailed                  5   one transfer ended; `why` says how (4 and 7 for some of them)
         UnsafeArchive                   5   an archive that breaks a safety rule or is not what it claims
+        BadList                         5   a list of URLs that cannot be read as its recipe says
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ from dataclasses import dataclass
 from datafetch.model import Why
 
 # When several exit codes apply, the first of these wins (contract.md).
-PRECEDENCE = (1, 2, 3, 12, 11, 10, 8, 13, 7, 4, 5, 6, 0)
+PRECEDENCE = (130, 143, 1, 2, 3, 12, 11, 10, 8, 13, 7, 4, 5, 6, 0)
 
 
 def worst(codes: Iterable[int]) -> int:
@@ -73,6 +76,12 @@ class RecipeError(DatafetchError):
         self.issues = issues
 
 
+class LayoutMismatch(DatafetchError):
+    """No member of an archive fits the layout of its recipe; the message shows what it holds."""
+
+    exit_code = 2
+
+
 class UnknownName(DatafetchError):
     exit_code = 3
 
@@ -117,6 +126,10 @@ class Damaged(DatafetchError):
     exit_code = 13
 
 
+class Interrupted(DatafetchError):
+    exit_code = 130
+
+
 class TransferFailed(DatafetchError):
     """One transfer ended without the file. `why` decides the exit code, `url` is free of secrets."""
 
@@ -131,6 +144,16 @@ class UnsafeArchive(DatafetchError):
     """An archive that breaks a rule of safe extraction, or is not the archive it claims to be."""
 
     exit_code = 5
+
+
+class BadList(DatafetchError):
+    """A list of URLs that cannot be read as its recipe says."""
+
+    exit_code = 5
+
+
+class DamagedArchive(UnsafeArchive):
+    """Bytes of an archive are wrong or missing: another copy of it may be good."""
 
 
 EXIT_OF_WHY = {Why.GONE: 4, Why.FORBIDDEN: 7, Why.HTML: 7, Why.MANUAL: 7, Why.QUOTA: 7, Why.NO_SPACE: 12}

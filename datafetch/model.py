@@ -102,6 +102,7 @@ class Artifact:
     status: Status = Status.LIVE
     note: str = ""
     skip: tuple[str, ...] = ()  # globs of members that never enter the tree
+    default: bool = True  # without `choose`: whether a bare get takes it
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +194,7 @@ class Settings:
 
 
 class State(StrEnum):
-    """How far an artifact has come; each state includes the work of those before it."""
+    """How far an artifact, or the repair of one, has come; each state includes the work of those before it."""
 
     ABSENT = "absent"
     PARTIAL = "partial"  # a `.part` file, or some shards or images
@@ -211,7 +212,7 @@ class Seen:
     size: int | None = None  # bytes of the artifact, when the recipe or an earlier run knows
     files: int = 0  # published
     tree_bytes: int = 0  # published
-    lost: frozenset[str] = frozenset()  # published paths that are absent or have another size
+    lost: frozenset[str] = frozenset()  # published paths to bring back; such an artifact is never BUILT
 
 
 Inventory = Mapping[str, Seen]
@@ -234,8 +235,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    steps: tuple[Step, ...]  # what can be done now
-    waiting: tuple[Step, ...] = ()  # what becomes possible once those are done
+    steps: tuple[Step, ...]  # what can be done now; doing it makes further steps possible
 
     def __bool__(self) -> bool:
         return bool(self.steps)
@@ -290,19 +290,22 @@ class Outcome(StrEnum):
 class Event:
     """One thing that happened. `run` hands each to the report and the console; `--json` prints it.
 
-    kind      name        meaning
-    planned   dataset     `total` bytes to fetch where known
-    started   artifact    a transfer begins at byte `done` of `total`
-    progress  artifact    `done` of `total` bytes, or files when extracting
-    retry     artifact    `why`, `text` says how long until the next try
-    fetched   artifact    the file is whole and verified; `done` is its size
-    extract   artifact    extraction begins, `total` members
-    staged    artifact    its files are durable; `done` bytes, `count` files
-    built     folder      published
-    freed     artifact    `done` bytes of archive deleted
-    item      artifact    `count` items of `outcome`, with `why`
-    failed    artifact    `why`, `text`, `hint`, `code`
-    note      any         something a person should know; nothing failed
+    kind        name        meaning
+    planned     artifact    `why` is its state; `done` of `total` bytes are here
+    started     artifact    a transfer begins at byte `done` of `total`
+    received    artifact    `done` more body bytes came over the network
+    progress    artifact    the file holds `done` of `total` bytes
+    retry       artifact    `why`, `text` says how long until the next try
+    fetched     artifact    the file is whole and verified; `done` is its size
+    extract     artifact    extraction of `total` members begins
+    extracting  artifact    `done` of `total` members are written
+    staged      artifact    its files are durable: `count` files, `done` bytes
+    built       folder      published: `count` files, `done` bytes
+    freed       artifact    `done` bytes of archive deleted
+    item        artifact    `count` items of a URL list ended as `outcome`, with `why`
+    verifying   -           `done` of `total` files are checked
+    failed      artifact    `why`, `text`, `hint`, `code`
+    note        any         something a person should know; nothing failed
     """
 
     kind: str

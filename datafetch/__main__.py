@@ -1,0 +1,5 @@
+"""`python -m datafetch`."""
+
+from datafetch.cli import main
+
+main()

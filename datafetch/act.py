@@ -1,0 +1,302 @@
+"""The acts of a plan: get, extract, build. Each leaves something durable, so each may be cut off anywhere."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+from datafetch.archive.extract import extract, place_file
+from datafetch.archive.join import join
+from datafetch.errors import (
+    Damaged,
+    DamagedArchive,
+    DatafetchError,
+    Interrupted,
+    NoRoom,
+    TimeLimit,
+    TransferFailed,
+    TransferLimit,
+    UnsafeArchive,
+)
+from datafetch.layout import manifest
+from datafetch.layout.build import drop_seals, publish, seal
+from datafetch.model import (
+    Artifact,
+    Bundled,
+    Event,
+    Fetched,
+    Manual,
+    Outcome,
+    Plan,
+    Recipe,
+    Seen,
+    Settings,
+    Shards,
+    Step,
+    Verb,
+)
+from datafetch.obtain import Obtainer
+from datafetch.plan.difference import difference
+from datafetch.store import files as store
+from datafetch.store import inventory, journal
+from datafetch.store.home import Home, slug
+from datafetch.verify import remember
+
+RUN_AGAIN = "run the same command again to go on: what is here is kept"
+
+Emit = Callable[[Event], None]
+
+# Errors that end the run and not one artifact: going on would meet them again at once.
+STOPS = (NoRoom, TimeLimit, TransferLimit, Interrupted)
+
+
+class Settle(Protocol):
+    """The loop, as `run` defines it."""
+
+    def __call__(
+        self, look: Callable[[], Plan], act: Callable[[Step], Awaitable[None]], at_once: Callable[[Verb], int]
+    ) -> Awaitable[None]: ...
+
+
+class Run:
+    """One run over one dataset: what is wanted, what has been seen, and how each step is done."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        wanted: Sequence[Artifact],
+        home: Home,
+        settings: Settings,
+        seen: dict[str, Seen],
+        emit: Emit,
+    ) -> None:
+        self.recipe, self.wanted, self.home, self.settings = recipe, wanted, home, settings
+        self.seen = seen
+        self.given_up: set[str] = set()
+        self.stopped = threading.Event()  # extraction runs in a thread and looks at it between two members
+        self._artifacts = {artifact.name: artifact for artifact in wanted}
+        self._damaged: set[str] = set()  # artifacts whose archive proved damaged once already
+        self._tell = emit
+        self._received = 0
+        self._stop: Callable[[DatafetchError], None] | None = None
+
+    # --- The loop ------------------------------------------------------------------------------------------------
+
+    async def settle(self, settle: Settle) -> None:
+        """Run the loop until nothing is left. Raises what stopped it early: one of STOPS, or a bug."""
+        reasons: list[DatafetchError] = []
+        async with Obtainer(self.recipe, self.home, self.settings, self._tell, self.stopped) as self._obtainer:
+            task = asyncio.ensure_future(settle(self.look, self.act, self.at_once))
+
+            def stop(reason: DatafetchError) -> None:
+                if not reasons:
+                    reasons.append(reason)
+                    self.stopped.set()
+                    task.cancel()
+
+            self._stop = stop
+            with _signals(stop), _deadline(stop, self.settings.max_duration):
+                await asyncio.wait((task,))
+        if reasons:
+            raise reasons[0]
+        task.result()
+
+    def look(self) -> Plan:
+        return difference(self.wanted, self.seen, self.given_up)
+
+    def at_once(self, verb: Verb) -> int:
+        """Transfers wait for the network, so several run; extraction keeps the disk and a core busy by itself."""
+        return self.settings.jobs if verb is Verb.GET else 1
+
+    async def act(self, step: Step) -> None:
+        """Do one step. A failure of one artifact becomes an event; only STOPS are raised."""
+        try:
+            match step.verb:
+                case Verb.GET:
+                    await self._obtainer.obtain(self._artifacts[step.name])
+                case Verb.EXTRACT:
+                    await _in_thread(lambda: self._extract(self._artifacts[step.name], step.only))
+                case Verb.BUILD:
+                    await _in_thread(lambda: self._build(step.name))
+        except STOPS:
+            raise
+        except Damaged as error:  # staged files are gone; what to do about it shows when we look again
+            self._tell(Event("note", step.name, text=str(error)))
+        except DatafetchError as error:
+            self._give_up(step, error)
+        self._look_again(step)
+
+    def _look_again(self, step: Step) -> None:
+        for artifact in self.wanted:
+            if step.name in (artifact.name, artifact.folder):
+                before = self.seen[artifact.name]
+                self.seen[artifact.name] = inventory.look(
+                    self.home, artifact, before.files, before.tree_bytes, before.lost
+                )
+
+    def _give_up(self, step: Step, error: DatafetchError) -> None:
+        self.given_up |= {a.name for a in self.wanted if step.name in (a.name, a.folder)}
+        why = error.why if isinstance(error, TransferFailed) else str(error)
+        url = error.url if isinstance(error, TransferFailed) else ""
+        text, code = str(error), error.exit_code
+        self._tell(Event("failed", step.name, why=why, url=url, text=text, hint=error.hint, code=code))
+
+    def _emit(self, event: Event) -> None:
+        """Tell, and count what came over the network against --max-transfer. Called on the loop only."""
+        self._tell(event)
+        if event.kind == "received":
+            self._received += event.done
+            most = self.settings.max_transfer
+            if most is not None and self._received >= most and self._stop is not None:
+                self._stop(TransferLimit(f"--max-transfer of {most} bytes is used up", RUN_AGAIN))
+
+    # --- Extract -------------------------------------------------------------------------------------------------
+
+    def _extract(self, artifact: Artifact, only: frozenset[str]) -> None:
+        """From the verified archive to a sealed staging folder. Blocks; runs in a thread."""
+        home, name = self.home, artifact.name
+        files, fetched = self._archive(artifact)
+        try:
+            if artifact.unpack:
+                result = extract(
+                    files,
+                    artifact,
+                    self.recipe.layout,
+                    home.staging(name),
+                    names=self.settings.names,
+                    url=fetched.url,
+                    fetched_at=fetched.fetched_at,
+                    only=only,
+                    emit=self._tell,
+                    stop=self.stopped.is_set,
+                )
+            else:
+                result = place_file(
+                    files, artifact, self.recipe.layout, home.staging(name), fetched, stop=self.stopped.is_set
+                )
+        except UnsafeArchive as error:
+            self._drop_archive(artifact)
+            self._refuse(artifact, fetched, error)
+            return
+        with journal.Journal(home.journal(name)) as rows:
+            if not only:
+                rows.append(journal.Staged(len(result.records), {Outcome.SKIPPED: result.skipped}))
+            seal(home.state, slug(name), result.records)
+        size = sum(record.size for record in result.records)
+        self._tell(Event("staged", name, done=size, count=len(result.records)))
+
+    def _archive(self, artifact: Artifact) -> tuple[list[Path], Fetched]:
+        """The file or files to open, and what is known of them; of shards, what is known of the first."""
+        home = self.home
+        if isinstance(artifact.source, Shards):
+            names = [shard.name for shard in artifact.source.shards]
+            files = [home.shard(artifact.name, name) for name in names]
+            known = journal.known(home.journal(home.shard_key(artifact.name, names[0])))
+            if not artifact.unpack:
+                joined = home.archive(artifact.name)
+                size, sha256 = join(files, joined)
+                first = known.done
+                assert first is not None, "fetched shards are in the journal"
+                return [joined], replace(first, size=size, sha256=sha256)
+        else:
+            files = [home.archive(artifact.name)]
+            known = journal.known(home.journal(artifact.name))
+        assert known.done is not None, "a fetched file is in the journal"
+        return files, known.done
+
+    def _refuse(self, artifact: Artifact, fetched: Fetched, error: UnsafeArchive) -> None:
+        """A damaged archive whose checksum nobody published may have been damaged on its way: fetch it once more."""
+        proven = artifact.checksums or isinstance(artifact.source, Manual | Bundled)
+        if isinstance(error, DamagedArchive) and not proven and artifact.name not in self._damaged:
+            self._damaged.add(artifact.name)
+            self._tell(Event("retry", artifact.name, why=str(error), text="fetching it once more", url=fetched.url))
+            return
+        raise error
+
+    def _drop_archive(self, artifact: Artifact) -> None:
+        home, name = self.home, artifact.name
+        store.remove_tree(home.archive(name))
+        if isinstance(artifact.source, Shards):
+            store.remove_tree(home.shard(name, "x").parent)
+        self._tell(Event("freed", name))
+
+    # --- Build ---------------------------------------------------------------------------------------------------
+
+    def _build(self, folder: str) -> None:
+        """Staged artifacts into their folder, then the manifest, then the journal; only then is the rest let go."""
+        home = self.home
+        staged = [a for a in self.wanted if a.folder == folder and home.seal(a.name).exists()]
+        slugs = [slug(a.name) for a in staged]
+        before = {record.path: record for record in manifest.read(home.manifest)}
+        records = publish(
+            home.state, home.root, folder, slugs, {path: record.sha256 for path, record in before.items()}
+        )
+        after = before | {record.path: record for record in records}
+        manifest.write(home.manifest, after.values())
+        remember(home, records)
+        for artifact in staged:
+            own = [record for record in after.values() if record.artifact == artifact.name]
+            size = sum(record.size for record in own)
+            with journal.Journal(home.journal(artifact.name)) as rows:
+                rows.append(journal.Built(len(own), size, self.settings.names))
+            self.seen[artifact.name] = replace(
+                self.seen[artifact.name], files=len(own), tree_bytes=size, lost=frozenset()
+            )
+        drop_seals(home.state, slugs)
+        for artifact in staged:
+            if not self.settings.keep_archives:
+                self._drop_archive(artifact)
+        built = [record for record in after.values() if record.path.startswith(f"{folder}/")]
+        self._tell(Event("built", folder, count=len(built), done=sum(record.size for record in built)))
+
+
+async def _in_thread(work: Callable[[], None]) -> None:
+    """Run `work` beside the loop. When cancelled, wait until it has come to rest: it looks at `stopped` by itself."""
+    task = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait((task,))
+        raise
+
+
+@contextmanager
+def _signals(stop: Callable[[DatafetchError], None]) -> Iterator[None]:
+    """Ctrl-C and SIGTERM end the run in good order. Not outside the main thread, where Python allows no handlers."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    codes = {signal.SIGINT: 130, signal.SIGTERM: 143}
+    for number, code in codes.items():
+        loop.add_signal_handler(number, stop, _interrupted(code))
+    try:
+        yield
+    finally:
+        for number in codes:
+            loop.remove_signal_handler(number)
+
+
+def _interrupted(code: int) -> Interrupted:
+    error = Interrupted("interrupted", RUN_AGAIN)
+    error.exit_code = code
+    return error
+
+
+@contextmanager
+def _deadline(stop: Callable[[DatafetchError], None], seconds: float | None) -> Iterator[None]:
+    if seconds is None:
+        yield
+        return
+    reason = TimeLimit("--max-duration is over", RUN_AGAIN)
+    timer = asyncio.get_running_loop().call_later(seconds, stop, reason)
+    try:
+        yield
+    finally:
+        timer.cancel()

@@ -1,0 +1,114 @@
+"""What `verify` and `lint` do, and how they say it."""
+
+from __future__ import annotations
+
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from datafetch import run
+from datafetch.console.screens import report_line
+from datafetch.console.text import number, plural
+from datafetch.errors import Damaged, Issue, UnknownName
+from datafetch.layout import manifest
+from datafetch.model import Event, Outcome, Recipe, Settings
+from datafetch.report import Problem, Report, add_up
+from datafetch.store.home import Home
+from datafetch.store.lease import Lease
+from datafetch.verify import Level, Verified, verify
+
+SHOWN = 20  # findings printed; --json holds all of them
+
+
+def verify_and_repair(
+    recipe: Recipe, settings: Settings, level: str, *, full: bool, repair: bool, emit: Callable[[Event], None]
+) -> tuple[Report, list[str]]:
+    """The report and its lines. Raises UnknownName for a level, Damaged when nothing was ever published here."""
+    started = time.monotonic()
+    wanted = _level(level)
+    home = run.home_of(settings, recipe.name)
+    found = _verify(home, recipe, wanted, full=full, emit=emit)
+    mended: Report | None = None
+    if repair and found.damaged:
+        mended = run.repair(recipe, found.damaged, settings, emit)
+        found = _verify(home, recipe, wanted, full=full, emit=emit)
+    report = _report(recipe, home, found, mended, time.monotonic() - started)
+    return report, verify_lines(report, found, mended)
+
+
+def _level(word: str) -> Level:
+    try:
+        return Level(word)
+    except ValueError:
+        raise UnknownName(f"no such level: {word}", hint="levels are " + ", ".join(Level)) from None
+
+
+def _verify(home: Home, recipe: Recipe, level: Level, *, full: bool, emit: Callable[[Event], None]) -> Verified:
+    records = manifest.read(home.manifest)
+    if not records:
+        raise Damaged(f"{recipe.name} is not in {home.root}", hint=f"datafetch get {recipe.name} fetches it")
+    with Lease(home.lease):
+        return verify(home, records, level, full=full, emit=emit)
+
+
+def _report(recipe: Recipe, home: Home, found: Verified, mended: Report | None, seconds: float) -> Report:
+    records = manifest.read(home.manifest)
+    parts = Counter({Outcome.OK: found.ok})
+    for finding in found.findings:
+        parts[_outcome(finding.why)] += 1
+    problems = tuple(Problem(f.path, f.why, hint=f.text, code=13) for f in found.findings)
+    code = 13 if problems else 0
+    if mended is not None and problems:
+        problems += mended.problems
+    return Report(
+        dataset=recipe.name,
+        root=str(home.root),
+        status="complete" if not problems else "partial",
+        exit_code=code,
+        counts=add_up([parts]),
+        transferred=mended.transferred if mended else 0,
+        on_disk=sum(record.size for record in records),
+        peak=mended.peak if mended else 0,
+        seconds=seconds,
+        tree_digest=manifest.tree_digest(records),
+        problems=problems,
+    )
+
+
+def _outcome(why: str) -> Outcome:
+    return {"missing": Outcome.MISSING, "extra": Outcome.REJECTED}.get(why, Outcome.FAILED)
+
+
+def verify_lines(report: Report, found: Verified, mended: Report | None) -> list[str]:
+    """One line for each finding, then the sum; after a repair, what it brought back."""
+    lines = [f"{f.why}: {f.path}: {f.text}" for f in found.findings[:SHOWN]]
+    if len(found.findings) > SHOWN:
+        lines.append(f"… and {number(len(found.findings) - SHOWN)} more; --json lists all of them")
+    if mended is not None:
+        lines.append(f"repair: {report_line(mended)}")
+    by_why = Counter(f.why for f in found.findings)
+    said = [plural(found.ok, "file") + " ok", *(f"{number(n)} {why}" for why, n in by_why.items())]
+    said.append(f"level {found.level}, {plural(found.hashed, 'file')} read, tree {report.tree_digest[:16]}")
+    lines.append(f"{report.dataset}: {', '.join(said)}")
+    if found.damaged and mended is None:
+        lines.append(f"hint: datafetch verify {report.dataset} --repair fetches what is damaged")
+    elif "extra" in by_why:
+        lines.append("hint: extra files are not ours, and never deleted: move them away")
+    return lines
+
+
+def lint_paths(paths: Sequence[Path], folders: tuple[Path, ...]) -> tuple[tuple[Issue, ...], int]:
+    """Every issue of these recipe files (folders: all in them; none: all that are known), and how many were read."""
+    from datafetch.recipe.files import builtin
+    from datafetch.recipe.lint import files_of, lint
+
+    wanted = paths or (*folders, builtin())
+    return lint(wanted), len(files_of(wanted))
+
+
+def lint_lines(issues: Sequence[Issue], checked: int) -> list[str]:
+    lines = [f"error: {issue}" for issue in issues]
+    lines.append(f"{plural(checked, 'recipe file')} checked, {plural(len(issues), 'issue')}")
+    return lines

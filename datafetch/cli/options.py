@@ -1,0 +1,259 @@
+"""The options that commands share, and those that a recipe's own choices become."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from datafetch.errors import DatafetchError, RecipeError, UnknownName, UsageError
+from datafetch.model import Recipe
+
+PICKED = "datafetch.picked"  # where the values of a recipe's own options wait in the context
+
+SIZES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+DURATIONS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+class Progress(StrEnum):
+    AUTO = "auto"
+    BARS = "bars"
+    LINES = "lines"
+    NONE = "none"
+
+
+class Names(StrEnum):
+    KEEP = "keep"
+    SEQUENTIAL = "sequential"
+
+
+def parse_size(text: str) -> int:
+    """Bytes of "50G", "4.2M" or "1048576"; K, M, G and T are powers of 1000. Raises UsageError."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", text.strip(), re.IGNORECASE)
+    if match is None:
+        raise UsageError(f"{text!r} is not a size", hint="write it like 500M or 1.5G")
+    return int(float(match[1]) * SIZES[match[2].upper()])
+
+
+def parse_duration(text: str) -> float:
+    """Seconds of "90", "90s", "15m", "2h" or "1d". Raises UsageError."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhd]?)", text.strip().lower())
+    if match is None:
+        raise UsageError(f"{text!r} is not a duration", hint="write it like 90s, 15m or 2h")
+    return float(match[1]) * DURATIONS[match[2]]
+
+
+def parse_percent(text: str) -> float:
+    """The number of "99.5%" or "99.5". Raises UsageError outside 0 to 100."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*%?", text.strip())
+    if match is None or float(match[1]) > 100:
+        raise UsageError(f"{text!r} is not a percentage", hint="write it like 99.5%")
+    return float(match[1])
+
+
+def complete_names(incomplete: str) -> Iterator[str]:
+    """Recipe names for the shell; a broken registry completes to nothing."""
+    from datafetch.recipe import registry
+
+    try:
+        yield from (name for name in registry.names(()) if name.startswith(incomplete))
+    except DatafetchError:
+        return
+
+
+def option(*flags: str, help: str, panel: str = "", env: str | None = "", **more: Any) -> Any:
+    """A typer option that also listens to DATAFETCH_<OPTION>, unless `env` is None."""
+    name = flags[-1].lstrip("-").upper().replace("-", "_")
+    variable = None if env is None else [f"DATAFETCH_{name}", *([env] if env else [])]
+    more.setdefault("show_default", False)
+    return typer.Option(
+        *flags, help=help, envvar=variable, show_envvar=False, rich_help_panel=panel or None, **more
+    )
+
+
+WHAT, WHERE_FROM, WHERE_TO, LIMITS, OUTPUT = "What", "Where from", "Where to", "How far, how hard", "Output"
+
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", help="a dataset, see: datafetch list", autocompletion=complete_names)
+]
+Only = Annotated[str, option("--only", help="restrict to these groups", panel=WHAT, env=None, metavar="GROUP,…")]
+Everything = Annotated[bool, option("--all", help="everything the recipe has", panel=WHAT, env=None)]
+OutputDir = Annotated[
+    Path,
+    option(
+        "-o",
+        "--output-dir",
+        help="where datasets are built (default ./data, or $DATAFETCH_DIR)",
+        panel=WHERE_TO,
+        env="DATAFETCH_DIR",
+        metavar="DIR",
+    ),
+]
+Mirror = Annotated[
+    list[str],
+    option("--mirror", help="ask URL/host/path before the origin (repeatable)", panel=WHERE_FROM, metavar="URL"),
+]
+MirrorOnly = Annotated[bool, option("--mirror-only", help="never ask the origin", panel=WHERE_FROM)]
+AllowPrivate = Annotated[
+    bool, option("--allow-private", help="permit loopback and private addresses", panel=WHERE_FROM)
+]
+FromDir = Annotated[
+    Path | None,
+    option("--from", help="where files lie that you fetched by hand", panel=WHERE_FROM, metavar="DIR"),
+]
+Registry = Annotated[
+    list[Path],
+    option("--registry", help="look here first for recipes (repeatable)", panel=WHERE_FROM, metavar="DIR"),
+]
+Json = Annotated[bool, option("--json", help="one JSON document on stdout", panel=OUTPUT, env=None)]
+Quiet = Annotated[bool, option("-q", "--quiet", help="say nothing unless something is wrong", panel=OUTPUT)]
+Verbose = Annotated[bool, option("-v", "--verbose", help="also each retry and each step", panel=OUTPUT)]
+ProgressMode = Annotated[
+    Progress,
+    option(
+        "--progress",
+        help="bars on a terminal, else a line every 30 s",
+        panel=OUTPUT,
+        metavar="auto|bars|lines|none",
+    ),
+]
+
+
+class PanelCommand(TyperCommand):
+    """A command whose help shows its options in panels, without the cost of importing rich."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        panels: dict[str, list[tuple[str, str]]] = {}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx)
+            if record is not None:
+                panels.setdefault(_panel_of(param), []).append(record)
+        for panel, rows in panels.items():
+            with formatter.section(panel):
+                formatter.write_dl(rows)
+
+
+class RecipeCommand(PanelCommand):
+    """A command whose options grow by the choices of the recipe named on its command line."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        recipe = _named_recipe(args, self.params, strict=not ctx.resilient_parsing)
+        if recipe is not None:
+            at = next(i for i, param in enumerate(self.params) if param.param_type_name == "option")
+            self.params = [*self.params[:at], *_options_of(recipe), *self.params[at:]]
+        return super().parse_args(ctx, args)
+
+
+class Panels(TyperGroup):
+    """Help with the commands grouped by what a person wants to do, in the order of their registration."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        panels: dict[str, list[tuple[str, str]]] = {}
+        for name in self.list_commands(ctx):
+            command = self.get_command(ctx, name)
+            if command is None or command.hidden:
+                continue
+            panel = getattr(command, "rich_help_panel", None) or "Commands"
+            panels.setdefault(str(panel), []).append((name, command.get_short_help_str(100)))
+        width = max(len(name) for rows in panels.values() for name, _ in rows)
+        for panel, rows in panels.items():
+            with formatter.section(panel):
+                formatter.write_dl([(name.ljust(width), text) for name, text in rows])
+
+
+def _panel_of(param: Any) -> str:
+    if param.param_type_name == "argument":
+        return "Arguments"
+    return getattr(param, "rich_help_panel", None) or "Options"
+
+
+def _named_recipe(args: Sequence[str], params: Iterable[Any], *, strict: bool) -> Recipe | None:
+    """The recipe that a command line names; None when it names none, which the command itself will say.
+
+    Raises RecipeError for one that breaks the language, if `strict`: completion must not.
+    """
+    from datafetch.recipe import registry
+
+    words, folders = _words(args, params)
+    for word in words:
+        try:
+            return registry.load(word, folders)
+        except (UnknownName, UsageError):
+            continue
+        except RecipeError:
+            if strict:
+                raise
+    return None
+
+
+def _words(args: Sequence[str], params: Iterable[Any]) -> tuple[list[str], tuple[Path, ...]]:
+    """The words of a command line that are no options' values, and the folders given with --registry."""
+    import os
+
+    takes_value = {flag for p in params if not getattr(p, "is_flag", False) for flag in getattr(p, "opts", ())}
+    folders = [Path(f) for f in os.environ.get("DATAFETCH_REGISTRY", "").split() if f]
+    words, rest = [], iter(args)
+    for word in rest:
+        if word in takes_value and word.startswith("-"):
+            value = next(rest, "")
+            if word == "--registry":
+                folders.append(Path(value))
+        elif word.startswith("--registry="):
+            folders.append(Path(word.partition("=")[2]))
+        elif not word.startswith("-"):
+            words.append(word)
+    return words, tuple(folders)
+
+
+def _options_of(recipe: Recipe) -> list[Any]:
+    """The recipe's choices as options, made by typer itself from a signature, so that they behave like all others."""
+
+    def takes(**values: object) -> None:
+        """Never called: typer reads its signature."""
+
+    parameters = [
+        inspect.Parameter(
+            offered.name.replace("-", "_"),
+            inspect.Parameter.KEYWORD_ONLY,
+            annotation=str if offered.values else bool,
+            default=typer.Option(
+                "" if offered.values else False,
+                f"--{offered.name}",
+                help=offered.help,
+                metavar="|".join(offered.values) or None,
+                show_default=False,
+                rich_help_panel=f"Choices of {recipe.name}",
+                expose_value=False,
+                callback=_keep,
+                autocompletion=_values(offered.values) if offered.values else None,
+                envvar=f"DATAFETCH_{offered.name.upper().replace('-', '_')}",
+                show_envvar=False,
+            ),
+        )
+        for offered in recipe.options
+    ]
+    takes.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    takes.__annotations__ = {p.name: p.annotation for p in parameters}
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    app.command()(takes)
+    return [p for p in typer.main.get_command(app).params if p.name != "help"]
+
+
+def _keep(ctx: typer.Context, param: typer.CallbackParam, value: Any) -> Any:
+    if value:
+        name = param.opts[0].removeprefix("--")
+        ctx.meta.setdefault(PICKED, []).append((name, "true" if value is True else value))
+    return value
+
+
+def _values(values: tuple[str, ...]) -> Callable[[str], list[str]]:
+    def complete(incomplete: str) -> list[str]:
+        return [value for value in values if value.startswith(incomplete)]
+
+    return complete

@@ -1,0 +1,146 @@
+"""The screens of the commands that look: facts in, lines of text out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from datafetch.console.text import duration, fields, number, plural, size, table
+from datafetch.model import Artifact, Bundled, Checksum, Http, Manual, Recipe, Shards, State, UrlList
+from datafetch.plan.budget import Budget
+from datafetch.report import Report
+
+
+def how(recipe: Recipe) -> str:
+    """How a dataset is obtained: the kinds of its sources, each named once."""
+    kinds = dict.fromkeys(_kind(artifact) for artifact in recipe.artifacts)
+    return ", ".join(kinds)
+
+
+def known_size(recipe: Recipe) -> int | None:
+    """Bytes of all files of the recipe; None unless every one is known."""
+    sizes = [_size_of(artifact) for artifact in recipe.artifacts]
+    return None if None in sizes else sum(s for s in sizes if s is not None)
+
+
+def info_screen(recipe: Recipe, width: int | None) -> list[str]:
+    lines = [f"{recipe.name}: {recipe.title}", ""]
+    terms = recipe.terms
+    pairs = [
+        ("status", recipe.status + (f": {recipe.note}" if recipe.note else "")),
+        ("home", recipe.home),
+        ("licence", recipe.licence or "unknown"),
+        ("terms", f"{terms.text} {terms.link}".strip() if terms else ""),
+        ("disk", f"{size(recipe.needs)} by upstream's word" if recipe.needs else ""),
+    ]
+    lines += fields(pairs, width)
+    if recipe.options:
+        lines += ["", "choices"]
+        rows = [(f"  --{o.name}", "|".join(o.values) or "(flag)", o.help) for o in recipe.options]
+        lines += table(rows, width=width)
+    if recipe.groups:
+        lines += table([("  --only", ",".join(recipe.groups), "restrict to these groups")], width=width)
+    lines += ["", "files"]
+    lines += table([("  NAME", "SIZE", "CHECKSUM", "STATUS", "SOURCE"), *_file_rows(recipe)], right=(1,))
+    for artifact in recipe.artifacts:
+        if artifact.note:
+            lines += ["", *fields([(f"  {artifact.name}", artifact.note)], width)]
+        if isinstance(artifact.source, Manual):
+            lines += [f"  by hand: {p.link}" + (f" (code {p.code})" if p.code else "") for p in artifact.source.places]
+    if recipe.counts:
+        lines += ["", "expected"]
+        lines += table([(f"  {glob}", count) for glob, count in recipe.counts])
+    if recipe.citation:
+        lines += ["", "citation", *(f"  {line}" for line in recipe.citation.strip().splitlines())]
+    return lines
+
+
+def plan_screen(recipe: Recipe, budget: Budget, free: int, width: int | None) -> list[str]:
+    header = ("FILE", "SIZE", "TO FETCH", "STATE", "INTO")
+    rows = [
+        (line.name, size(line.size), "-" if line.state is State.BUILT else size(line.todo), line.state, line.folder + "/")
+        for line in budget.lines
+    ]
+    return [*table([header, *rows], right=(1, 2), width=width), "", budget_line(recipe.name, budget, free)]
+
+
+def budget_line(name: str, budget: Budget, free: int) -> str:
+    """The plan in one line."""
+    pending = [line for line in budget.lines if line.state is not State.BUILT]
+    if not pending:
+        return f"{name}: nothing to do, all of it is here"
+    more = f" and {plural(budget.unknown, 'file')} of unknown size" if budget.unknown else ""
+    if budget.unknown == len(pending):
+        return f"{name}: {plural(len(pending), 'file')} to get, none of known size ({size(free)} of disk free)"
+    return f"{name}: {size(budget.fetch)}{more} to fetch, {size(budget.disk)} of disk needed, {size(free)} free"
+
+
+def report_line(report: Report) -> str:
+    """The result of a run in one line, for stdout."""
+    counts = report.counts
+    said = [f"{report.dataset}: {report.status}", plural(counts["ok"], "file"), size(report.on_disk)]
+    said += [f"{number(counts[o])} {o}" for o in ("missing", "failed", "rejected", "skipped") if counts[o]]
+    said.append(f"{size(report.transferred)} fetched in {duration(report.seconds)}")
+    if report.tree_digest:
+        said.append(f"tree {report.tree_digest[:16]}")
+    return ", ".join(said)
+
+
+def problem_lines(report: Report, limit: int = 10) -> list[str]:
+    lines = []
+    for problem in report.problems[:limit]:
+        lines.append(f"{problem.name}: {problem.why}" + (f" ({problem.url})" if problem.url else ""))
+        if problem.hint:
+            lines.append(f"  hint: {problem.hint}")
+    if len(report.problems) > limit:
+        lines.append(f"… and {number(len(report.problems) - limit)} more; --json lists all of them")
+    return lines
+
+
+def _file_rows(recipe: Recipe) -> Iterable[tuple[str, ...]]:
+    for artifact in recipe.artifacts:
+        yield (
+            f"  {artifact.name}",
+            size(_size_of(artifact)),
+            _checksum_words(artifact.checksums),
+            artifact.status,
+            _address(artifact),
+        )
+
+
+def _checksum_words(checksums: Sequence[Checksum]) -> str:
+    return " ".join(f"{c.algorithm}:{c.digest[:12]}…" for c in checksums) or "unknown"
+
+
+def _address(artifact: Artifact) -> str:
+    match artifact.source:
+        case Http(urls=urls):
+            return urls[0]
+        case Shards(shards=shards):
+            return f"{shards[0].urls[0]} … {len(shards)} parts"
+        case UrlList(file=file):
+            return f"list in {file}"
+        case Manual(places=places):
+            return f"by hand: {places[0].at}" if places else "by hand"
+        case Bundled(path=path):
+            return f"ships with the recipe: {path.rpartition('/')[2]}"
+
+
+def _kind(artifact: Artifact) -> str:
+    match artifact.source:
+        case Http():
+            return "direct"
+        case Shards():
+            return "shards"
+        case UrlList():
+            return "URL list"
+        case Manual():
+            return "manual"
+        case Bundled():
+            return "bundled"
+
+
+def _size_of(artifact: Artifact) -> int | None:
+    if isinstance(artifact.source, Shards):
+        sizes = [shard.size for shard in artifact.source.shards]
+        return None if None in sizes else sum(s for s in sizes if s is not None)
+    return artifact.size

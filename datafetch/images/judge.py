@@ -1,0 +1,49 @@
+"""Whether a body may be the item that was asked for; hashed and decoded in one go, so that one thread hop
+does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from datafetch.images.check import Limits, check, weigh
+from datafetch.images.placeholders import is_placeholder
+from datafetch.model import UrlList, Why
+
+_PAGES = (b"<!doctype html", b"<html")
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    sha256: str
+    width: int | None = None
+    height: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Belongs to one list; may be called from any thread."""
+
+    limits: Limits
+    image: bool  # a full decode must succeed
+
+    @classmethod
+    def of(cls, source: UrlList) -> Judge:
+        return cls(Limits(min_bytes=source.min_bytes), source.check == "image")
+
+    def __call__(self, body: bytes) -> Judged | Why:
+        """What is known of a good body, or why it is none. A placeholder is one whatever its size."""
+        if is_placeholder(body):
+            return Why.PLACEHOLDER
+        if not self.image:
+            why = weigh(body, self.limits) or (Why.HTML if _is_page(body) else None)
+            return why or Judged(hashlib.sha256(body).hexdigest())
+        found = check(body, self.limits)
+        if isinstance(found, Why):
+            return Why.NOT_AN_IMAGE if found is Why.SHORT else found
+        return Judged(hashlib.sha256(body).hexdigest(), found.width, found.height)
+
+
+def _is_page(body: bytes) -> bool:
+    return body[:512].lstrip().lower().startswith(_PAGES)

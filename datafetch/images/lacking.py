@@ -1,0 +1,17 @@
+"""The rows of a list that ended without a file, for those who ask what is missing and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from datafetch.images.ledger import Settled, batch_files
+from datafetch.model import Outcome
+from datafetch.store.journal import read
+
+
+def lacking(folder: Path) -> Iterator[Settled]:
+    """In the order of the list; none for a list that was never begun. Holds one batch in memory."""
+    for path in batch_files(folder):
+        latest = {row.row: row for row in read(path, Settled).rows}
+        yield from (latest[number] for number in sorted(latest) if latest[number].outcome is not Outcome.OK)

@@ -1,0 +1,106 @@
+"""The manifest: a line per published file, sorted by path bytes, and the digest of the tree it describes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from datafetch.errors import Damaged
+from datafetch.model import FileRecord
+from datafetch.store.faults import user_errors
+from datafetch.store.files import atomic_file
+
+T = TypeVar("T")
+
+_BATCH = 1000  # lines that are encoded before they are written
+
+
+class _Line(msgspec.Struct, omit_defaults=True, gc=False):
+    path: str
+    size: int
+    sha256: str
+    url: str
+    fetched_at: str
+    artifact: str = ""
+    member: str = ""
+    width: int | None = None
+    height: int | None = None
+
+
+class _Size(msgspec.Struct, gc=False):
+    path: str
+    size: int
+
+
+def path_bytes(path: str) -> bytes:
+    """What paths are sorted by and hashed as, the same under every locale."""
+    return path.encode("utf-8", "surrogateescape")
+
+
+def read(path: Path) -> list[FileRecord]:
+    """Every record of the manifest; none when there is no manifest. Damaged for a line that is not one."""
+    lines = _lines(path, msgspec.json.Decoder(_Line))
+    return [
+        FileRecord(
+            path=line.path,
+            size=line.size,
+            sha256=line.sha256,
+            url=line.url,
+            fetched_at=line.fetched_at,
+            artifact=line.artifact,
+            member=line.member,
+            width=line.width,
+            height=line.height,
+        )
+        for line in lines
+    ]
+
+
+def sizes(path: Path) -> dict[str, int]:
+    """Path to size of every record, reading nothing else of it; as `read` otherwise."""
+    return {line.path: line.size for line in _lines(path, msgspec.json.Decoder(_Size))}
+
+
+def write(path: Path, records: Iterable[FileRecord]) -> None:
+    """Replace the manifest, durably; a reader sees the old one or the new one, whole."""
+    ordered = sorted(records, key=lambda record: path_bytes(record.path))
+    encode = msgspec.json.Encoder().encode_lines
+    with atomic_file(path) as file:
+        for start in range(0, len(ordered), _BATCH):
+            file.write(encode([_line(record) for record in ordered[start : start + _BATCH]]))
+
+
+def tree_digest(records: Iterable[FileRecord]) -> str:
+    """SHA-256 of the lines `<sha256>  <path>`, sorted by path bytes; paths are never escaped."""
+    digest = hashlib.sha256()
+    for path, sha256 in sorted((path_bytes(record.path), record.sha256) for record in records):
+        digest.update(sha256.encode() + b"  " + path + b"\n")
+    return digest.hexdigest()
+
+
+def _line(record: FileRecord) -> _Line:
+    return _Line(
+        record.path,
+        record.size,
+        record.sha256,
+        record.url,
+        record.fetched_at,
+        record.artifact,
+        record.member,
+        record.width,
+        record.height,
+    )
+
+
+def _lines(path: Path, decoder: msgspec.json.Decoder[T]) -> list[T]:
+    if not path.exists():
+        return []
+    try:
+        with user_errors(path), open(path, "rb") as file:
+            return [decoder.decode(line) for line in file]
+    except msgspec.MsgspecError as error:
+        raise Damaged(f"{path}: not a manifest: {error}", hint="datafetch get builds it anew") from error

@@ -1,0 +1,185 @@
+"""Names in, placements out: where each member of an artifact stands in the built tree. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase, translate
+
+from datafetch.errors import LayoutMismatch, UnsafeArchive
+from datafetch.layout.names import meeting
+from datafetch.layout.ready import Match, ReadyRule, compile_rule, holds_many
+from datafetch.layout.sequence import Numbering, number
+from datafetch.model import Artifact, Rule
+
+JUNK, UNWANTED, NO_RULE = "junk", "unwanted", "no rule"
+_JUNK_FOLDER = "__MACOSX"
+_JUNK_FILES = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
+_SHOWN = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Placements:
+    """`targets` answers `names` one to one: a path of the manifest, or None for what is in `skipped`."""
+
+    targets: tuple[str | None, ...]
+    skipped: tuple[tuple[str, str], ...]  # name, and why: junk, unwanted, no rule
+    root: str  # what `<root>` stood for
+
+
+def place(artifact: Artifact, rules: Sequence[Rule], names: Sequence[str], mode: str = "keep") -> Placements:
+    """Where each name goes; the answer for a name does not depend on the order of names.
+
+    `<root>` is the prefix under which most names fit, then the one of the earliest rule, then the longest.
+    Mode "sequential" numbers what captures named (see `sequence`). Raises LayoutMismatch when nothing finds
+    a place, and UnsafeArchive when two names would meet, letter case and Unicode form aside.
+    """
+    ready = tuple(way for index, rule in enumerate(rules) for way in compile_rule(rule, index, artifact))
+    folders = _Folders(artifact, ready)
+    root = folders.choose_root(names) if any(way.rooted for way in ready) else ""
+    skipped: list[tuple[str, str]] = []
+    targets: list[str | None] = []
+    numbered: list[int] = []
+    for index, name in enumerate(names):
+        reason = folders.skips(name)
+        found = None if reason else folders.target(name, root)
+        if found is None:
+            skipped.append((name, reason or NO_RULE))
+            targets.append(None)
+            continue
+        targets.append(found[0])
+        if found[1]:
+            numbered.append(index)
+    if not len(skipped) < len(names):
+        raise _mismatch(artifact, ready, names)
+    if mode == "sequential":
+        _number(targets, numbered)
+    _refuse_meeting(artifact, targets, names)
+    return Placements(tuple(targets), tuple(skipped), root)
+
+
+class _Folders:
+    """What is known of each folder: members are many, folders few, so patterns see a folder only once."""
+
+    def __init__(self, artifact: Artifact, ready: tuple[ReadyRule, ...]) -> None:
+        self._artifact = artifact
+        self._ready = ready
+        home = f"{artifact.folder}/"
+        self._home = home if ready or not holds_many(artifact) else f"{home}{artifact.name}/"
+        anywhere = [translate(glob) for glob in artifact.skip if "/" not in glob]
+        self._unwanted = re.compile("|".join(anywhere)).match if anywhere else None
+        self._paths = tuple(tuple(glob.split("/")) for glob in artifact.skip if "/" in glob)
+        self._skips: dict[str, str] = {"": ""}
+        self._ways: dict[str, tuple[tuple[ReadyRule, Match], ...]] = {}
+
+    def skips(self, name: str) -> str:
+        """Why the name does not enter the tree; "" when it may."""
+        folder, _, last = name.rpartition("/")
+        reason = self._skips.get(folder)
+        if reason is None:
+            reason = self._skips[folder] = self.skips(folder)
+        if reason:
+            return reason
+        if last == _JUNK_FOLDER or last in _JUNK_FILES or last.startswith("._"):
+            return JUNK
+        if self._unwanted is not None and self._unwanted(last):
+            return UNWANTED
+        if self._paths and any(_path_fits(name.split("/"), glob) for glob in self._paths):
+            return UNWANTED
+        return ""
+
+    def _fitting(self, folder: str) -> tuple[tuple[ReadyRule, Match], ...]:
+        ways = self._ways.get(folder)
+        if ways is None:
+            found = ((way, way.match_folder(folder)) for way in self._ready)
+            ways = self._ways[folder] = tuple((way, above) for way, above in found if above is not None)
+        return ways
+
+    def choose_root(self, names: Iterable[str]) -> str:
+        fits: Counter[str] = Counter()
+        earliest: dict[str, tuple[int, int]] = {}
+        for name in names:
+            if self.skips(name):
+                continue
+            folder, _, last = name.rpartition("/")
+            roots = set()
+            for way, above in self._fitting(folder):
+                if way.rooted and above.root not in roots and way.file.fullmatch(last):
+                    roots.add(above.root)
+                    earliest[above.root] = min(earliest.get(above.root, way.order), way.order)
+            fits.update(roots)
+        order = sorted(
+            fits, key=lambda root: (-fits[root], earliest[root], -root.count("/"), -len(root), root)
+        )
+        return order[0] if order else ""
+
+    def target(self, name: str, root: str) -> tuple[str, bool] | None:
+        """The path in the manifest, and whether its last segment may be numbered."""
+        folder, _, last = name.rpartition("/")
+        if not self._ready:
+            return self._home + name, holds_many(self._artifact)
+        for way, above in self._fitting(folder):
+            if way.rooted and above.root != root:
+                continue
+            found = way.file.fullmatch(last)
+            if found is not None:
+                return self._home + way.fill({**above.captures, **found.groupdict()}), way.numbered
+        return None
+
+
+def _path_fits(path: Sequence[str], glob: Sequence[str]) -> bool:
+    """Whether the glob matches the path or a folder above it; `**` is any number of folders."""
+    if not glob:
+        return True
+    if glob[0] == "**":
+        return any(_path_fits(path[start:], glob[1:]) for start in range(len(path) + 1))
+    return bool(path) and fnmatchcase(path[0], glob[0]) and _path_fits(path[1:], glob[1:])
+
+
+def _number(targets: list[str | None], numbered: Sequence[int]) -> None:
+    """Give the numbered targets their new last segments, in place."""
+    wanted = set(numbered)
+    kept = frozenset(target for i, target in enumerate(targets) if target is not None and i not in wanted)
+    names: Numbering = number([target for i in numbered if (target := targets[i]) is not None], kept)
+    for index in numbered:
+        target = targets[index]
+        if target is not None:
+            targets[index] = names[target]
+
+
+def _refuse_meeting(artifact: Artifact, targets: Sequence[str | None], names: Sequence[str]) -> None:
+    met = meeting(target for target in targets if target is not None)
+    if met is None:
+        return
+    members: Mapping[str | None, str] = dict(zip(targets, names, strict=True))
+    first, second = (members.get(target, target) for target in met)
+    raise UnsafeArchive(
+        f"{artifact.name}: {first!r} and {second!r} would land on one path, {met[1]!r}",
+        hint="names that differ only in letter case or Unicode form cannot stand together everywhere",
+    )
+
+
+def _mismatch(artifact: Artifact, ready: Sequence[ReadyRule], names: Sequence[str]) -> LayoutMismatch:
+    held = _sketch(names)
+    wanted = ", ".join(str(way.pattern) for way in ready[:_SHOWN]) or "any file"
+    return LayoutMismatch(
+        f"{artifact.name}: no member fits the layout; it holds {held}; expected {wanted}",
+        hint="upstream may have changed the archive: mend the 'from' patterns of the recipe's layout",
+    )
+
+
+def _sketch(names: Sequence[str]) -> str:
+    """What an archive holds, in one line: its folders, each with a first file and a count."""
+    if not names:
+        return "no files"
+    counts: Counter[str] = Counter()
+    first: dict[str, str] = {}
+    for name in sorted(names):
+        folder, slash, last = name.rpartition("/")
+        counts[folder + slash] += 1
+        first.setdefault(folder + slash, last)
+    shown = [f"{folder}{first[folder]} ({counts[folder]} files)" for folder in sorted(counts)[:_SHOWN]]
+    more = f" and {len(counts) - _SHOWN} more folders" if len(counts) > _SHOWN else ""
+    return ", ".join(shown).replace("(1 files)", "(1 file)") + more

@@ -1,0 +1,230 @@
+"""Each kind of Source brought to the state folder, verified; the images of a list to the staging folder."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from datafetch.errors import UsageError
+from datafetch.layout import manifest
+from datafetch.layout.build import seal, sealed
+from datafetch.layout.place import place
+from datafetch.layout.ready import compile_rule, fill, match
+from datafetch.model import (
+    Artifact,
+    Bundled,
+    Event,
+    Http,
+    Manual,
+    Outcome,
+    Recipe,
+    Rule,
+    Settings,
+    Shard,
+    Shards,
+    UrlList,
+)
+from datafetch.plan.difference import holder
+from datafetch.store import journal
+from datafetch.store.files import make_folder
+from datafetch.store.home import Home, slug
+from datafetch.transfer.hosts import Hosts
+from datafetch.transfer.http import client
+from datafetch.transfer.pool import fetch
+from datafetch.transfer.providers import local, manual
+from datafetch.transfer.shards import fetch_shards
+from datafetch.transfer.wanted import Wanted, Ways
+
+ITEMS_AT_ONCE = 16  # small files wait for the network most of the time
+
+
+class Obtainer:
+    """Brings artifacts of one recipe. A client is opened when the first of them needs the network."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        home: Home,
+        settings: Settings,
+        emit: Callable[[Event], None],
+        stopped: threading.Event,
+    ) -> None:
+        self._recipe, self._home, self._settings = recipe, home, settings
+        self._emit, self._stopped = emit, stopped
+        self._stack = AsyncExitStack()
+        self._ways: Ways | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    async def obtain(self, artifact: Artifact) -> None:
+        """Bring one artifact to FETCHED, or a URL list to STAGED. May be called again after any end.
+
+        Raises the errors of the station that does it: TransferFailed, NeedsPerson, NoRoom.
+        """
+        match artifact.source:
+            case Http(urls=urls) if (brought := self._lies_here(artifact, urls)) is not None:
+                await asyncio.to_thread(self._copy_in, artifact, brought, urls[0])
+            case Http(urls=urls):
+                await self._file(artifact, urls)
+            case Shards(shards=shards):
+                await self._shards(artifact, shards)
+            case UrlList():
+                await self._list(artifact, artifact.source)
+            case Manual():
+                await asyncio.to_thread(self._by_hand, artifact)
+            case Bundled(path=path):
+                await asyncio.to_thread(self._copy_in, artifact, Path(path), f"bundled:{Path(path).name}")
+
+    async def _open(self) -> Ways:
+        if self._ways is None:
+            http = await self._stack.enter_async_context(client(self._settings))
+            hosts = Hosts(self._settings.max_per_host)
+            mirrors, only = self._settings.mirrors, self._settings.mirror_only
+            self._ways = Ways(http, hosts, self._emit, mirrors, only)
+        return self._ways
+
+    async def _file(self, artifact: Artifact, urls: tuple[str, ...]) -> None:
+        home, name = self._home, artifact.name
+        known = journal.known(home.journal(name))
+        wanted = Wanted(
+            name=name,
+            urls=urls,
+            part=home.part(name),
+            target=home.archive(name),
+            path=str(home.archive(name).relative_to(home.state)),
+            size=artifact.size,
+            checksums=artifact.checksums,
+            # A file becomes the one to compare with once its tree was built: before that it may have been rubbish.
+            known_sha256=known.done.sha256 if known.done and known.built else "",
+            archive=artifact.unpack,
+            end_proves=artifact.unpack,
+        )
+        with journal.Journal(home.journal(name)) as rows:
+            await fetch(wanted, await self._open(), rows)
+
+    async def _shards(self, artifact: Artifact, shards: Sequence[Shard]) -> None:
+        home = self._home
+        work = []
+        for shard in shards:
+            key, target = home.shard_key(artifact.name, shard.name), home.shard(artifact.name, shard.name)
+            if target.exists():
+                continue
+            wanted = Wanted(
+                name=key,
+                urls=shard.urls,
+                part=home.part(key),
+                target=target,
+                path=str(target.relative_to(home.state)),
+                size=shard.size,
+                checksums=shard.checksums,
+                archive=artifact.unpack and shard is shards[0],
+            )
+            work.append((wanted, journal.Journal(home.journal(key))))
+        await fetch_shards(work, await self._open(), self._settings.jobs)
+
+    async def _list(self, artifact: Artifact, source: UrlList) -> None:
+        from datafetch.images.ask import Asker
+        from datafetch.images.batches import fetch_list
+        from datafetch.images.judge import Judge
+        from datafetch.images.rows import read
+
+        home, settings, ways = self._home, self._settings, await self._open()
+        outcome = await fetch_list(
+            artifact,
+            read(self._list_file(source), source.read, source.keys),
+            ask=Asker(artifact.name, ways, Judge.of(source)),
+            staging=home.staging(artifact.name),
+            journal=home.batches(artifact.name),
+            emit=self._emit,
+            stop=self._stopped.is_set,
+            jobs=max(settings.jobs, ITEMS_AT_ONCE),
+            published=(home.root,),
+            place=placer(artifact, self._recipe.layout),
+            retry_gone=settings.retry_gone,
+        )
+        with journal.Journal(home.journal(artifact.name)) as rows:
+            rows.append(journal.Staged(len(outcome.records), outcome.dropped))
+        await asyncio.to_thread(seal, home.state, slug(artifact.name), outcome.records)
+
+    def _list_file(self, source: UrlList) -> Path:
+        """Where the list lies now: staged, or published already. Raises UsageError when its artifact lacks it."""
+        owner = holder(source, self._recipe.artifacts)
+        assert owner is not None, "the plan waits for the artifact that holds the list"
+        inside = source.file.removeprefix(owner.name).strip("/")
+        records = sealed(self._home.state, slug(owner.name))
+        root = self._home.root if records is None else self._home.staging(owner.name)
+        for record in manifest.read(self._home.manifest) if records is None else records:
+            if record.artifact == owner.name and (not inside or f"/{record.member}".endswith(f"/{inside}")):
+                path = root / record.path
+                return path if path.exists() else self._home.root / record.path
+        raise UsageError(f"{owner.name} holds no {inside or 'list'}", hint="mend `file` of the url_list in the recipe")
+
+    # --- Files that are on this machine ------------------------------------------------------------------------
+
+    @property
+    def _brought(self) -> list[Path]:
+        """Where a person may have put files."""
+        given = self._settings.from_dir
+        return [self._home.inbox, *([Path(given)] if given else [])]
+
+    def _lies_here(self, artifact: Artifact, urls: Sequence[str]) -> Path | None:
+        """The file of an address that a person has brought, under the name upstream gives it."""
+        name = urls[0].partition("?")[0].rpartition("/")[2]
+        found = (folder / name for folder in self._brought)
+        return next((path for path in found if path.is_file() and not path.is_symlink()), None)
+
+    def _by_hand(self, artifact: Artifact) -> None:
+        """One archive becomes FETCHED; loose files are STAGED at once. Raises NeedsPerson until all are there."""
+        home, name = self._home, artifact.name
+        hits = manual.find(artifact, self._brought)
+        if not all(hit.enough for hit in hits):
+            make_folder(home.inbox)
+            raise manual.needs_person(artifact, hits, home.inbox)
+        files = [brought for hit in hits for brought in hit.files]
+        if artifact.unpack and len(files) == 1:
+            self._copy_in(artifact, files[0].path, "by hand")
+            return
+        placed = place(artifact, self._recipe.layout, [brought.name for brought in files])
+        work = [
+            (brought.name, brought.path, target)
+            for brought, target in zip(files, placed.targets, strict=True)
+            if target is not None
+        ]
+        records = local.stage(work, home.staging(name), name, "by hand")
+        with journal.Journal(home.journal(name)) as rows:
+            rows.append(journal.Staged(len(records), {Outcome.SKIPPED: Counter(why for _, why in placed.skipped)}))
+        seal(home.state, slug(name), records)
+
+    def _copy_in(self, artifact: Artifact, file: Path, origin: str) -> None:
+        home, name = self._home, artifact.name
+        self._emit(Event("started", name, total=file.stat().st_size))
+        fetched = local.copy_in(file, home.archive(name), artifact, origin)
+        with journal.Journal(home.journal(name)) as rows:
+            rows.append(journal.Done(fetched))
+        self._emit(Event("fetched", name, done=fetched.size, total=fetched.size))
+
+
+def placer(artifact: Artifact, rules: Sequence[Rule]) -> Callable[[str], str]:
+    """Where the layout puts an item of a list: by the first rule that fits, else below the artifact's own name."""
+    ready = [way for index, rule in enumerate(rules) for way in compile_rule(rule, index, artifact)]
+
+    def target(path: str) -> str:
+        for way in ready:
+            found = match(way, path)
+            if found is not None:
+                return f"{artifact.folder}/{fill(way, found.captures)}"
+        return f"{artifact.folder}/{artifact.name}/{path}"
+
+    return target

@@ -1,0 +1,56 @@
+"""The plan: what the recipe wants, less what is there."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from datafetch.model import Artifact, Inventory, Plan, Seen, State, Step, UrlList, Verb
+
+
+def difference(wanted: Sequence[Artifact], seen: Inventory, given_up: Collection[str] = ()) -> Plan:
+    """What can be done now to bring the inventory nearer to the wanted artifacts; empty when nothing can.
+
+    state of an artifact    step
+    absent, partial         get it (a URL list: once the artifact that holds the list is in the staging folder)
+    fetched                 extract it
+    staged                  build its folder, once every wanted artifact of that folder is staged or built
+    built                   none
+
+    Artifacts in `given_up` failed for good in this run: they get no step, and their folder waits for a later run.
+    """
+    steps = []
+    for artifact in wanted:
+        if artifact.name in given_up:
+            continue
+        now = seen.get(artifact.name, Seen())
+        match now.state:
+            case State.ABSENT | State.PARTIAL if _list_is_here(artifact, seen):
+                steps.append(Step(Verb.GET, artifact.name, now.lost))
+            case State.FETCHED:
+                steps.append(Step(Verb.EXTRACT, artifact.name, now.lost))
+    steps.extend(Step(Verb.BUILD, folder) for folder in _ready_folders(wanted, seen))
+    return Plan(tuple(steps))
+
+
+def holder(source: UrlList, artifacts: Sequence[Artifact]) -> Artifact | None:
+    """The artifact that holds the list: the longest name that `source.file` begins with."""
+    owners = [a for a in artifacts if source.file == a.name or source.file.startswith(a.name + "/")]
+    return max(owners, key=lambda a: len(a.name), default=None)
+
+
+def _list_is_here(artifact: Artifact, seen: Inventory) -> bool:
+    if not isinstance(artifact.source, UrlList):
+        return True
+    file = artifact.source.file
+    return any(
+        now.state in (State.STAGED, State.BUILT)
+        for name, now in seen.items()
+        if file == name or file.startswith(name + "/")
+    )
+
+
+def _ready_folders(wanted: Sequence[Artifact], seen: Inventory) -> list[str]:
+    states: dict[str, set[State]] = {}
+    for artifact in wanted:
+        states.setdefault(artifact.folder, set()).add(seen.get(artifact.name, Seen()).state)
+    return [folder for folder, found in states.items() if State.STAGED in found and found <= {State.STAGED, State.BUILT}]

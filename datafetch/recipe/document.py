@@ -1,0 +1,127 @@
+"""The words of a recipe file as they are written: the one model for reading it and for its JSON Schema.
+
+Its annotations are read at start-up, so they are no strings: evaluating those took 5 ms.
+"""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct, field
+
+Text = str
+Texts = str | list[str]
+Matrix = Annotated[
+    dict[str, list[str | dict[str, str]]],
+    Meta(description="variable -> its values; `exclude` and `include` list rows to leave out and to add"),
+]
+
+
+class PlaceEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where a person finds a file that no program may fetch."""
+
+    at: Annotated[str, Meta(description="google-drive, baidu, homepage, form")]
+    link: str
+    code: str = ""
+
+
+class UrlListEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Many small files, one per row of a list that another artifact holds."""
+
+    file: Annotated[str, Meta(description="path of the list; it begins with the name of an artifact")]
+    read: Annotated[str, Meta(description="map, columns, lines, table or jsonl")]
+    url: Annotated[Texts, Meta(description="the first that can be filled is asked first")]
+    save_as: str
+    keys: list[str] = field(default_factory=list)
+    check: Annotated[str, Meta(description="image: a full decode must succeed")] = ""
+    min_bytes: int = 0
+
+
+class ChecksumEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One digest of a file, exactly one of the algorithms, and who published it."""
+
+    md5: str = ""
+    sha1: str = ""
+    sha256: str = ""
+    source: Annotated[str, Meta(description="who published it")] = ""
+
+
+class ArtifactEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One thing to get, or several when it has a matrix."""
+
+    name: str
+    matrix: Matrix = field(default_factory=dict)
+    url: Annotated[Texts | None, Meta(description="the origin, or a list: the origin, then mirrors")] = None
+    shards: Annotated[
+        Texts | None, Meta(description="parts of one file, joined in this order; {a..l} counts")
+    ] = None
+    url_list: UrlListEntry | None = None
+    manual: list[PlaceEntry] | None = None
+    bundled: Annotated[str | None, Meta(description="a file beside the recipe")] = None
+    unpack: bool = False
+    folder: Annotated[str, Meta(description="built folder; the recipe's name or <name>_…")] = ""
+    size: Annotated[int | str, Meta(description="bytes, or unknown")] = "unknown"
+    checksums: Annotated[str | list[ChecksumEntry], Meta(description="a list, or unknown")] = "unknown"
+    group: Annotated[str, Meta(description="what --only names")] = ""
+    choose: Annotated[
+        dict[str, str | bool], Meta(description="options that must have these values; true makes a flag")
+    ] = field(default_factory=dict)
+    status: Annotated[str, Meta(description="live, manual, historic or withdrawn")] = ""
+    note: str = ""
+    skip: Annotated[list[str], Meta(description="globs of members that never enter the tree")] = field(
+        default_factory=list
+    )
+    expect: Annotated[
+        dict[str, int | str], Meta(description="of manual files: glob -> 300, >=71 or 71..201")
+    ] = field(default_factory=dict)
+
+
+class RuleEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where members go; of several `from` the first that matches counts."""
+
+    sources: Texts = field(name="from")
+    to: str
+    matrix: Matrix = field(default_factory=dict)
+
+
+class ChoiceEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What is said about an option; its values follow from the artifacts' `choose`."""
+
+    help: str = ""
+    default: str | None = None
+    values: Annotated[list[str] | None, Meta(description="the values in the order to show them")] = None
+
+
+class TermsEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a user agrees to."""
+
+    text: str
+    link: str = ""
+    accept: Annotated[bool, Meta(description="nothing is fetched before the user accepts")] = False
+
+
+class RecipeEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A recipe file: one recipe, or a family of them when it has a matrix."""
+
+    name: str
+    artifacts: list[ArtifactEntry]
+    matrix: Matrix = field(default_factory=dict)
+    let: Annotated[dict[str, str], Meta(description="names for {name}")] = field(default_factory=dict)
+    title: str = ""
+    home: str = ""
+    licence: str = ""
+    terms: TermsEntry | None = None
+    citation: Annotated[str, Meta(description="as written; braces are BibTeX's")] = ""
+    status: Annotated[str, Meta(description="live, manual, historic or withdrawn")] = ""
+    note: str = ""
+    needs: Annotated[int | str, Meta(description="disk space: bytes or 12 GB")] = "unknown"
+    min_complete: Annotated[int | float | str, Meta(description="percent of items, 99.5 or 99.5%")] = 100
+    counts: Annotated[
+        dict[str, int | str], Meta(description="glob below the output directory -> 300, >=71 or 71..201")
+    ] = field(default_factory=dict)
+    checksums: Annotated[Texts, Meta(description="md5sum-format files beside the recipe")] = field(
+        default_factory=list
+    )
+    default: Annotated[list[str], Meta(description="names of what a bare get takes; globs")] = field(
+        default_factory=list
+    )
+    choices: dict[str, ChoiceEntry] = field(default_factory=dict)
+    layout: list[RuleEntry] = field(default_factory=list)

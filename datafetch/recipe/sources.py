@@ -1,0 +1,209 @@
+"""The source of an artifact: exactly one of url, shards, url_list, manual and bundled."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from datafetch.model import Bundled, Checksum, Http, Manual, Place, Shard, Shards, Source, UrlList
+from datafetch.recipe import template, values
+from datafetch.recipe.checksums import Known
+from datafetch.recipe.document import ArtifactEntry, ChecksumEntry, PlaceEntry, UrlListEntry
+from datafetch.recipe.issues import Bad, listed, printable
+from datafetch.recipe.site import Site
+
+SOURCES = ("url", "shards", "url_list", "manual", "bundled")
+READERS = ("map", "columns", "lines", "table", "jsonl")
+
+
+def source(entry: ArtifactEntry, site: Site, known: Known) -> Source | None:
+    """The source of an entry; None with an issue when it has none, or more than one, or a bad one."""
+    given = [key for key in SOURCES if getattr(entry, key) is not None]
+    if len(given) != 1:
+        if not site.broken:
+            found = listed(given, "and") if given else "none"
+            site.add(f"expected exactly one of {listed(SOURCES)}, found {found}")
+        return None
+    _check_companions(entry, given[0], site)
+    at = site.at(given[0])
+    if entry.url is not None:
+        return _http(_list(entry.url), at)
+    if entry.shards is not None:
+        return _shards(_list(entry.shards), at, known)
+    if entry.url_list is not None:
+        return _url_list(entry.url_list, at)
+    if entry.manual is not None:
+        return _manual(entry.manual, entry, at, site)
+    path = at.filled(values.relative_path, entry.bundled or "")
+    return None if path is None else Bundled(path)
+
+
+def _check_companions(entry: ArtifactEntry, key: str, site: Site) -> None:
+    if entry.expect and key != "manual":
+        site.at("expect").add(f"goes with manual, not with {key}")
+    if entry.unpack and key == "url_list":
+        site.at("unpack").add("goes with a file, not with url_list")
+    if entry.checksums != values.UNKNOWN and key == "url_list":
+        site.at("checksums").add("goes with a file, not with url_list")
+
+
+def _list(given: str | list[str]) -> list[str]:
+    return [given] if isinstance(given, str) else given
+
+
+def _each(given: list[str], site: Site) -> list[Site]:
+    """The spot of each text: the key itself when it is not written as a list."""
+    first = (*site.path, 0)
+    is_list = first in site.document.lines
+    return [site.at(index) if is_list else site for index in range(len(given))]
+
+
+def _http(given: list[str], site: Site) -> Http | None:
+    urls = [at.filled(values.url, text) for text, at in zip(given, _each(given, site), strict=True)]
+    good = tuple(url for url in urls if url is not None)
+    if not given:
+        site.add("expected an address, found an empty list")
+    if len(set(good)) < len(good):
+        site.add("expected mirrors that differ, found one address twice")
+    return Http(good) if good and len(good) == len(urls) else None
+
+
+def _shards(given: list[str], site: Site, known: Known) -> Shards | None:
+    counted = [
+        at.take(template.multiply, text, at.names) for text, at in zip(given, _each(given, site), strict=True)
+    ]
+    texts = [text for each in counted if each is not None for text in each]
+    urls = [url for url in (site.take(values.url, text) for text in texts) if url is not None]
+    if None in counted or len(urls) < len(texts):
+        return None
+    names = [values.last_part(url) for url in urls]
+    if not urls:
+        site.add("expected addresses, found an empty list")
+    elif site.take(_shard_names, names):
+        return Shards(
+            tuple(Shard(n, (u,), None, known.of.get(n, ())) for n, u in zip(names, urls, strict=True))
+        )
+    return None
+
+
+def _shard_names(names: list[str]) -> bool:
+    for name in names:
+        try:
+            values.option_value(name)
+        except Bad:
+            raise Bad(
+                f'expected addresses that end in a plain file name, found "{printable(name)}"'
+            ) from None
+    twice = next((name for index, name in enumerate(names) if name in names[:index]), None)
+    if twice is not None:
+        raise Bad(f"expected file names that differ, found {twice} twice")
+    return True
+
+
+def _url_list(entry: UrlListEntry, site: Site) -> UrlList | None:
+    file = site.at("file").filled(values.relative_path, entry.file)
+    save_as = site.at("save_as").filled(values.relative_path, entry.save_as)
+    read = site.at("read").filled(values.one_of, entry.read, READERS, "readers")
+    check = site.at("check").take(values.one_of, entry.check, ("", "image"), "checks")
+    given = _list(entry.url)
+    urls = [
+        at.filled(_url_template, text) for text, at in zip(given, _each(given, site.at("url")), strict=True)
+    ]
+    if not given:
+        site.at("url").add("expected an address, found an empty list")
+    if entry.min_bytes < 0:
+        site.at("min_bytes").add(f"expected a number of bytes, found {entry.min_bytes}")
+    keys = [site.at("keys", index).filled(_capture, key) for index, key in enumerate(entry.keys)]
+    if file is None or save_as is None or read is None or check is None:
+        return None
+    return UrlList(
+        file,
+        read,
+        tuple(key for key in keys if key is not None),
+        tuple(url for url in urls if url is not None),
+        save_as,
+        check,
+        entry.min_bytes,
+    )
+
+
+def _capture(name: str) -> str:
+    if not template.is_name(name):
+        raise Bad(f'expected a name of letters, digits and _, found "{printable(name)}"')
+    return name
+
+
+def _url_template(text: str) -> str:
+    """An address, or one that a row completes: `<link>` alone may be all of it."""
+    if "<" not in text.split("/")[0]:
+        scheme = text.partition(":")[0].lower()
+        if scheme not in ("http", "https"):
+            raise Bad(f'expected http, https or <name>, found "{printable(text)}"')
+        if "@" in text.split("/")[2:3]:
+            raise Bad("an address with a user name or password; secrets come from the environment only")
+    return values.plain(text)
+
+
+def _manual(given: list[PlaceEntry], entry: ArtifactEntry, site: Site, artifact: Site) -> Manual | None:
+    if not given:
+        site.add("expected a place to find the file, found an empty list")
+        return None
+    places = []
+    for index, place in enumerate(given):
+        at = site.at(index)
+        link = at.at("link").filled(values.url, place.link)
+        places.append(Place(at.at("at").fill(place.at), link or "", at.at("code").fill(place.code)))
+    expect = []
+    for glob, number in entry.expect.items():
+        at = artifact.at("expect", glob)
+        path = at.filled(values.relative_path, glob)
+        wanted = at.take(values.count, number)
+        if path is not None and wanted is not None:
+            expect.append((path, wanted))
+    return Manual(tuple(places), tuple(expect))
+
+
+def checksums(entry: ArtifactEntry, found: Source | None, site: Site, known: Known) -> tuple[Checksum, ...]:
+    """What is known of the whole file: from the artifact itself, then from checksum files by its address."""
+    at = site.at("checksums")
+    own: list[Checksum] = []
+    if isinstance(entry.checksums, str):
+        if entry.checksums != values.UNKNOWN:
+            at.add(f'expected unknown or a list such as [{{md5: …, source: …}}], found "{entry.checksums}"')
+    else:
+        for index, one in enumerate(entry.checksums):
+            own += _checksum(one, at.at(index))
+    name = _known_as(found)
+    return at.take(values.agree, (*own, *known.of.get(name, ()))) or ()
+
+
+def _checksum(entry: ChecksumEntry, site: Site) -> list[Checksum]:
+    given = [algorithm for algorithm in values.DIGITS if getattr(entry, algorithm)]
+    if len(given) != 1:
+        if not site.broken:
+            said = listed(given, "and") if given else "none"
+            site.add(f"expected exactly one of {listed(tuple(values.DIGITS))}, found {said}")
+        return []
+    text = getattr(entry, given[0])
+    source = site.at("source").fill(entry.source)
+    made = site.at(given[0]).take(lambda one: values.digest(given[0], one, source), text)
+    return [] if made is None else [made]
+
+
+def _known_as(found: Source | None) -> str:
+    """The name by which checksum files know the file of a source."""
+    match found:
+        case Http(urls=urls):
+            return values.last_part(urls[0])
+        case Bundled(path=path):
+            return path.rpartition("/")[2]
+        case Shards() | UrlList() | Manual() | None:
+            return ""
+        case _:
+            assert_never(found)
+
+
+def names_of(found: Source) -> tuple[str, ...]:
+    """The names by which checksum files may know the files of a source."""
+    if isinstance(found, Shards):
+        return tuple(shard.name for shard in found.shards)
+    return (_known_as(found),)

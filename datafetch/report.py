@@ -1,0 +1,127 @@
+"""Events folded into a Report: what a run did, what the dataset is now, and the exit code."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from datafetch.errors import worst
+from datafetch.model import Event, Outcome, Why
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing a person may want to act on."""
+
+    name: str
+    why: str
+    url: str = ""
+    hint: str = ""
+    code: int = field(default=0, compare=False)
+
+    @property
+    def outcome(self) -> Outcome:
+        """The state in which an artifact with this problem ends."""
+        return Outcome.MISSING if self.why == Why.GONE else Outcome.FAILED
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The result of one command; `as_json` is the object that contract.md fixes."""
+
+    dataset: str
+    root: str
+    status: str  # complete, partial or failed
+    exit_code: int
+    counts: Mapping[str, int]  # by Outcome, and their sum as `total`
+    transferred: int  # body bytes received by this run
+    on_disk: int  # bytes of published files
+    peak: int  # most bytes that archives, parts and trees took together during this run
+    seconds: float
+    tree_digest: str
+    problems: tuple[Problem, ...] = ()
+    notes: tuple[str, ...] = ()
+    finished_at: str = ""
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "dataset": self.dataset,
+            "root": self.root,
+            "status": self.status,
+            "exit_code": self.exit_code,
+            "counts": dict(self.counts),
+            "bytes": {"transferred": self.transferred, "on_disk": self.on_disk, "peak": self.peak},
+            "seconds": round(self.seconds, 3),
+            "tree_digest": self.tree_digest,
+            "problems": [{"name": p.name, "why": p.why, "url": p.url, "hint": p.hint} for p in self.problems],
+            "notes": list(self.notes),
+            "finished_at": self.finished_at,
+        }
+
+
+class Tally:
+    """Folds the events of one run. Safe to call from several threads: extraction reports from its own."""
+
+    def __init__(self, on_disk: int = 0) -> None:
+        self._lock = threading.Lock()
+        self._started = time.monotonic()
+        self._held: dict[tuple[str, str], int] = {("tree", ""): on_disk}
+        self.peak = on_disk
+        self.transferred = 0
+        self.problems: list[Problem] = []
+        self.notes: list[str] = []
+
+    def __call__(self, event: Event) -> None:
+        with self._lock:
+            match event.kind:
+                case "received":
+                    self.transferred += event.done
+                case "started" | "progress" | "fetched":
+                    self._hold("file", event.name, event.done)
+                case "staged":
+                    self._hold("tree", event.name, event.done)
+                case "freed":
+                    self._held.pop(("file", event.name), None)
+                case "failed":
+                    hint = event.hint or event.text
+                    self.problems.append(Problem(event.name, event.why, event.url, hint, event.code))
+                case "note":
+                    self.notes.append(event.text)
+
+    def _hold(self, what: str, name: str, size: int) -> None:
+        self._held[what, name] = size
+        self.peak = max(self.peak, sum(self._held.values()))
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self._started
+
+
+def add_up(parts: Iterable[Mapping[Outcome, int]]) -> dict[str, int]:
+    """Counts by outcome, each of them named, and `total`, which is always their sum."""
+    total: Counter[Outcome] = Counter()
+    for part in parts:
+        total.update(part)
+    counts = {str(outcome): total[outcome] for outcome in Outcome}
+    return counts | {"total": sum(counts.values())}
+
+
+def verdict(counts: Mapping[str, int], problems: Iterable[Problem], min_complete: float) -> tuple[str, int]:
+    """(status, exit code) of a dataset with these counts.
+
+    Items that were skipped on purpose do not count against `min_complete` (percent). A dataset without a single good
+    item is failed, never complete.
+    """
+    codes = [p.code or 1 for p in problems]
+    items = counts["total"] - counts["skipped"]
+    if items and 100 * counts["ok"] < min_complete * items:
+        codes.append(6)
+    elif not counts["ok"] and not codes:
+        codes.append(6)
+    code = worst(codes)
+    if code == 0:
+        return "complete", 0
+    return ("partial" if counts["ok"] else "failed"), code

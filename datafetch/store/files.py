@@ -1,0 +1,254 @@
+"""The only code that writes to disk: atomic files, and folders in which no link is ever followed.
+
+Functions that take a `Path` raise what `as_user_error` makes of an OSError. `Tree` and those that take a
+descriptor sit in hot loops and raise the OSError itself: wrap the loop in `user_errors`.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from datafetch.store.durable import sync_dir, sync_fd, sync_folder_fd, sync_tree
+from datafetch.store.faults import as_user_error, refuse_links, user_errors
+
+__all__ = (  # what other stations may use, wherever in the store it is written
+    "Tree",
+    "as_user_error",
+    "atomic_file",
+    "free_space",
+    "make_folder",
+    "new_file",
+    "refuse_links",
+    "remove_entry",
+    "remove_tree",
+    "sync_dir",
+    "sync_fd",
+    "sync_folder_fd",
+    "sync_tree",
+    "user_errors",
+    "write_atomic",
+)
+
+FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+FILE_MODE, FOLDER_MODE = 0o644, 0o755
+
+# Removal and merging recurse once per level, with two open folders each.
+MAX_DEPTH = 64
+KEPT_FOLDERS = 64  # open folders a Tree remembers
+
+
+# --- Files and folders --------------------------------------------------------------------------------------
+
+
+def new_file(dir_fd: int, name: str) -> int:
+    """Descriptor for writing a file that did not exist before; FileExistsError otherwise, links included."""
+    return os.open(name, NEW, FILE_MODE, dir_fd=dir_fd)
+
+
+def make_folder(path: Path) -> None:
+    """Create a folder and those above it, durably; one that exists is fine."""
+    with user_errors(path):
+        missing = []
+        above = path
+        while not above.is_dir():
+            missing.append(above)
+            if above == above.parent:
+                break
+            above = above.parent
+        for folder in reversed(missing):
+            with suppress(FileExistsError):
+                os.mkdir(folder, FOLDER_MODE)
+            if not folder.is_dir():
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+            sync_dir(folder.parent)
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[BinaryIO]:
+    """A file to write that takes its name, durably, when the block ends well; else nothing of it stays.
+
+    The folders above are made. The temporary file has one name per target, so that the next write removes
+    what a killed run left; keeping two writers off one path is the lease's business.
+    """
+    make_folder(path.parent)
+    temp = path.with_name(f".{path.name}.tmp")
+    with user_errors(path):
+        try:
+            fd = os.open(temp, NEW, FILE_MODE)
+        except FileExistsError:
+            os.unlink(temp)
+            fd = os.open(temp, NEW, FILE_MODE)
+        try:
+            with open(fd, "wb") as file:
+                yield file
+                file.flush()
+                sync_fd(fd)
+            os.replace(temp, path)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(temp)
+            raise
+        sync_dir(path.parent)
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Give `path` this content durably; a reader sees the old file or the new one, whole."""
+    with atomic_file(path) as file:
+        file.write(data)
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a file, a link or a folder with all in it; links are removed, not followed. Absent is fine."""
+    with user_errors(path):
+        try:
+            parent = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return
+        try:
+            remove_entry(parent, path.name)
+        finally:
+            os.close(parent)
+
+
+def remove_entry(dir_fd: int, name: str) -> None:
+    """`remove_tree` of one name in an open folder; raises OSError."""
+    try:
+        fd = os.open(name, FOLDER, dir_fd=dir_fd)
+    except FileNotFoundError:
+        return
+    except NotADirectoryError:  # a file, or a link (Linux)
+        os.unlink(name, dir_fd=dir_fd)
+        return
+    except OSError as error:
+        if error.errno != errno.ELOOP:  # a link (macOS)
+            raise
+        os.unlink(name, dir_fd=dir_fd)
+        return
+    try:
+        with os.scandir(fd) as entries:
+            found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+        for child, is_folder in found:
+            if is_folder:
+                remove_entry(fd, child)
+            else:
+                with suppress(FileNotFoundError):
+                    os.unlink(child, dir_fd=fd)
+    finally:
+        os.close(fd)
+    with suppress(FileNotFoundError):
+        os.rmdir(name, dir_fd=dir_fd)
+
+
+def free_space(path: Path) -> tuple[int, int]:
+    """Bytes and inodes still to be had where `path` is or will be; 2**63 where inodes are not counted."""
+    with user_errors(path):
+        while not path.exists() and path != path.parent:
+            path = path.parent
+        stats = os.statvfs(path)
+        return stats.f_bavail * stats.f_frsize, stats.f_favail if stats.f_files else 2**63
+
+
+# --- Folders that never follow a link -----------------------------------------------------------------------
+
+
+class Tree:
+    """A root folder, held open, in which paths are made without ever following a link below it.
+
+    Paths are relative, with `/`. One thread per Tree; folders it has seen must not be moved or removed
+    while it is in use, because they are remembered. Methods raise OSError (NotADirectoryError or ELOOP when
+    a link or file stands where a folder belongs), and ValueError for a path that could leave the root.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._open: OrderedDict[str, int] = OrderedDict()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give back every descriptor; may be called twice."""
+        while self._open:
+            os.close(self._open.popitem()[1])
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def makedirs(self, path: str) -> int:
+        """Make the folder and those above it; existing ones are fine.
+
+        What comes back is its descriptor: the Tree's own, good until the next call.
+        """
+        return self._folder(path, make=True)
+
+    def folder(self, path: str) -> int:
+        """Descriptor of an existing folder ("" is the root), good until the next call. FileNotFoundError."""
+        return self._folder(path, make=False)
+
+    def create(self, path: str) -> int:
+        """Descriptor for writing a new file, its folders made; the caller closes it. Else FileExistsError."""
+        folder, name = _split(path)
+        return os.open(name, NEW, FILE_MODE, dir_fd=self._folder(folder, make=True))
+
+    def read(self, path: str) -> int:
+        """Descriptor for reading a file; the caller closes it."""
+        folder, name = _split(path)
+        return os.open(name, READ, dir_fd=self._folder(folder, make=False))
+
+    def size(self, path: str) -> int | None:
+        """Bytes of a regular file; -1 for a folder, a link or anything else; None when nothing is there."""
+        folder, name = _split(path)
+        try:
+            found = os.stat(name, dir_fd=self._folder(folder, make=False), follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+        return found.st_size if stat.S_ISREG(found.st_mode) else -1
+
+    def remove(self, path: str) -> None:
+        """Remove a file or a link; absent is fine."""
+        folder, name = _split(path)
+        with suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=self._folder(folder, make=False))
+
+    def _folder(self, path: str, make: bool) -> int:
+        if not path:
+            return self._fd
+        fd = self._open.get(path)
+        if fd is not None:
+            self._open.move_to_end(path)
+            return fd
+        above, name = _split(path)
+        if path.count("/") >= MAX_DEPTH:
+            raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), path)
+        parent = self._folder(above, make)
+        if make:
+            with suppress(FileExistsError):
+                os.mkdir(name, FOLDER_MODE, dir_fd=parent)
+        fd = os.open(name, FOLDER, dir_fd=parent)
+        self._open[path] = fd
+        if len(self._open) > KEPT_FOLDERS:
+            os.close(self._open.popitem(last=False)[1])
+        return fd
+
+
+def _split(path: str) -> tuple[str, str]:
+    folder, slash, name = path.rpartition("/")
+    if name in ("", ".", "..") or "\0" in name or (slash and not folder):
+        raise ValueError(f"not a safe file name: {path!r}")
+    return folder, name

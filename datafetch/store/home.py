@@ -1,0 +1,70 @@
+"""Where everything lies: the paths of one dataset's state folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+STATE_FOLDER = ".datafetch"
+
+
+def slug(name: str) -> str:
+    """An artifact's name as a single file name. Names never hold `+`, so no two meet."""
+    return name.replace("/", "+")
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The state folder of one dataset below an output directory; every path is made here and nowhere else."""
+
+    root: Path  # the output directory, resolved once
+    dataset: str
+
+    @property
+    def state(self) -> Path:
+        return self.root / STATE_FOLDER / self.dataset
+
+    @property
+    def lease(self) -> Path:
+        return self.state / "lease"
+
+    @property
+    def manifest(self) -> Path:
+        return self.state / "manifest.jsonl"
+
+    @property
+    def seen(self) -> Path:
+        return self.state / "seen.jsonl"
+
+    @property
+    def report(self) -> Path:
+        return self.state / "report.json"
+
+    @property
+    def inbox(self) -> Path:
+        return self.state / "inbox"
+
+    def journal(self, name: str) -> Path:
+        return self.state / "journal" / f"{slug(name)}.jsonl"
+
+    def batches(self, name: str) -> Path:
+        return self.state / "journal" / slug(name)
+
+    def part(self, name: str) -> Path:
+        return self.state / "parts" / f"{slug(name)}.part"
+
+    def archive(self, name: str) -> Path:
+        return self.state / "archives" / slug(name)
+
+    def shard(self, name: str, shard: str) -> Path:
+        return self.state / "archives" / f"{slug(name)}.shards" / shard
+
+    def shard_key(self, name: str, shard: str) -> str:
+        """The name under which a shard has its journal and its part."""
+        return f"{name}/{shard}"
+
+    def staging(self, name: str) -> Path:
+        return self.state / "staging" / slug(name)
+
+    def seal(self, name: str) -> Path:
+        return self.state / "staging" / f"{slug(name)}.jsonl"

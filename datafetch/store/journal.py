@@ -1,0 +1,205 @@
+"""Append-only JSON lines about one artifact or one batch: a claim to check against the disk, never proof."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Generic, Self, TypeVar
+
+import msgspec
+
+from datafetch.model import Fetched, Outcome
+from datafetch.store.files import make_folder, sync_dir, sync_fd, user_errors, write_atomic
+
+T = TypeVar("T")
+
+
+# --- Rows about one artifact --------------------------------------------------------------------------------
+
+
+class Part(msgspec.Struct, frozen=True, tag="part"):
+    """A `.part` file began or grew: what must still hold when it is continued."""
+
+    url: str
+    etag: str = ""
+    last_modified: str = ""
+    total: int | None = None
+    boot: str = ""  # store.machine.boot_id(): while it is the same, bytes beyond `durable` are good as well
+    durable: int = 0  # bytes that survive a power cut
+
+
+class Done(msgspec.Struct, frozen=True, tag="done"):
+    """The file is whole, verified and durable under its final name."""
+
+    fetched: Fetched
+
+
+class Staged(msgspec.Struct, frozen=True, tag="staged"):
+    """All that the artifact holds has been looked at: what stands in the staging folder, and what not."""
+
+    files: int
+    dropped: Mapping[Outcome, Mapping[str, int]] = {}  # outcome other than ok -> reason -> items
+
+
+class Built(msgspec.Struct, frozen=True, tag="built"):
+    """Its files are published and stand in the manifest."""
+
+    files: int
+    bytes: int
+    names: str = "keep"
+
+
+class Gone(msgspec.Struct, frozen=True, tag="gone"):
+    """The address answered that the file is gone for good."""
+
+    url: str
+
+
+Row = Part | Done | Staged | Built | Gone
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the rows about one artifact add up to: the last word of each kind."""
+
+    part: Part | None = None  # None once the file is done
+    done: Fetched | None = None
+    staged: Staged | None = None
+    built: Built | None = None
+    gone: Gone | None = None  # None once the file is done
+
+
+def fold(rows: Iterable[Row]) -> Known:
+    """Add up the rows of one artifact in the order in which they were written."""
+    part: Part | None = None
+    done: Fetched | None = None
+    staged: Staged | None = None
+    built: Built | None = None
+    gone: Gone | None = None
+    for row in rows:
+        match row:
+            case Part():
+                part = row
+            case Done():
+                part, done, gone = None, row.fetched, None
+            case Staged():
+                staged = row
+            case Built():
+                built = row
+            case Gone():
+                gone = row
+    return Known(part, done, staged, built, gone)
+
+
+def known(path: Path) -> Known:
+    """What the journal of an artifact says; an absent journal says nothing."""
+    return fold(_read(path, msgspec.json.Decoder(Row)).rows)
+
+
+# --- The file -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Rows(Generic[T]):
+    rows: tuple[T, ...]
+    garbage: int  # lines that could not be read; a torn last line is not counted
+
+
+def read(path: Path, kind: type[T]) -> Rows[T]:
+    """Every row of a journal that can be read as `kind`; none when the file is absent."""
+    return _read(path, msgspec.json.Decoder(kind))
+
+
+class Journal:
+    """Writer and reader of one file of rows. A crash may tear the last line: it is ignored when reading, and
+    closed off before the next row is written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._encoder = msgspec.json.Encoder()
+        self._fd = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def append(self, row: object, *, durable: bool = True) -> None:
+        """Write one row: anything msgspec encodes as an object. Durable: it survives a power cut."""
+        self.extend((row,), durable=durable)
+
+    def extend(self, rows: Iterable[object], *, durable: bool = True) -> None:
+        """Write several rows at once, with one wait for all of them."""
+        with user_errors(self.path):
+            if self._fd < 0:
+                self._fd = _open_for_append(self.path)
+            try:
+                _write_all(self._fd, self._encoder.encode_lines(rows))
+                if durable:
+                    sync_fd(self._fd)
+            except BaseException:
+                self.close()  # the line may be torn: opening the file again mends that
+                raise
+
+    def replace(self, rows: Iterable[object]) -> None:
+        """Compact: give the file these rows and no others, atomically."""
+        self.close()
+        write_atomic(self.path, self._encoder.encode_lines(rows))
+
+    def rows(self, kind: type[T]) -> list[T]:
+        """Every row written so far that can be read as `kind`."""
+        return list(read(self.path, kind).rows)
+
+    def close(self) -> None:
+        """Give back the descriptor; a later append opens it again."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+def _read(path: Path, decoder: msgspec.json.Decoder[T]) -> Rows[T]:
+    try:
+        with user_errors(path):
+            fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except Exception as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            return Rows((), 0)
+        raise
+    rows: list[T] = []
+    garbage = 0
+    with user_errors(path), open(fd, "rb") as file:
+        for line in file:
+            try:
+                rows.append(decoder.decode(line))
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                # An unfinished JSON object never decodes, so only the very last line can be torn.
+                garbage += line.endswith(b"\n")
+    return Rows(tuple(rows), garbage)
+
+
+def _open_for_append(path: Path) -> int:
+    make_folder(path.parent)
+    fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    try:
+        size = os.fstat(fd).st_size
+        if size == 0:
+            sync_dir(path.parent)
+        elif os.pread(fd, 1, size - 1) != b"\n":
+            os.write(fd, b"\n")
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]

@@ -1,0 +1,276 @@
+"""The one seam to HTTP: an httpx client over our engine, redirects by our rules, foreign errors turned into ours."""
+
+from __future__ import annotations
+
+import netrc
+import os
+import urllib.request
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+
+import certifi
+import httpx2
+
+from datafetch import __version__
+from datafetch.errors import DatafetchError, Offline, TransferFailed
+from datafetch.model import Settings, Why
+from datafetch.transfer.addresses import (
+    Policy,
+    clean_url,
+    host_of,
+    is_public,
+    literal,
+    origin,
+    redirected,
+    safe_url,
+)
+from datafetch.transfer.engine import Ask, Engine, Fault, Limits, Reply, Trust
+
+MAX_REDIRECTS = 10
+_REDIRECTS = frozenset((301, 302, 303, 307, 308))
+_DISCARD = 64 << 10  # a longer unwanted body costs more than a new connection
+_OURS = frozenset(
+    ("host", "connection", "content-length", "accept-encoding", "user-agent", "transfer-encoding")
+)
+
+
+class CurlTransport(httpx2.AsyncBaseTransport):
+    """An httpx transport: one request, one answer, no redirects; raises httpx errors caused by engine Faults."""
+
+    def __init__(self, engine: Engine, policy: Policy, limits: Limits, environment: Environment) -> None:
+        self._engine = engine
+        self._policy = policy
+        self._limits = limits
+        self._environment = environment
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        url = clean_url(str(request.url))
+        private = self._policy.permits_private(url)
+        dialled = literal(host_of(url))
+        if dialled is not None and not private and not is_public(dialled):
+            # Also when a proxy would dial it: then no socket of ours ever sees the address.
+            raise _refusal(url, f"{dialled} is a private address")
+        host = host_of(url)
+        ask = Ask(
+            url,
+            tuple(f"{name}: {value}" for name, value in request.headers.items() if name not in _OURS),
+            request.method,
+            await request.aread(),
+            permit_private=private,
+            proxy=self._environment.proxy_for(url),
+            login="" if "authorization" in request.headers else self._environment.logins.get(host, ""),
+            limits=request.extensions.get("limits", self._limits),
+        )
+        try:
+            reply = await self._engine.send(ask)
+        except Fault as fault:
+            raise _as_httpx(fault, request) from fault
+        return httpx2.Response(
+            reply.status,
+            headers=list(reply.headers),
+            stream=_Body(reply, request),
+            extensions={"reason_phrase": reply.reason.encode("latin-1", "replace")},
+            request=request,
+        )
+
+    async def aclose(self) -> None:
+        await self._engine.close()
+
+
+class _Body(httpx2.AsyncByteStream):
+    def __init__(self, reply: Reply, request: httpx2.Request) -> None:
+        self._reply = reply
+        self._request = request
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        try:
+            while batch := await self._reply.read():
+                for chunk in batch:
+                    yield chunk
+        except Fault as fault:
+            raise _as_httpx(fault, self._request) from fault
+
+    async def aclose(self) -> None:
+        self._reply.close()
+
+
+def _as_httpx(fault: Fault, request: httpx2.Request) -> httpx2.TransportError:
+    kind: type[httpx2.TransportError]
+    match fault.why:
+        case Why.TIMEOUT | Why.TOO_SLOW:
+            kind = httpx2.ReadTimeout
+        case Why.DNS | Why.TLS | Why.REFUSED:
+            kind = httpx2.ConnectError
+        case Why.BAD_ANSWER | Why.SHORT | Why.TOO_LARGE:
+            kind = httpx2.RemoteProtocolError
+        case Why.BAD_URL:
+            kind = httpx2.UnsupportedProtocol
+        case _:
+            kind = httpx2.NetworkError
+    return kind(str(fault), request=request)
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What the user's environment says about the network: proxies, logins of ~/.netrc, trusted certificates."""
+
+    proxies: Mapping[str, str]
+    logins: Mapping[str, str]  # host -> "user:password"; the nameless default of a netrc is for no one
+    trust: Trust
+
+    @classmethod
+    def read(cls) -> Environment:
+        return cls(urllib.request.getproxies(), _logins(), _trust())
+
+    def proxy_for(self, url: str) -> str:
+        """The proxy for `url`, empty for none."""
+        scheme, _, rest = url.partition("://")
+        found = self.proxies.get(scheme) or self.proxies.get("all") or ""
+        netloc = rest.partition("/")[0].partition("?")[0]
+        if found and urllib.request.proxy_bypass(netloc):
+            return ""
+        return found
+
+
+def _logins() -> Mapping[str, str]:
+    path = os.environ.get("NETRC") or os.path.expanduser("~/.netrc")
+    try:
+        hosts = netrc.netrc(path).hosts
+    except (OSError, netrc.NetrcParseError, UnicodeError):
+        return {}  # optional: a file that cannot be read must not stop a public download
+    return {
+        host.lower(): f"{login}:{password}"
+        for host, (login, _, password) in hosts.items()
+        if host != "default"
+    }
+
+
+def _trust() -> Trust:
+    file, folder = os.environ.get("SSL_CERT_FILE", ""), os.environ.get("SSL_CERT_DIR", "")
+    return Trust(file, folder) if file or folder else Trust(certifi.where())
+
+
+@asynccontextmanager
+async def client(settings: Settings, limits: Limits | None = None) -> AsyncIterator[httpx2.AsyncClient]:
+    """An httpx client on the running loop, for all transfers of a run. Raises Offline when the network is off."""
+    if settings.offline:
+        raise Offline("the network is switched off", hint="leave out --offline")
+    environment = Environment.read()
+    engine = Engine(environment.trust, user_agent=f"datafetch/{__version__}")
+    policy = Policy.of(settings.mirrors, settings.allow_private)
+    transport = CurlTransport(engine, policy, limits or Limits(), environment)
+    no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+    async with httpx2.AsyncClient(
+        transport=transport, follow_redirects=False, trust_env=False, cookies=no_cookies, timeout=None
+    ) as made:
+        yield made
+
+
+class Answer:
+    """The head of an answer after redirects; the body comes from `chunks`. Errors are TransferFailed."""
+
+    def __init__(self, response: httpx2.Response, url: str) -> None:
+        self._response = response
+        self.url = url  # where the redirects led
+        self.status = response.status_code
+        self.headers: Mapping[str, str] = {name.lower(): value for name, value in response.headers.items()}
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The body as it comes off the wire, never decoded."""
+        stream = self._response.stream
+        assert isinstance(stream, httpx2.AsyncByteStream)
+        try:
+            async for chunk in stream:
+                yield chunk
+        except httpx2.HTTPError as error:
+            raise failure(error, self.url) from error
+
+    async def discard(self) -> None:
+        """Reads a short body to its end, so that the connection can serve again."""
+        left = _DISCARD
+        try:
+            async for chunk in self.chunks():
+                left -= len(chunk)
+                if left < 0:
+                    break
+        except TransferFailed:
+            pass  # the head was what mattered
+
+
+@asynccontextmanager
+async def open_url(
+    http: httpx2.AsyncClient,
+    url: str,
+    headers: tuple[tuple[str, str], ...] = (),
+    *,
+    secrets: tuple[tuple[str, str], ...] = (),
+    never: frozenset[str] = frozenset(),
+    limits: Limits | None = None,
+) -> AsyncIterator[Answer]:
+    """The answer to GET `url`, redirects followed by our rules; closed on leaving.
+
+    `secrets` are headers that only the origin of `url` may see; `never` holds origins that no redirect may lead to.
+    Raises TransferFailed for everything that keeps an answer from coming; any status is an answer.
+    """
+    target = clean_url(url)
+    home = origin(target)
+    for _ in range(MAX_REDIRECTS + 1):
+        sent = headers + (secrets if origin(target) == home else ())
+        answer = await _ask(http, target, sent, limits)
+        try:
+            location = answer.headers.get("location")
+            if answer.status not in _REDIRECTS or location is None:
+                yield answer
+                return
+            await answer.discard()
+        finally:
+            await answer._response.aclose()
+        target = redirected(target, location)
+        if origin(target) in never:
+            raise _refusal(target, "the mirror redirects to the origin, which must not be asked")
+    raise _refusal(url, f"more than {MAX_REDIRECTS} redirects")
+
+
+async def _ask(
+    http: httpx2.AsyncClient, url: str, headers: tuple[tuple[str, str], ...], limits: Limits | None
+) -> Answer:
+    extensions = {} if limits is None else {"limits": limits}
+    try:
+        request = http.build_request("GET", url, headers=list(headers), extensions=extensions)
+        response = await http.send(request, stream=True)
+    except DatafetchError:
+        raise
+    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+        raise failure(error, url) from error
+    return Answer(response, url)
+
+
+def failure(error: Exception, url: str) -> TransferFailed:
+    """Our word for what httpx or the engine raised."""
+    cause = error.__cause__
+    if isinstance(cause, Fault):
+        why = cause.why
+    elif isinstance(error, httpx2.TimeoutException):
+        why = Why.TIMEOUT
+    elif isinstance(error, httpx2.InvalidURL | httpx2.UnsupportedProtocol):
+        why = Why.BAD_URL
+    elif isinstance(error, httpx2.ProtocolError | httpx2.DecodingError):
+        why = Why.BAD_ANSWER
+    else:
+        why = Why.CONNECTION
+    host = host_of(url)
+    hint = _HINTS.get(why, "")
+    return TransferFailed(why, f"{host}: {error}" if host else str(error), safe_url(url), hint)
+
+
+def _refusal(url: str, text: str) -> TransferFailed:
+    return TransferFailed(Why.REFUSED, f"{host_of(url)}: {text}", safe_url(url), _HINTS[Why.REFUSED])
+
+
+_HINTS = {
+    Why.REFUSED: "--allow-private permits private addresses, --mirror URL permits that server",
+    Why.TLS: "SSL_CERT_FILE names a file of further trusted certificates",
+    Why.DNS: "check the connection to the internet, or name a --mirror",
+}

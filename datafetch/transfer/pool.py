@@ -1,0 +1,144 @@
+"""One file from its addresses to its place: asked for in turn, continued, checked, renamed in, written down."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from datafetch.errors import NoRoom, TransferFailed
+from datafetch.model import Event, Fetched, Why
+from datafetch.store.journal import Journal
+from datafetch.transfer.addresses import candidates, safe_url, shown_host
+from datafetch.transfer.attempt import attempt
+from datafetch.transfer.holding import Holding, now
+from datafetch.transfer.retry import Keep, Then, Tries, Verdict, backoff, decide, wait_for
+from datafetch.transfer.wanted import Throttled, Wanted, Ways, failed
+
+
+async def fetch(wanted: Wanted, ways: Ways, journal: Journal) -> Fetched:
+    """The file, verified and durable at `wanted.target`, its Done row written; an earlier part is continued.
+
+    Emits started, received, progress, retry and fetched. Raises TransferFailed when every address failed, and NoRoom
+    when the disk is full. What the table in `retry` keeps is kept, and so it is on cancelling. May be called again.
+    """
+    algorithms = tuple(checksum.algorithm for checksum in wanted.checksums)
+    holding = await asyncio.to_thread(Holding, wanted.part, journal, algorithms)
+    try:
+        fetched = await _from_any(wanted, ways, holding)
+    finally:
+        await holding.close()
+    ways.emit(Event("fetched", wanted.name, fetched.size, fetched.size, url=fetched.url))
+    return fetched
+
+
+async def _from_any(wanted: Wanted, ways: Ways, holding: Holding) -> Fetched:
+    addresses = candidates(wanted.urls, ways.mirrors, ways.mirror_only)
+    failures: list[TransferFailed] = []
+    for number, url in enumerate(addresses, 1):
+        last = number == len(addresses)
+        try:
+            return await _from_one(wanted, ways, holding, url, last)
+        except TransferFailed as failure:
+            failures.append(failure)
+            # Where a digest of the whole file is known, the next address may go on with what this one gave.
+            kept = not last and wanted.proven and failure.why not in _SPOILT
+            if not kept and decide(failure.why, 1).part is not Keep.KEEP:
+                await holding.drop()
+            if not last:
+                text = f"{failure}; asking {shown_host(addresses[number])}"
+                ways.emit(Event("retry", wanted.name, why=failure.why, url=failure.url, text=text))
+    if not holding.size:
+        holding.part.remove()
+    raise _telling(failures)
+
+
+# After these the bytes themselves are in doubt.
+_SPOILT = frozenset((Why.CHECKSUM, Why.CHANGED))
+
+
+def _telling(failures: Sequence[TransferFailed]) -> TransferFailed:
+    """The failure that says most: a file is gone only if it is gone everywhere."""
+    hopeful = [failure for failure in failures if failure.why is not Why.GONE]
+    chosen = (hopeful or list(failures))[-1]
+    if len(failures) > 1:
+        chosen.args = (f"{chosen} ({len(failures)} addresses were asked)",)
+    return chosen
+
+
+async def _from_one(wanted: Wanted, ways: Ways, holding: Holding, url: str, last: bool) -> Fetched:
+    """The file from one address, which is asked as often as the table says."""
+    tries = Tries()
+    furthest = holding.size
+    while True:
+        try:
+            if not holding.whole:
+                async with ways.hosts.turn(shown_host(url)):
+                    await attempt(wanted, ways, holding, url)
+            return await _verified(wanted, holding, url)
+        except _Differs:
+            raise
+        except TransferFailed as failure:
+            count = tries.after(failure.why, advanced=holding.size > furthest)
+            furthest = max(furthest, holding.size)
+            verdict = decide(failure.why, count, last=last, patience=ways.patience)
+            if verdict.then is Then.STOP:
+                raise NoRoom(str(failure), failure.hint) from failure
+            await _wait(wanted, ways, url, failure, count, verdict)
+            if verdict.part is not Keep.KEEP:
+                await holding.drop()
+
+
+async def _wait(
+    wanted: Wanted, ways: Ways, url: str, failure: TransferFailed, count: int, verdict: Verdict
+) -> None:
+    """Waits as long as the verdict says, the host's other transfers too if it says so; raises when it says no."""
+    asked = failure.seconds if isinstance(failure, Throttled) else None
+    seconds = 0.0
+    if verdict.wait or verdict.host_wide:
+        seconds = wait_for(asked, backoff(count, ways.chance(), ways.patience), ways.patience)
+    if verdict.host_wide:
+        ways.hosts.slow(shown_host(url), seconds)
+    if not verdict.again:
+        if asked:
+            failure.hint = f"the server asks to come back in {_span(asked)}"
+        raise failure
+    soon = f"again in {_span(seconds)}" if seconds >= 0.5 else "again at once"
+    text = f"{failure}; {soon}"
+    ways.emit(Event("retry", wanted.name, count=count, why=failure.why, url=failure.url, text=text))
+    if not verdict.host_wide:
+        await ways.hosts.pause(seconds)
+
+
+class _Differs(TransferFailed):
+    """This address has another file than an earlier run recorded; asking it again would not change that."""
+
+
+async def _verified(wanted: Wanted, holding: Holding, url: str) -> Fetched:
+    """The held file in its final place. Raises TransferFailed when it is not the one that was asked for."""
+    digests = await holding.part.digests()
+    if wanted.size is not None and holding.size != wanted.size:
+        text = f"the file should have {wanted.size} bytes, {holding.size} arrived"
+        raise failed(Why.CHANGED, url, text)
+    for checksum in wanted.checksums:
+        if digests[checksum.algorithm] != checksum.digest.lower():
+            text = f"{checksum.algorithm} is {digests[checksum.algorithm]}, should be {checksum.digest}"
+            raise failed(Why.CHECKSUM, url, text)
+    sha256 = digests["sha256"]
+    if wanted.known_sha256 and sha256 != wanted.known_sha256:
+        raise _Differs(
+            Why.CHANGED,
+            f"{shown_host(url)}: another file than before: sha256 was {wanted.known_sha256} and is {sha256}",
+            safe_url(url),
+            f"if upstream has replaced it on purpose, remove {holding.journal_path} and run again",
+        )
+    others = tuple((name, digest) for name, digest in digests.items() if name != "sha256")
+    fetched = Fetched(wanted.path, holding.size, sha256, safe_url(wanted.urls[0]), now(), others)
+    await holding.finish(wanted.target, fetched)
+    return fetched
+
+
+def _span(seconds: float) -> str:
+    for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"

@@ -1,0 +1,76 @@
+"""Files that are on this machine already, copied into the state or staging folder and checked on the way."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Protocol
+
+from datafetch.errors import TransferFailed
+from datafetch.model import Artifact, Checksum, Fetched, FileRecord, Why
+from datafetch.store.durable import sync_tree
+from datafetch.store.faults import user_errors
+from datafetch.store.files import Tree, atomic_file, make_folder, remove_tree
+
+_CHUNK = 1 << 20
+
+
+class _Digest(Protocol):
+    def update(self, data: bytes, /) -> None: ...
+
+
+def copy_in(file: Path, target: Path, artifact: Artifact, origin: str) -> Fetched:
+    """`file` copied to `target`, durable, and what is known of it. The user's own file is only read.
+
+    Raises TransferFailed when its size or a checksum is not what the recipe says; nothing is left then.
+    """
+    digests = {c.algorithm: hashlib.new(c.algorithm, usedforsecurity=False) for c in artifact.checksums}
+    digests.setdefault("sha256", hashlib.sha256())
+    with user_errors(file), file.open("rb", buffering=0) as source, atomic_file(target) as out:
+        size = _copy(source, out, list(digests.values()))
+        found = {name: digest.hexdigest() for name, digest in digests.items()}
+        _check(file, artifact, size, found)
+    return Fetched(target.name, size, found["sha256"], origin, _now(), tuple(found.items()))
+
+
+def _check(file: Path, artifact: Artifact, size: int, found: dict[str, str]) -> None:
+    hint = "bring the file that the recipe names"
+    if artifact.size is not None and size != artifact.size:
+        text = f"{file} has {size} bytes, expected {artifact.size}"
+        raise TransferFailed(Why.CHECKSUM, text, hint=hint)
+    wrong: list[Checksum] = [c for c in artifact.checksums if found[c.algorithm] != c.digest]
+    if wrong:
+        text = f"{file} has the {wrong[0].algorithm} {found[wrong[0].algorithm]}, expected {wrong[0].digest}"
+        raise TransferFailed(Why.CHECKSUM, text, hint=hint)
+
+
+def stage(files: Sequence[tuple[str, Path, str]], into: Path, artifact: str, origin: str) -> list[FileRecord]:
+    """Each (name, file, target) copied below the fresh folder `into`, durable; one record for each."""
+    remove_tree(into)
+    make_folder(into)
+    records = []
+    with user_errors(into), Tree(into) as tree:
+        for name, file, target in files:
+            digest = hashlib.sha256()
+            with file.open("rb", buffering=0) as source, os.fdopen(tree.create(target), "wb") as out:
+                size = _copy(source, out, [digest])
+            records.append(FileRecord(target, size, digest.hexdigest(), origin, _now(), artifact, name))
+    sync_tree(into)
+    return records
+
+
+def _copy(source: IO[bytes], out: IO[bytes], digests: Sequence[_Digest]) -> int:
+    size = 0
+    while data := source.read(_CHUNK):
+        for digest in digests:
+            digest.update(data)
+        out.write(data)
+        size += len(data)
+    return size
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,194 @@
+"""When a part may be continued, and what an answer to that question means; pure.
+
+What is asked for, with `n` bytes held of `total`:
+
+    held                                                   request
+    nothing, or total unknown, or n > total                GET from 0
+    same address, strong ETag                              Range: bytes=n-, If-Range: the ETag
+    same address, no ETag, strong Last-Modified            Range: bytes=n-, If-Range: the date
+    same address, weak or no validator                     GET from 0
+    other address, a checksum of the whole is known        Range: bytes=n-  (the checksum proves the join)
+    other address, no checksum                             GET from 0
+
+How the answer is read:
+
+    asked      answer                                                    verdict
+    from 0     200                                                       START
+    from 0     206                                                       REJECT bad answer
+    from n     206, one range, from n, same total, same validator        CONTINUE
+    from n     206, anything else about it (also multipart/byteranges)   AGAIN from 0, changed
+    from n     200 with Content-Range, or exactly as long as the rest    AGAIN from 0: a slice without its label
+    from n     200                                                       START: the same answer, from 0
+    from n     416, total is n                                           COMPLETE: size fits, the hash decides
+    from n     416, anything else                                        AGAIN from 0, changed
+    any        another status                                            REJECT, why by status
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from enum import Enum
+
+from datafetch.model import Why
+from datafetch.transfer.retry import why_of_status
+
+# RFC 9110, 8.8.2.2: a date is strong when it is clearly older than the answer that carries it.
+STRONG_AFTER = 60.0
+_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})\Z")
+_RANGE_UNMET = re.compile(r"bytes \*/(\d{1,18})\Z")
+_ETAG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"\Z')
+
+
+@dataclass(frozen=True, slots=True)
+class Validators:
+    """What a later request can be tied to. Only strong ones are kept; empty is none."""
+
+    etag: str = ""
+    last_modified: str = ""
+    total: int | None = None  # bytes of the whole file
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A part on disk: `size` bytes of what `url` once described with `validators`."""
+
+    url: str
+    size: int
+    validators: Validators
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    offset: int = 0
+    headers: tuple[tuple[str, str], ...] = ()
+    validators: Validators = Validators()  # of the part that is being continued
+    same_url: bool = True
+
+
+class Act(Enum):
+    START = "start"
+    CONTINUE = "continue"
+    COMPLETE = "complete"
+    AGAIN = "again"
+    REJECT = "reject"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    act: Act
+    validators: Validators = Validators()
+    length: int | None = None  # bytes this body should bring; None is unknown
+    why: Why = Why.UNKNOWN
+    text: str = ""
+
+
+def ask(held: Held | None, url: str, proven: bool) -> Asked:
+    """The request for `url` given what is held; `proven` when a checksum of the whole file is known."""
+    if held is None or held.size == 0 or held.validators.total is None:
+        return Asked()
+    if held.size > held.validators.total:
+        return Asked()
+    known = held.validators
+    by_range = ("Range", f"bytes={held.size}-")
+    if held.url == url:
+        tie = known.etag or known.last_modified
+        return Asked(held.size, (by_range, ("If-Range", tie)), known) if tie else Asked()
+    return Asked(held.size, (by_range,), known, same_url=False) if proven else Asked()
+
+
+def judge(asked: Asked, status: int, headers: Mapping[str, str]) -> Answer:
+    """What to do with an answer whose body has not been read. `headers` has lower-case names."""
+    if status == 200:
+        return _whole(asked, headers)
+    if status == 206 and asked.offset:
+        return _range(asked, headers)
+    if status == 206:
+        return Answer(Act.REJECT, why=Why.BAD_ANSWER, text="the server sent a range that nobody asked for")
+    if status == 416 and asked.offset:
+        return _unmet(asked, headers)
+    return Answer(Act.REJECT, why=why_of_status(status), text=f"the server answered {status}")
+
+
+def _whole(asked: Asked, headers: Mapping[str, str]) -> Answer:
+    length = content_length(headers)
+    if "content-range" in headers:
+        if asked.offset:
+            return _again("the server sent a range labelled as the whole file")
+        return Answer(Act.REJECT, why=Why.BAD_ANSWER, text="the server sent a range that nobody asked for")
+    total = asked.validators.total
+    if asked.offset and total is not None and length == total - asked.offset and length != total:
+        return _again("the server sent the rest labelled as the whole file")
+    return Answer(Act.START, strong_validators(headers, length), length)
+
+
+def _range(asked: Asked, headers: Mapping[str, str]) -> Answer:
+    match = _RANGE.match(headers.get("content-range", ""))
+    if match is None:
+        return _again("the server's answer names no single range")
+    first, last, total = (int(number) for number in match.groups())
+    if first != asked.offset or last < first or last >= total:
+        return _again(f"asked from byte {asked.offset}, the server sent {first}-{last}")
+    if total != asked.validators.total:
+        return _again(f"the file had {asked.validators.total} bytes and now has {total}")
+    length = content_length(headers)
+    if length is not None and length != last - first + 1:
+        return _again("the range and the length of the answer differ")
+    found = strong_validators(headers, total)
+    if asked.same_url and not _agree(asked.validators, headers):
+        return _again("the file on the server is another one now")
+    kept = asked.validators if asked.same_url else found
+    return Answer(Act.CONTINUE, kept, last - first + 1)
+
+
+def _unmet(asked: Asked, headers: Mapping[str, str]) -> Answer:
+    match = _RANGE_UNMET.match(headers.get("content-range", ""))
+    if match is not None and int(match[1]) == asked.offset == asked.validators.total:
+        return Answer(Act.COMPLETE, asked.validators, 0)
+    return _again("the server does not have the range that is missing")
+
+
+def _again(text: str) -> Answer:
+    return Answer(Act.AGAIN, why=Why.CHANGED, text=text)
+
+
+def _agree(known: Validators, headers: Mapping[str, str]) -> bool:
+    """False when the answer carries a validator that contradicts the one its request was tied to."""
+    if known.etag:
+        return headers.get("etag", known.etag) == known.etag
+    return headers.get("last-modified", known.last_modified) == known.last_modified
+
+
+def strong_validators(headers: Mapping[str, str], total: int | None) -> Validators:
+    """The validators of an answer that prove byte equality. A weak ETag says that bytes may differ: then none."""
+    etag = headers.get("etag", "").strip()
+    if etag:
+        return Validators(etag=etag if _ETAG.match(etag) else "", total=total)
+    modified, date = _date(headers.get("last-modified", "")), _date(headers.get("date", ""))
+    if modified and date and (date - modified).total_seconds() >= STRONG_AFTER:
+        return Validators(last_modified=headers["last-modified"], total=total)
+    return Validators(total=total)
+
+
+def content_length(headers: Mapping[str, str]) -> int | None:
+    """The length of the body that the answer promises; None when it is chunked or ends with the connection."""
+    text = headers.get("content-length", "").strip()
+    if "transfer-encoding" in headers or not (text.isascii() and text.isdigit()):
+        return None
+    return int(text[:18])
+
+
+def _date(text: str) -> datetime | None:
+    try:
+        found = parsedate_to_datetime(text)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return found if found.tzinfo else None
+
+
+def trusted_size(on_disk: int, durable: int, same_boot: bool) -> int:
+    """Bytes of a part that count: all that was written under this boot of the machine, else only what was synced."""
+    return on_disk if same_boot else min(on_disk, durable)

@@ -1,0 +1,153 @@
+"""What follows from each way a transfer can end; pure.
+
+why                                   part       again                                       then
+connection, timeout, too slow, dns,   keep       with back-off; counted anew when bytes       next address
+  server error, short body                       arrived
+throttled                             keep       after Retry-After; the host slows for all    next address
+range ignored                         truncate   at once: the same answer, from 0             -
+changed (offset, validator or size)   drop       at once, from 0, twice                       next address
+checksum                              drop       at once, from 0, twice                       next address
+bad answer                            drop       once, with back-off                          next address
+html, quota, forbidden, gone          drop       no                                           next address
+tls, bad url, refused, too large      drop       no                                           next address
+not an image, too small               drop       once                                         next address
+no space                              keep       no                                           stop the run
+anything else                         drop       no                                           next address
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from enum import Enum
+
+from datafetch.model import Why
+
+
+class Keep(Enum):
+    KEEP = "keep"
+    TRUNCATE = "truncate"
+    DROP = "drop"
+
+
+class Then(Enum):
+    NEXT = "next address"
+    STOP = "stop the run"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    part: Keep
+    again: bool
+    wait: bool  # back off before the next try
+    host_wide: bool  # everyone who asks this host waits too
+    then: Then  # what follows when there is no next try
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a transfer insists. Waits are seconds; tries count from the last byte that arrived."""
+
+    tries: int = 8
+    tries_before_next: int = 3  # when another address is left to ask
+    first: float = 0.5
+    cap: float = 60.0  # longest single wait, whatever a server asks for
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    part: Keep
+    tries: int | None  # in all; None takes Patience
+    wait: bool = False
+    host_wide: bool = False
+    then: Then = Then.NEXT
+
+
+_PATIENT = _Row(Keep.KEEP, None, wait=True)
+_FROM_ZERO = _Row(Keep.DROP, 3)
+_FINAL = _Row(Keep.DROP, 1)
+_TABLE = {
+    Why.CONNECTION: _PATIENT,
+    Why.TIMEOUT: _PATIENT,
+    Why.TOO_SLOW: _PATIENT,
+    Why.SERVER_ERROR: _PATIENT,
+    Why.SHORT: _PATIENT,
+    Why.DNS: _Row(Keep.KEEP, None, wait=True, host_wide=True),
+    Why.THROTTLED: _Row(Keep.KEEP, None, wait=True, host_wide=True),
+    Why.RANGE_IGNORED: _Row(Keep.TRUNCATE, 3),
+    Why.CHANGED: _FROM_ZERO,
+    Why.CHECKSUM: _FROM_ZERO,
+    Why.BAD_ANSWER: _Row(Keep.DROP, 2, wait=True),
+    Why.NOT_AN_IMAGE: _Row(Keep.DROP, 2),
+    Why.TOO_SMALL: _Row(Keep.DROP, 2),
+    Why.NO_SPACE: _Row(Keep.KEEP, 1, then=Then.STOP),
+}
+
+
+def decide(why: Why, tries: int, *, last: bool = True, patience: Patience | None = None) -> Verdict:
+    """The verdict after `tries` tries in a row that ended with `why`; `last` when no other address is left."""
+    row = _TABLE.get(why, _FINAL)
+    insist = patience or Patience()
+    allowed = row.tries if row.tries is not None else (insist.tries if last else insist.tries_before_next)
+    again = tries < allowed
+    return Verdict(row.part, again, again and row.wait, row.host_wide, row.then)
+
+
+class Tries:
+    """Counts the tries at one address: those that patience covers together, every other kind by itself."""
+
+    def __init__(self) -> None:
+        self._counts: dict[Why | None, int] = {}
+
+    def after(self, why: Why, advanced: bool) -> int:
+        """The number of tries in a row that ended with `why`, this one included.
+
+        `advanced`: it brought the file further than ever before; then patience begins anew.
+        """
+        patient = _TABLE.get(why, _FINAL).tries is None
+        key = None if patient else why
+        before = 0 if patient and advanced else self._counts.get(key, 0)
+        self._counts[key] = before + 1
+        return before + 1
+
+
+def backoff(tries: int, chance: float, patience: Patience) -> float:
+    """Seconds to wait after `tries` failures: full jitter, `chance` in [0, 1) of a doubling, capped time."""
+    return chance * min(patience.cap, patience.first * 2.0 ** min(tries - 1, 30))
+
+
+def retry_after(value: str, now: datetime) -> float | None:
+    """Seconds that a Retry-After header asks for, never negative; None when it cannot be read."""
+    text = value.strip()
+    if text.isascii() and text.isdigit():
+        return float(min(int(text[:12]), 10**9))
+    try:
+        when = parsedate_to_datetime(text)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    if when.tzinfo is None:
+        when = when.replace(tzinfo=UTC)
+    return max(0.0, (when - now).total_seconds())
+
+
+def wait_for(asked: float | None, own: float, patience: Patience) -> float:
+    """Seconds to wait: what the server asks for or our own back-off, whichever is longer, up to the cap."""
+    return min(max(asked or 0.0, own), patience.cap)
+
+
+def why_of_status(status: int) -> Why:
+    """The Why of a status that is neither 200 nor 206."""
+    match status:
+        case 404 | 410:
+            return Why.GONE
+        case 401 | 402 | 403 | 407 | 451:
+            return Why.FORBIDDEN
+        case 420 | 429 | 503:
+            return Why.THROTTLED
+        case 408 | 425:
+            return Why.SERVER_ERROR
+        case _ if 500 <= status <= 599:
+            return Why.SERVER_ERROR
+        case _:
+            return Why.BAD_ANSWER

@@ -1,0 +1,89 @@
+"""What one transfer is asked to bring, and what all transfers of a run share."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+
+from datafetch.errors import TransferFailed
+from datafetch.model import Checksum, Event, Why
+from datafetch.transfer.addresses import origin, safe_url, shown_host
+from datafetch.transfer.engine import Limits
+from datafetch.transfer.hosts import Hosts
+from datafetch.transfer.retry import Patience
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One file to fetch and where it goes. Paths lie in the state folder of the dataset."""
+
+    name: str  # what events call it
+    urls: tuple[str, ...]  # the origin first, then mirrors of the recipe
+    part: Path
+    target: Path
+    path: str  # `target` as the journal says it
+    size: int | None = None
+    checksums: tuple[Checksum, ...] = ()
+    known_sha256: str = ""  # from an earlier run; a file that differs from it is refused
+    archive: bool = False  # then no text is taken for it
+    end_proves: bool = False  # the caller reads it to an end that proves it whole, as an archive's does
+
+    @property
+    def proven(self) -> bool:
+        """Whether a digest of the whole file is known, so that a wrong join of parts cannot go unseen."""
+        return bool(self.checksums or self.known_sha256)
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """How files are asked for: the same for all of a run."""
+
+    http: httpx2.AsyncClient
+    hosts: Hosts
+    emit: Callable[[Event], None]
+    mirrors: tuple[str, ...] = ()
+    mirror_only: bool = False
+    patience: Patience = Patience()
+    limits: Limits | None = None
+    chance: Callable[[], float] = random.random
+    clock: Callable[[], float] = time.monotonic
+
+    def never(self, wanted: Wanted) -> frozenset[str]:
+        """Origins that no redirect may lead to."""
+        return frozenset(map(origin, wanted.urls)) if self.mirror_only and self.mirrors else frozenset()
+
+
+class Throttled(TransferFailed):
+    """A failure whose answer says in how many seconds the server wants to be asked again."""
+
+    seconds: float | None = None
+
+
+def failed(why: Why, url: str, text: str, seconds: float | None = None) -> TransferFailed:
+    """The failure of one address, in words that name its host and hold no secret."""
+    words = f"{shown_host(url)}: {text}"
+    if seconds is None:
+        return TransferFailed(why, words, safe_url(url), _HINTS.get(why, ""))
+    throttled = Throttled(why, words, safe_url(url), _HINTS.get(why, ""))
+    throttled.seconds = seconds
+    return throttled
+
+
+_HINTS = {
+    Why.FORBIDDEN: "the server wants a login, or blocks this network: try later, or bring the file with --from DIR",
+    Why.HTML: "open the address in a browser to see what it asks for; --from DIR takes a file you bring",
+    Why.QUOTA: "try again in 24 hours, or bring the file with --from DIR",
+    Why.GONE: "another copy can be named with --mirror URL, or brought with --from DIR",
+    Why.CHECKSUM: "the server's copy is damaged or another one: try later, or name a --mirror",
+    Why.SERVER_ERROR: "run the same command later: what is here is kept",
+    Why.THROTTLED: "run the same command later: what is here is kept",
+    Why.CONNECTION: "run the same command later: what is here is kept",
+    Why.TIMEOUT: "run the same command later: what is here is kept",
+    Why.TOO_SLOW: "run the same command later: what is here is kept",
+    Why.SHORT: "run the same command later: what is here is kept",
+}

@@ -1,0 +1,199 @@
+"""Every rule of safe extraction: the whole archive is refused, and nothing is written, inside or outside."""
+
+from __future__ import annotations
+
+import os
+import stat
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from datafetch.archive.extract import Extracted, extract
+from datafetch.archive.members import Limits
+from datafetch.archive.open import open_archive
+from datafetch.errors import UnsafeArchive
+from datafetch.model import Artifact, Http
+from tests import archives
+from tests.archives import GOOD, Entry, raw_zip
+
+REAL = Artifact("real", Http(("https://host.example/pods.zip",)), "pods", unpack=True)
+
+# What is refused before the first byte is written, rather than while the member is read.
+WHILE_READING = frozenset(
+    name
+    for name in archives.HOSTILE_ZIPS
+    if name.startswith(("CRC", "size", "large", "deflate stream", "bomb that says nothing", "local header"))
+)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Path:
+    """A folder with a canary beside the staging folder."""
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "canary").write_bytes(b"sings")
+    (tmp_path / "evil").write_bytes(b"the user's own")
+    return tmp_path
+
+
+def snapshot(root: Path) -> dict[str, bytes | None]:
+    return {str(p.relative_to(root)): p.read_bytes() if p.is_file() else None for p in root.rglob("*")}
+
+
+def unpack(world: Path, data: bytes, limits: Limits = Limits()) -> Extracted:  # noqa: B008 - frozen
+    (world / "archive").write_bytes(data)
+    return extract(
+        world / "archive",
+        REAL,
+        (),
+        world / "state" / "staging" / "real",
+        names="keep",
+        url="https://host.example/pods.zip",
+        fetched_at="2026-01-01T00:00:00Z",
+        emit=lambda event: None,
+        stop=lambda: False,
+        limits=limits,
+    )
+
+
+def refuse(world: Path, data: bytes, words: str, limits: Limits = Limits()) -> None:  # noqa: B008
+    (world / "archive").write_bytes(data)
+    (world / "state" / "staging").mkdir(parents=True)
+    before = snapshot(world)
+    with pytest.raises(UnsafeArchive, match=words) as refusal:
+        unpack(world, data, limits)
+    assert snapshot(world) == before
+    assert refusal.value.exit_code == 5
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("name", archives.HOSTILE_ZIPS)
+def test_hostile_zip_is_refused_and_leaves_nothing(world: Path, name: str) -> None:
+    make, words = archives.HOSTILE_ZIPS[name]
+    refuse(world, make(), words)
+
+
+@pytest.mark.parametrize("name", archives.HOSTILE_TARS)
+def test_hostile_tar_is_refused_and_leaves_nothing(world: Path, name: str) -> None:
+    make, words = archives.HOSTILE_TARS[name]
+    refuse(world, make(), words)
+
+
+@pytest.mark.parametrize("name", sorted(archives.HOSTILE_ZIPS.keys() - WHILE_READING))
+def test_hostile_zip_is_refused_before_anything_is_written(
+    world: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make, words = archives.HOSTILE_ZIPS[name]
+    (world / "archive").write_bytes(make())
+
+    def never(*args: object, **kwargs: object) -> None:
+        raise AssertionError("a folder was made for a hostile archive")
+
+    monkeypatch.setattr("datafetch.archive.extract.make_folder", never)
+    with pytest.raises(UnsafeArchive, match=words):
+        unpack(world, make())
+
+
+def test_junk_members_are_judged_too(world: Path) -> None:
+    refuse(world, raw_zip([GOOD, Entry(b"__MACOSX/../../evil")]), r"'\.\.'")
+
+
+def test_too_many_members_are_refused(world: Path) -> None:
+    entries = [Entry(b"train/a/%d.jpg" % k) for k in range(11)]
+    refuse(world, raw_zip(entries), "at most 10", Limits(members=10))
+
+
+def test_too_many_members_of_a_tar_are_refused(world: Path) -> None:
+    tree = {f"train/{k}.jpg": b"" for k in range(11)}
+    refuse(world, archives.tar_of(tree), "more than 10", Limits(members=10))
+
+
+def test_a_directory_that_lies_about_its_length_does_not_pass_the_member_limit(world: Path) -> None:
+    entries = [Entry(b"train/a/%d.jpg" % k) for k in range(11)]
+    refuse(world, raw_zip(entries, count=1), "more than 10", Limits(members=10))
+
+
+def test_too_many_bytes_are_refused(world: Path) -> None:
+    big = [GOOD, Entry(b"train/a/1.jpg", b"x" * 600), Entry(b"train/a/2.jpg", b"x" * 600)]
+    refuse(world, raw_zip(big), "at most 1,000", Limits(total_bytes=1000))
+
+
+def test_one_member_too_large_is_refused(world: Path) -> None:
+    limits = Limits(member_bytes=1000, ratio_from=100)
+    refuse(world, raw_zip([GOOD, Entry(b"train/a/1.jpg", b"x" * 1001)]), "at most 1,000", limits)
+
+
+def test_ratio_is_counted_over_the_whole_archive(world: Path) -> None:
+    zeros = [Entry(b"train/a/%d.jpg" % k, bytes(9000), method=8) for k in range(1, 9)]
+    refuse(world, raw_zip([GOOD, *zeros]), "more than 20 times", Limits(ratio=20, ratio_from=10_000))
+
+
+def test_bytes_are_held_to_what_is_really_unpacked(world: Path) -> None:
+    lie = Entry(b"train/a/1.jpg", bytes(64 << 20), size=(1 << 20) + 5, method=8)
+    refuse(world, raw_zip([GOOD, lie]), "holds more than")
+
+
+def test_duplicate_of_a_one_letter_name_is_refused(world: Path) -> None:
+    refuse(world, raw_zip([Entry(b"a"), Entry(b"a")]), "have one name")
+
+
+@pytest.mark.parametrize(
+    ("entry", "path"),
+    [
+        (Entry(b"train\\a\\1.jpg", b"x"), "train/a/1.jpg"),  # zips of old Windows tools
+        (Entry(b"train/a/...jpg", b"x"), "train/a/...jpg"),
+        (Entry(b"train/a/ .jpg ", b"x"), "train/a/ .jpg "),
+        (Entry(b"train/a/1\n2\x1b[31m.jpg", b"x"), "train/a/1\n2\x1b[31m.jpg"),
+        (Entry(b"train/a/%s.jpg" % (b"x" * 251), b"x"), f"train/a/{'x' * 251}.jpg"),
+        (Entry(b"train/F\x81li/1.jpg", b"x"), "train/Füli/1.jpg"),  # code page 437
+        (Entry("train/FБli/1.jpg".encode(), b"x"), "train/FБli/1.jpg"),  # UTF-8 without its flag
+        (Entry(b"train/a/1.jpg", b"x" * 70, descriptor=True, method=8), "train/a/1.jpg"),
+        (Entry(b"train/a/1.jpg", b"x" * 70, wide=True), "train/a/1.jpg"),
+        (Entry(b"train/a/1.jpg", b"x", mode=0o104777), "train/a/1.jpg"),  # setuid
+        (Entry(b"train/a/1.jpg", b"x", mode=0), "train/a/1.jpg"),  # made on DOS
+    ],
+)
+def test_odd_but_honest_member_is_kept_under_its_name(world: Path, entry: Entry, path: str) -> None:
+    found = unpack(world, raw_zip([GOOD, entry]))
+    assert [record.member for record in found.records] == ["train/a/0.jpg", path]
+    file = world / "state" / "staging" / "real" / "pods" / "real" / path
+    assert file.read_bytes() == entry.data
+    assert stat.S_IMODE(file.stat().st_mode) & ~0o644 == 0
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda entries: raw_zip(entries, wide_end=True),
+        lambda entries: raw_zip(entries, comment=b"made by hand"),
+        lambda entries: raw_zip(entries, before=b"#!/bin/sh\nexit\n"),
+        lambda entries: raw_zip(entries, before=b"MZ" + bytes(90_000), wide_end=True),
+    ],
+    ids=["zip64 end", "comment", "program before it", "program before zip64"],
+)
+def test_odd_but_honest_zip_is_unpacked(world: Path, make: Callable[[list[Entry]], bytes]) -> None:
+    assert len(unpack(world, make([GOOD, Entry(b"train/a/1.jpg", b"x" * 70, method=8)])).records) == 2
+
+
+@pytest.mark.parametrize("wide", [False, True])
+def test_zip_of_70_000_members_is_listed_whole(world: Path, wide: bool) -> None:
+    (world / "many.zip").write_bytes(raw_zip([Entry(b"%d" % k) for k in range(70_000)], wide_end=wide))
+    with open_archive(world / "many.zip") as archive:
+        assert [int(member.name) for member in archive.members] == list(range(70_000))
+
+
+def test_staging_that_became_a_link_is_not_followed(world: Path) -> None:
+    (world / "state" / "staging").mkdir(parents=True)
+    (world / "state" / "staging" / "real").symlink_to(world / "outside")
+    unpack(world, raw_zip([GOOD]))
+    assert sorted(p.name for p in (world / "outside").iterdir()) == ["canary"]
+    assert not (world / "state" / "staging" / "real").is_symlink()
+
+
+def test_file_times_of_the_archive_are_not_taken(world: Path) -> None:
+    data = bytearray(raw_zip([GOOD]))
+    struct.pack_into("<HH", data, 10, 0, 0xFF21)  # the year 2107
+    unpack(world, bytes(data))
+    file = world / "state" / "staging" / "real" / "pods" / "real" / "train" / "a" / "0.jpg"
+    assert abs(file.stat().st_mtime - os.stat(world / "archive").st_mtime) < 60

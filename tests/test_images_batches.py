@@ -1,0 +1,389 @@
+"""URL lists over real HTTP: every row ends in one state, nothing is asked twice, and a killed run goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from datafetch.demo.data import placeholder
+from datafetch.demo.pictures import photo, scene
+from datafetch.demo.server import Answer, FaultServer, Thing, drop_after, first, redirect, status, web_page
+from datafetch.errors import Interrupted, NoRoom
+from datafetch.images import ledger, workers
+from datafetch.images.ask import Asker
+from datafetch.images.batches import ListOutcome, fetch_list
+from datafetch.images.judge import Judge
+from datafetch.images.ledger import Settled, batch_files
+from datafetch.images.rows import BadRow, Row
+from datafetch.images.staged import Staged
+from datafetch.model import Artifact, Event, Outcome, Settings, UrlList, Why
+from datafetch.store.journal import read
+from datafetch.transfer.hosts import Hosts
+from datafetch.transfer.http import client
+from datafetch.transfer.retry import Patience
+from datafetch.transfer.wanted import Ways
+
+LIST = UrlList("list", "lines", ("id", "link"), ("<link>",), "<id>.png", check="image")
+ARTIFACT = Artifact("pictures", LIST, folder="set")
+
+
+def picture(name: str) -> bytes:
+    return photo(scene(name, "disc"))
+
+
+class Pictures(FaultServer):
+    """The fault server with a picture wherever it was told no other answer; counts requests since
+    `forget`.
+    """
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Answer] = {}
+        self._forgotten = 0
+        super().__init__(lambda path: self.answers.get(path) or Thing(picture(path)))
+
+    @property
+    def hits(self) -> Counter[str]:
+        return Counter(seen.path for seen in self.seen[self._forgotten :])
+
+    def forget(self) -> None:
+        self._forgotten = len(self.seen)
+
+    def rows(self, *names: str) -> list[Row | BadRow]:
+        return [
+            Row(at, {"id": f"{at}", "link": f"{self.url}/{name}" if name else ""})
+            for at, name in enumerate(names, 1)
+        ]
+
+
+@pytest.fixture
+def server() -> Iterator[Pictures]:
+    with Pictures() as made:
+        yield made
+
+
+class Bench:
+    """Runs `fetch_list` on one folder, as often as a test likes."""
+
+    def __init__(self, root: Path, server: Pictures) -> None:
+        self.root = root
+        self.server = server
+        self.staging = root / "staging"
+        self.journal = root / "journal"
+        self.events: list[Event] = []
+
+    def __call__(
+        self,
+        rows: list[Row | BadRow],
+        *,
+        artifact: Artifact = ARTIFACT,
+        stop: Callable[[], bool] = lambda: False,
+        jobs: int = 4,
+        retry_gone: bool = False,
+        published: tuple[Path, ...] = (),
+        total: float = 5.0,
+    ) -> ListOutcome:
+        async def run() -> ListOutcome:
+            assert isinstance(artifact.source, UrlList)
+            async with client(Settings(root=str(self.root), allow_private=True)) as http:
+                ask = Asker(
+                    artifact.name,
+                    Ways(http, Hosts(8), self.events.append),
+                    Judge.of(artifact.source),
+                    patience=Patience(tries=3, first=0.01, cap=0.05),
+                    total=total,
+                )
+                return await fetch_list(
+                    artifact,
+                    rows,
+                    ask=ask,
+                    staging=self.staging,
+                    journal=self.journal,
+                    emit=self.events.append,
+                    stop=stop,
+                    jobs=jobs,
+                    retry_gone=retry_gone,
+                    published=published,
+                )
+
+        self.events.clear()
+        return asyncio.run(run())
+
+    def tree(self) -> dict[str, bytes]:
+        files = (path for path in self.staging.rglob("*") if path.is_file())
+        return {str(path.relative_to(self.staging)): path.read_bytes() for path in files}
+
+    def rows(self) -> dict[int, Settled]:
+        return {row.row: row for path in batch_files(self.journal) for row in read(path, Settled).rows}
+
+
+@pytest.fixture
+def bench(tmp_path: Path, server: Pictures) -> Bench:
+    return Bench(tmp_path, server)
+
+
+def test_every_row_ends_in_exactly_one_state(bench: Bench, server: Pictures) -> None:
+    server.answers.update(
+        {
+            "/gone": status(404),
+            "/410": status(410),
+            "/403": status(403),
+            "/old": Thing(placeholder()),
+            "/moved": redirect("/pw/images/en-us/photo_unavailable.png"),
+            "/page": web_page(),
+            "/half": Thing(picture("/half")[:1500]),
+            "/500": status(500),
+        }
+    )
+    rows = server.rows("a", "gone", "410", "403", "old", "moved", "page", "half", "500", "b", "")
+    rows.append(BadRow(12, "blank line", Outcome.SKIPPED))
+    done = bench(rows)
+    assert done.counts == {
+        Outcome.OK: 2,
+        Outcome.MISSING: 4,
+        Outcome.FAILED: 2,
+        Outcome.REJECTED: 3,
+        Outcome.SKIPPED: 1,
+    }
+    assert sum(done.counts.values()) == len(rows)
+    assert done.dropped == {
+        Outcome.MISSING: {"gone": 2, "placeholder": 2},
+        Outcome.FAILED: {"forbidden": 1, "server error": 1},
+        Outcome.REJECTED: {"not an image": 2, "bad url": 1},
+        Outcome.SKIPPED: {"blank line": 1},
+    }
+    assert bench.tree() == {"set/1.png": picture("/a"), "set/10.png": picture("/b")}
+    told: Counter[Outcome | None] = Counter()
+    for event in bench.events:
+        if event.kind == "item":
+            told[event.outcome] += event.count
+    assert told == done.counts
+
+
+def test_records_hold_what_the_manifest_needs(bench: Bench, server: Pictures) -> None:
+    (record,) = bench(server.rows("a")).records
+    assert (record.path, record.size, record.url) == ("set/1.png", len(picture("/a")), f"{server.url}/a")
+    assert record.sha256 == hashlib.sha256(picture("/a")).hexdigest()
+    assert (record.width, record.height, record.artifact) == (32, 32, "pictures")
+
+
+def test_equal_addresses_are_fetched_once_and_placed_for_each(bench: Bench, server: Pictures) -> None:
+    server.answers.update({"/gone": status(404)})
+    done = bench(server.rows("a", "a", "b", "gone", "gone", "a"))
+    assert server.hits == {"/a": 1, "/b": 1, "/gone": 1}
+    assert done.counts == {Outcome.OK: 4, Outcome.MISSING: 2} and done.fetched == 2
+    assert {path for path, body in bench.tree().items() if body == picture("/a")} == {
+        "set/1.png",
+        "set/2.png",
+        "set/6.png",
+    }
+
+
+def test_a_second_run_asks_for_nothing_that_is_there(bench: Bench, server: Pictures) -> None:
+    server.answers.update({"/gone": status(410), "/old": Thing(placeholder())})
+    rows = server.rows("a", "gone", "b", "old", "a")
+    first = bench(rows)
+    records = tuple(first.records)
+    server.forget()
+    again = bench(rows)
+    assert not server.hits and again.fetched == 0
+    assert again.counts == first.counts and tuple(again.records) == records
+
+
+def test_what_failed_is_asked_again_and_what_is_gone_only_on_demand(bench: Bench, server: Pictures) -> None:
+    server.answers.update({"/gone": status(404), "/500": status(500), "/page": web_page()})
+    rows = server.rows("gone", "500", "page")
+    bench(rows)
+    server.answers.clear()
+    server.forget()
+    assert bench(rows).counts == {Outcome.OK: 2, Outcome.MISSING: 1}
+    assert "/gone" not in server.hits
+    assert bench(rows, retry_gone=True).counts == {Outcome.OK: 3}
+
+
+def test_a_file_lost_from_disk_is_fetched_again_and_nothing_else(bench: Bench, server: Pictures) -> None:
+    rows = server.rows("a", "b")
+    bench(rows)
+    (bench.staging / "set/2.png").write_bytes(b"cut")
+    server.forget()
+    assert bench(rows).counts == {Outcome.OK: 2}
+    assert server.hits == {"/b": 1} and bench.tree()["set/2.png"] == picture("/b")
+
+
+def test_published_files_count_as_there(bench: Bench, server: Pictures, tmp_path: Path) -> None:
+    rows = server.rows("a")
+    bench(rows)
+    (bench.staging / "set").rename(tmp_path / "set")
+    server.forget()
+    again = bench(server.rows("a", "b", "a"), published=(tmp_path,))
+    assert server.hits == {"/b": 1} and again.counts == {Outcome.OK: 3}
+    assert set(bench.tree()) == {"set/2.png", "set/3.png"}
+
+
+def test_a_list_that_changed_upstream_is_not_answered_from_the_journal(
+    bench: Bench, server: Pictures
+) -> None:
+    bench(server.rows("a", "b", "c"))
+    assert bench(server.rows("a", "x")).counts == {Outcome.OK: 2}
+    assert sorted(bench.rows()) == [1, 2] and bench.tree()["set/2.png"] == picture("/x")
+
+
+def test_throttling_slows_the_host_and_then_succeeds(bench: Bench, server: Pictures) -> None:
+    server.answers.update(
+        {"/a": first(1, status(429, Retry_After=0), first(2, status(420), Thing(picture("/a"))))}
+    )
+    assert bench(server.rows("a")).counts == {Outcome.OK: 1}
+    assert [event.why for event in bench.events if event.kind == "retry"] == ["throttled", "throttled"]
+
+
+def test_a_body_shorter_than_promised_is_never_kept(bench: Bench, server: Pictures) -> None:
+    whole = picture("/a")
+    server.answers.update({"/a": first(1, drop_after(900, Thing(whole)), Thing(whole))})
+    assert bench(server.rows("a")).counts == {Outcome.OK: 1}
+    assert bench.tree() == {"set/1.png": whole}
+
+
+def test_the_next_address_is_asked_when_the_first_is_gone(bench: Bench, server: Pictures) -> None:
+    source = UrlList("l", "lines", (), ("<one>", "<two>"), "<row>.png", check="image")
+    server.answers.update({"/one": status(404)})
+    rows: list[Row | BadRow] = [Row(1, {"one": f"{server.url}/one", "two": f"{server.url}/two"})]
+    done = bench(rows, artifact=Artifact("pictures", source, folder="set"))
+    assert [record.url for record in done.records] == [f"{server.url}/two"]
+
+
+def test_a_row_whose_second_address_may_mend_is_failed_not_missing(bench: Bench, server: Pictures) -> None:
+    source = UrlList("l", "lines", (), ("<one>", "<two>"), "<row>.png", check="image")
+    server.answers.update({"/one": status(404), "/two": status(403)})
+    rows: list[Row | BadRow] = [Row(1, {"one": f"{server.url}/one", "two": f"{server.url}/two"})]
+    assert bench(rows, artifact=Artifact("pictures", source, folder="set")).counts == {Outcome.FAILED: 1}
+
+
+def test_stopping_keeps_what_is_done_and_the_next_run_goes_on(bench: Bench, server: Pictures) -> None:
+    rows = server.rows(*(f"{number}" for number in range(40)))
+    with pytest.raises(Interrupted):
+        bench(rows, stop=lambda: server.hits.total() >= 10, jobs=2)
+    kept = {number for number, row in bench.rows().items() if row.outcome is Outcome.OK}
+    asked = server.hits.total()
+    assert kept and asked < 40
+    server.forget()
+    assert bench(rows).counts == {Outcome.OK: 40}
+    assert server.hits.total() == 40 - len(kept)
+    assert len(bench.tree()) == 40
+
+
+def test_a_file_left_by_a_killed_run_is_replaced_or_removed(bench: Bench, server: Pictures) -> None:
+    server.answers.update({"/gone": status(404)})
+    (bench.staging / "set").mkdir(parents=True)
+    (bench.staging / "set/1.png").write_bytes(b"half a pict")
+    (bench.staging / "set/2.png").write_bytes(b"half a pict")
+    assert bench(server.rows("a", "gone")).counts == {Outcome.OK: 1, Outcome.MISSING: 1}
+    assert bench.tree() == {"set/1.png": picture("/a")}
+
+
+def test_a_torn_journal_costs_only_its_last_row(bench: Bench, server: Pictures) -> None:
+    rows = server.rows("a", "b")
+    bench(rows)
+    (path,) = batch_files(bench.journal)
+    path.write_bytes(path.read_bytes()[:-20])
+    server.forget()
+    assert bench(rows).counts == {Outcome.OK: 2}
+    assert server.hits == {"/b": 1}
+
+
+def test_rows_go_to_one_journal_per_batch(
+    bench: Bench, server: Pictures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger, "BATCH", 10)
+    monkeypatch.setattr(workers, "TOGETHER", 4)
+    rows = server.rows(*("same" if number % 7 == 0 else f"{number}" for number in range(35)))
+    done = bench(rows)
+    assert [path.name for path in batch_files(bench.journal)] == [f"{n:05}.jsonl" for n in range(4)]
+    assert [row.row for path in batch_files(bench.journal) for row in read(path, Settled).rows] == [
+        *range(1, 36)
+    ]
+    assert server.hits["/same"] == 1 and len(done.records) == len(tuple(done.records)) == 35
+    server.forget()
+    shorter = bench(rows[:12])
+    assert not server.hits and len(tuple(shorter.records)) == 12
+
+
+def test_a_full_disk_ends_the_run_and_the_next_one_goes_on(
+    bench: Bench, server: Pictures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = server.rows("a", "b", "c", "d")
+    write = Staged._write
+
+    def full(self: Staged, path: str, data: bytes) -> None:
+        if path == "set/3.png":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(self, path, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Staged, "_write", full)
+        with pytest.raises(NoRoom, match="no space left"):
+            bench(rows, jobs=1)
+    assert sorted(bench.rows()) == [1, 2]
+    server.forget()
+    assert bench(rows).counts == {Outcome.OK: 4}
+    assert server.hits == {"/c": 1, "/d": 1}
+
+
+def test_ok_is_journalled_only_after_its_file_is_durable(
+    bench: Bench, server: Pictures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(self: Staged) -> None:
+        raise NoRoom("the disk reports an input/output error")
+
+    monkeypatch.setattr(Staged, "sync", fails)
+    with pytest.raises(NoRoom):
+        bench(server.rows("a"))
+    assert bench.rows() == {}
+
+
+def test_a_path_that_is_the_beginning_of_another_is_one_rejected_row(bench: Bench, server: Pictures) -> None:
+    source = UrlList("l", "lines", (), ("<link>",), "<a>/<b>", check="image")
+    artifact = Artifact("pictures", source, folder="set")
+    rows: list[Row | BadRow] = [
+        Row(1, {"a": "x", "b": "y", "link": f"{server.url}/1"}),
+        Row(2, {"a": "x", "b": "z", "link": f"{server.url}/2"}),
+    ]
+    (bench.staging / "set").mkdir(parents=True)
+    (bench.staging / "set/x").write_bytes(b"in the way")
+    assert bench(rows, artifact=artifact).counts == {Outcome.REJECTED: 2}
+
+
+def test_no_link_in_the_staging_folder_is_followed(bench: Bench, server: Pictures, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    bench.staging.mkdir()
+    (bench.staging / "set").symlink_to(outside)
+    assert bench(server.rows("a")).counts == {Outcome.REJECTED: 1}
+    assert not list(outside.iterdir())
+
+
+def test_nothing_is_asked_of_a_private_address_unless_allowed(bench: Bench, server: Pictures) -> None:
+    async def run() -> object:
+        async with client(Settings(root=str(bench.root))) as http:
+            ask = Asker("pictures", Ways(http, Hosts(1), bench.events.append), Judge.of(LIST))
+            return await ask((f"{server.url}/a",))
+
+    lost = asyncio.run(run())
+    assert getattr(lost, "why", None) is Why.REFUSED and not server.hits
+
+
+def test_workers_never_hold_more_rows_than_there_are_of_them(bench: Bench, server: Pictures) -> None:
+    drawn = 0
+
+    def rows() -> Iterator[Row | BadRow]:
+        nonlocal drawn
+        for number in range(1, 201):
+            drawn += 1
+            assert drawn - server.hits.total() <= 4
+            yield Row(number, {"id": f"{number}", "link": f"{server.url}/{number}"})
+
+    assert bench(rows(), jobs=3).counts == {Outcome.OK: 200}  # type: ignore[arg-type]

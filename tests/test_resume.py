@@ -1,0 +1,175 @@
+"""The tables of `resume`, row by row: a part is continued only where nothing can be mixed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from datafetch.model import Why
+from datafetch.transfer.resume import (
+    Act,
+    Asked,
+    Held,
+    Validators,
+    ask,
+    content_length,
+    judge,
+    strong_validators,
+    trusted_size,
+)
+
+URL, OTHER = "http://a/x", "http://b/x"
+DATE = "Sat, 21 Nov 2026 12:00:00 GMT"
+OLD = "Sat, 21 Nov 2026 11:59:00 GMT"  # just 60 s older
+FRESH = "Sat, 21 Nov 2026 11:59:01 GMT"
+TAGGED = Validators('"v1"', "", 100)
+DATED = Validators("", OLD, 100)
+BARE = Validators("", "", 100)
+RANGE = ("Range", "bytes=40-")
+
+
+@pytest.mark.parametrize(
+    ("held", "url", "proven", "offset", "headers"),
+    [
+        (None, URL, True, 0, ()),
+        (Held(URL, 0, TAGGED), URL, True, 0, ()),
+        (Held(URL, 40, Validators('"v1"')), URL, True, 0, ()),  # total unknown
+        (Held(URL, 101, TAGGED), URL, True, 0, ()),
+        (Held(URL, 40, TAGGED), URL, False, 40, (RANGE, ("If-Range", '"v1"'))),
+        (Held(URL, 40, DATED), URL, False, 40, (RANGE, ("If-Range", OLD))),
+        (Held(URL, 40, BARE), URL, True, 0, ()),
+        (Held(URL, 40, TAGGED), OTHER, True, 40, (RANGE,)),
+        (Held(URL, 40, BARE), OTHER, True, 40, (RANGE,)),
+        (Held(URL, 40, TAGGED), OTHER, False, 0, ()),
+    ],
+)
+def test_what_is_asked(
+    held: Held | None, url: str, proven: bool, offset: int, headers: tuple[tuple[str, str], ...]
+) -> None:
+    asked = ask(held, url, proven)
+    assert (asked.offset, asked.headers) == (offset, headers)
+
+
+ZERO = Asked()
+FROM_40 = Asked(40, (RANGE, ("If-Range", '"v1"')), TAGGED)
+ELSEWHERE = Asked(40, (RANGE,), TAGGED, same_url=False)
+GOOD = {"content-range": "bytes 40-99/100", "content-length": "60", "etag": '"v1"'}
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "headers", "act"),
+    [
+        (ZERO, 200, {"content-length": "100"}, Act.START),
+        (ZERO, 200, {}, Act.START),
+        (ZERO, 200, {"content-range": "bytes 0-99/100"}, Act.REJECT),
+        (ZERO, 206, {"content-range": "bytes 0-99/100"}, Act.REJECT),
+        (ZERO, 416, {"content-range": "bytes */0"}, Act.REJECT),
+        (FROM_40, 206, GOOD, Act.CONTINUE),
+        (FROM_40, 206, GOOD | {"content-range": "bytes 40-59/100", "content-length": "20"}, Act.CONTINUE),
+        (FROM_40, 206, {"content-range": "bytes 40-99/100", "transfer-encoding": "chunked"}, Act.CONTINUE),
+        (FROM_40, 206, GOOD | {"content-range": "bytes 0-99/100"}, Act.AGAIN),
+        (FROM_40, 206, GOOD | {"content-range": "bytes 41-99/100"}, Act.AGAIN),
+        (FROM_40, 206, GOOD | {"content-range": "bytes 40-99/101"}, Act.AGAIN),
+        (FROM_40, 206, GOOD | {"content-range": "bytes 40-99/*"}, Act.AGAIN),
+        (FROM_40, 206, GOOD | {"content-range": "bytes 40-100/100"}, Act.AGAIN),
+        (FROM_40, 206, GOOD | {"content-range": "bytes 40-39/100"}, Act.AGAIN),
+        (FROM_40, 206, GOOD | {"content-range": "rows 40-99/100"}, Act.AGAIN),
+        (FROM_40, 206, {"content-type": "multipart/byteranges; boundary=x"}, Act.AGAIN),
+        (FROM_40, 206, GOOD | {"content-length": "61"}, Act.AGAIN),
+        (FROM_40, 206, GOOD | {"etag": '"v2"'}, Act.AGAIN),
+        (FROM_40, 206, GOOD | {"etag": 'W/"v1"'}, Act.AGAIN),
+        (ELSEWHERE, 206, GOOD | {"etag": '"v2"'}, Act.CONTINUE),
+        (ELSEWHERE, 206, GOOD | {"content-range": "bytes 40-99/101"}, Act.AGAIN),
+        (FROM_40, 200, {"content-length": "100"}, Act.START),
+        (FROM_40, 200, {"content-length": "130"}, Act.START),
+        (FROM_40, 200, {"content-length": "60"}, Act.AGAIN),
+        (FROM_40, 200, {"content-length": "100", "content-range": "bytes 40-99/100"}, Act.AGAIN),
+        (Asked(100, (), TAGGED), 416, {"content-range": "bytes */100"}, Act.COMPLETE),
+        (FROM_40, 416, {"content-range": "bytes */40"}, Act.AGAIN),
+        (FROM_40, 416, {"content-range": "bytes */100"}, Act.AGAIN),
+        (FROM_40, 416, {}, Act.AGAIN),
+        (FROM_40, 404, {}, Act.REJECT),
+        (FROM_40, 503, {}, Act.REJECT),
+        (FROM_40, 204, {}, Act.REJECT),
+    ],
+)
+def test_how_an_answer_is_read(asked: Asked, status: int, headers: Mapping[str, str], act: Act) -> None:
+    answer = judge(asked, status, headers)
+    assert answer.act is act, answer
+    if act is Act.AGAIN:
+        assert answer.why is Why.CHANGED
+    assert (answer.text != "") == (act in (Act.AGAIN, Act.REJECT))
+
+
+def test_after_another_mirror_the_part_is_tied_to_that_one() -> None:
+    answer = judge(ELSEWHERE, 206, GOOD | {"etag": '"v2"'})
+    assert answer.validators == Validators('"v2"', "", 100)
+    assert judge(FROM_40, 206, GOOD).validators == TAGGED
+
+
+@pytest.mark.parametrize(
+    ("headers", "found"),
+    [
+        ({"etag": '"v1"'}, ('"v1"', "")),
+        ({"etag": 'W/"v1"'}, ("", "")),
+        ({"etag": "v1"}, ("", "")),
+        ({"etag": '"a"b"'}, ("", "")),
+        ({"etag": '"v1"', "last-modified": OLD, "date": DATE}, ('"v1"', "")),
+        ({"etag": 'W/"v1"', "last-modified": OLD, "date": DATE}, ("", "")),
+        ({"last-modified": OLD, "date": DATE}, ("", OLD)),
+        ({"last-modified": FRESH, "date": DATE}, ("", "")),
+        ({"last-modified": OLD}, ("", "")),
+        ({"last-modified": "yesterday", "date": DATE}, ("", "")),
+        ({}, ("", "")),
+    ],
+)
+def test_only_strong_validators_are_kept(headers: Mapping[str, str], found: tuple[str, str]) -> None:
+    kept = strong_validators(headers, 100)
+    assert (kept.etag, kept.last_modified, kept.total) == (*found, 100)
+
+
+@pytest.mark.parametrize(
+    ("headers", "length"),
+    [
+        ({"content-length": "5"}, 5),
+        ({"content-length": "5", "transfer-encoding": "chunked"}, None),
+        ({"content-length": "-5"}, None),
+        ({"content-length": "5x"}, None),
+        ({}, None),
+    ],
+)
+def test_the_length_of_a_body(headers: Mapping[str, str], length: int | None) -> None:
+    assert content_length(headers) == length
+
+
+def test_a_kill_costs_nothing_and_a_power_cut_only_what_was_not_synced() -> None:
+    assert trusted_size(900, 500, same_boot=True) == 900
+    assert trusted_size(900, 500, same_boot=False) == 500
+    assert trusted_size(300, 500, same_boot=False) == 300
+
+
+headers_like = st.dictionaries(
+    st.sampled_from(
+        ["content-range", "content-length", "etag", "last-modified", "date", "transfer-encoding"]
+    ),
+    st.one_of(
+        st.text(),
+        st.sampled_from(['"v1"', "100", "60", OLD, DATE, "chunked", "bytes 40-99/100", "bytes */40"]),
+    ),
+)
+
+
+@given(st.sampled_from([ZERO, FROM_40, ELSEWHERE]), st.integers(0, 999), headers_like)
+def test_bytes_are_appended_only_at_our_offset_of_our_total(
+    asked: Asked, status: int, headers: Mapping[str, str]
+) -> None:
+    answer = judge(asked, status, headers)
+    if answer.act is Act.CONTINUE:
+        assert status == 206
+        assert headers["content-range"].startswith(f"bytes {asked.offset}-")
+        assert headers["content-range"].endswith(f"/{asked.validators.total}")
+    if answer.act is Act.START:
+        assert status == 200
