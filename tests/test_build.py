@@ -6,7 +6,8 @@ import errno
 import hashlib
 import os
 import random
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -312,17 +313,26 @@ SCENES = {fresh: WHOLE, busy: {**WHOLE, "pods/notes.txt": b"mine"}}
 OWNED = dict.fromkeys(REAL, "")
 
 
-def each_step(tmp_path: Path, scene) -> list[Place]:
-    steps = count(lambda: scene(tmp_path / "counted").finish(owned=OWNED)) - count(
-        lambda: scene(tmp_path / "staged")
-    )
+@pytest.fixture
+def quick(tmp_path: Path) -> Iterator[Path]:
+    """A folder in memory where there is one: some tests make hundreds of trees."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else tmp_path) as folder:
+        yield Path(folder)
+
+
+def each_step(folder: Path, scene) -> Iterator[tuple[int, Place]]:
+    """A new place for every step that finishing takes."""
+    staging = count(lambda: scene(folder / "staged"))
+    steps = count(lambda: scene(folder / "finished").finish(owned=OWNED)) - staging
     assert steps > 20
-    return [scene(tmp_path / f"step {step}") for step in range(steps)]
+    for step in range(steps):
+        yield step, scene(folder / f"step {step}")
 
 
 @pytest.mark.parametrize("scene", SCENES)
-def test_killed_at_any_step_then_run_again_gives_the_same_tree(tmp_path, scene):
-    for step, place in enumerate(each_step(tmp_path, scene)):
+def test_killed_at_any_step_then_run_again_gives_the_same_tree(quick, scene):
+    for step, place in each_step(quick, scene):
         dies_at(step, lambda place=place: place.finish(owned=OWNED))
         assert_nothing_half_done(place, scene)
         redo(place)
@@ -330,9 +340,9 @@ def test_killed_at_any_step_then_run_again_gives_the_same_tree(tmp_path, scene):
 
 
 @pytest.mark.parametrize("scene", SCENES)
-def test_fault_at_any_step_stops_cleanly_and_the_next_run_finishes(tmp_path, scene):
+def test_fault_at_any_step_stops_cleanly_and_the_next_run_finishes(quick, scene):
     codes = (errno.ENOSPC, errno.EIO, errno.EACCES, errno.EMFILE, errno.EROFS)
-    for step, place in enumerate(each_step(tmp_path, scene)):
+    for step, place in each_step(quick, scene):
         try:
             fails_at(step, codes[step % len(codes)], lambda place=place: place.finish(owned=OWNED))
         except NoRoom as error:

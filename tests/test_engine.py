@@ -1,4 +1,4 @@
-"""The engine and the seam above it: who is dialled, what is sent to whom, and that every wait and size has an end."""
+"""The engine and the seam above it: who is dialled, what is sent to whom, and that all has an end."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def test_a_proxy_is_not_sent_to_private_addresses(
 
 
 def login(seen: object) -> str | None:
-    header = getattr(seen, "headers").get("authorization")
+    header = seen.headers.get("authorization")
     return None if header is None else base64.b64decode(header.removeprefix("Basic ")).decode()
 
 

@@ -188,7 +188,7 @@ NAMES = {
     ),
     "near a state file": (
         "name: a\nartifacts:\n  - {name: r, url: 'http://h/x'}\n  - {name: r.jsonl, url: 'http://h/y'}",
-        '4: artifact r.jsonl, key name: too near to "r"',
+        '4: artifact r.jsonl, key name: too near to "r", whose state files may end in .jsonl',
     ),
     "two recipes of one name": (
         "matrix: {x: [a, b]}\n" + TOP % "",
@@ -564,6 +564,18 @@ def test_all_issues_of_a_file_are_raised_at_once_in_order_of_lines() -> None:
         "6: artifact neg, key url: {x} is not defined; there are no names",
         '6: artifact neg, key size: expected a number of bytes or unknown, found "huge"',
     ]
+
+
+def test_what_speaks_of_an_artifact_at_fault_is_not_blamed_for_it() -> None:
+    text = """\
+    name: a
+    default: [json]
+    choices: {cfg: {help: x}}
+    artifacts:
+      - {name: json, url: ftp://h/x, choose: {cfg: "4"}}
+      - {name: i, url_list: {file: json/x, read: map, url: <u>, save_as: <u>}}
+    """
+    assert issues(text) == ["5: artifact json, key url: expected http or https, found ftp"]
 
 
 def test_an_issue_in_a_family_is_said_once() -> None:

@@ -62,7 +62,7 @@ def test_cancelling_keeps_what_arrived(tmp_path: Path) -> None:
 
 def test_a_killed_process_loses_nothing_that_was_written(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
-    script = "import sys; from pathlib import Path; from tests.transfers import Bench; Bench(Path(sys.argv[1]))(sys.argv[2])"
+    script = "import sys, pathlib, tests.transfers as t; t.Bench(pathlib.Path(sys.argv[1]))(sys.argv[2])"
     with FaultServer(lambda path: unhurried(BIG)) as server:
         url = f"{server.url}/x"
         child = subprocess.Popen(

@@ -11,6 +11,7 @@ import pytest
 from datafetch.demo.server import FaultServer
 from datafetch.model import Checksum, Why
 from datafetch.store.journal import known
+from datafetch.transfer.retry import Patience
 from tests.server import BODY, OTHER, serve
 from tests.transfers import Bench, sha256
 
@@ -131,7 +132,7 @@ def test_every_checksum_of_the_recipe_is_compared_and_recorded(bench: Bench, ser
 
 def test_resume_asks_only_for_what_is_missing(bench: Bench, server: FaultServer) -> None:
     bench(f"{server.url}/drop-after/5000")
-    (whole, rest) = server.seen
+    (_, rest) = server.seen
     assert rest.start == 5000
     assert rest.headers["if-range"].startswith('"')
     assert bench.received == len(BODY)
@@ -156,8 +157,6 @@ def test_a_file_that_changed_between_two_attempts_is_never_mixed(
 def test_a_later_run_continues_the_part(bench: Bench, server: FaultServer) -> None:
     dead = f"{server.url}/drop-always/0"
     bench.fails(f"{server.url}/gone", dead)
-    from datafetch.transfer.retry import Patience
-
     bench.fails(f"{server.url}/drop-after/5000", patience=Patience(tries=1))
     assert bench.part.stat().st_size == 5000
     bench.events.clear()
@@ -169,8 +168,6 @@ def test_a_part_goes_on_at_the_next_mirror_when_a_checksum_proves_it(
     bench: Bench, server: FaultServer
 ) -> None:
     urls = (f"{server.url}/reset-after/5000", f"{server.url}/plain")
-    from datafetch.transfer.retry import Patience
-
     bench(*urls, checksums=(sha256(BODY),), patience=Patience(tries_before_next=1))
     assert server.asked("/plain")[0].start == 5000
     assert bench.received == len(BODY)
@@ -179,8 +176,6 @@ def test_a_part_goes_on_at_the_next_mirror_when_a_checksum_proves_it(
 def test_a_part_starts_again_at_the_next_mirror_when_nothing_proves_it(
     bench: Bench, server: FaultServer
 ) -> None:
-    from datafetch.transfer.retry import Patience
-
     urls = (f"{server.url}/reset-after/5000", f"{server.url}/plain")
     bench(*urls, patience=Patience(tries_before_next=1))
     assert server.asked("/plain")[0].start == 0

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from datafetch.cli.values import convert_plainly
 from datafetch.errors import DatafetchError, RecipeError, UnknownName, UsageError
 from datafetch.model import Recipe
 
@@ -126,7 +127,12 @@ ProgressMode = Annotated[
 
 
 class PanelCommand(TyperCommand):
-    """A command whose help shows its options in panels, without the cost of importing rich."""
+    """A command whose help shows its options in panels, and that starts without importing rich or pydantic."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        for param in self.params:
+            convert_plainly(param)
+        return super().parse_args(ctx, args)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         panels: dict[str, list[tuple[str, str]]] = {}
@@ -152,6 +158,11 @@ class RecipeCommand(PanelCommand):
 
 class Panels(TyperGroup):
     """Help with the commands grouped by what a person wants to do, in the order of their registration."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        for param in self.params:
+            convert_plainly(param)
+        return super().parse_args(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         panels: dict[str, list[tuple[str, str]]] = {}

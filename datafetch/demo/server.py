@@ -1,4 +1,4 @@
-"""An HTTP server on loopback that misbehaves as told: every path has an answer, and an answer may be a fault."""
+"""An HTTP server on loopback that misbehaves as told: each path has an answer, which may be a fault."""
 
 from __future__ import annotations
 
@@ -264,7 +264,8 @@ def _handler(find: Find, log: _Log) -> type[BaseHTTPRequestHandler]:
             answer = find(self.path.partition("?")[0]) or status(404)
             answer(Exchange(seen, self, base))
 
-        do_HEAD = do_POST = do_GET
+        do_HEAD = do_GET  # noqa: N815
+        do_POST = do_GET  # noqa: N815
 
         def log_message(self, format: str, *args: object) -> None:
             """Nothing is printed: what was asked stands in `seen`."""

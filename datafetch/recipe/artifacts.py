@@ -11,10 +11,13 @@ from datafetch.recipe.document import ArtifactEntry
 from datafetch.recipe.issues import Bad, printable, suggest
 from datafetch.recipe.site import Site
 
+STATE_ENDINGS = (".part", ".shards", ".jsonl")  # what follows an artifact's name in the state folder
+
 
 def artifact(
     entry: ArtifactEntry, site: Site, recipe: str, known: Known, default: list[str]
 ) -> tuple[Artifact, Site] | None:
+    """The artifact of an entry, and its spot; None, with issues, when name, source or folder are no use."""
     name = site.at("name").filled(values.artifact_name, entry.name)
     if name is None:
         return None
@@ -38,7 +41,7 @@ def artifact(
     if source is None or folder is None:
         return None
     wanted = not default or any(fnmatchcase(name, pattern) for pattern in default)
-    artifact = Artifact(
+    made = Artifact(
         name=name,
         source=source,
         folder=folder,
@@ -52,7 +55,7 @@ def artifact(
         skip=tuple(pattern for pattern in skip if pattern is not None),
         default=wanted,
     )
-    return artifact, site
+    return made, site
 
 
 def _glob(text: str) -> str:
@@ -62,29 +65,37 @@ def _glob(text: str) -> str:
 
 
 def check_together(artifacts: list[tuple[Artifact, Site]], site: Site) -> None:
-    """What must hold between the artifacts of one recipe: names that differ, lists that exist."""
-    if not artifacts and ("artifacts",) not in site.document.broken and not site.issues.all:
+    """What must hold between the artifacts of one recipe: names differ, and none that is named is absent."""
+    if not artifacts and not site.issues.all:
         site.at("artifacts").add("expected at least one artifact, found none")
-    seen: dict[str, Site] = {}
-    for artifact, at in artifacts:
-        first = seen.setdefault(artifact.name.casefold(), at)
-        if first is not at:
-            at.at("name").add(
-                f'two artifacts with the name "{artifact.name}", the first in line {first.line}'
-            )
-    for artifact, at in artifacts:
-        for ending in (".part", ".shards", ".jsonl"):  # the names its own state files would have
-            if artifact.name.casefold() + ending in seen:
-                seen[artifact.name.casefold() + ending].at("name").add(f'too near to "{artifact.name}"')
-        match artifact.source:
-            case UrlList(file=file) if not any(_within(file, other.name) for other, _ in artifacts):
-                names = tuple(other.name for other, _ in artifacts if other is not artifact)
+    _check_names(artifacts)
+    if site.issues.all:
+        return  # an artifact that is at fault is not among these, so it would be missed below
+    names = tuple(each.name for each, _ in artifacts)
+    for each, at in artifacts:
+        match each.source:
+            case UrlList(file=file) if not any(_within(file, name) for name in names):
                 message = f'expected a path that begins with an artifact, found "{file}"'
-                at.at("url_list", "file").add(f"{message}; {suggest(file.split('/')[0], names, 'artifacts')}")
+                others = tuple(name for name in names if name != each.name)
+                at.at("url_list", "file").add(
+                    f"{message}; {suggest(file.split('/')[0], others, 'artifacts')}"
+                )
     for pattern in site.document.entry.default:
-        if artifacts and not any(fnmatchcase(artifact.name, pattern) for artifact, _ in artifacts):
-            names = tuple(artifact.name for artifact, _ in artifacts)
-            site.at("default").add(f'"{pattern}" matches no artifact; {suggest(pattern, names, "artifacts")}')
+        if not any(fnmatchcase(name, pattern) for name in names):
+            near = suggest(pattern, names, "artifacts")
+            site.at("default").add(f'"{pattern}" matches no artifact; {near}')
+
+
+def _check_names(artifacts: list[tuple[Artifact, Site]]) -> None:
+    seen: dict[str, Site] = {}
+    for each, at in artifacts:
+        first = seen.setdefault(each.name.casefold(), at)
+        if first is not at:
+            at.at("name").add(f'two artifacts with the name "{each.name}", the first in line {first.line}')
+    for each, _ in artifacts:
+        for ending in STATE_ENDINGS:
+            if near := seen.get(each.name.casefold() + ending):
+                near.at("name").add(f'too near to "{each.name}", whose state files may end in {ending}')
 
 
 def _within(file: str, name: str) -> bool:

@@ -1,4 +1,4 @@
-"""Pure rules about addresses: which may be dialled, which belong together, and how one is shown without its secrets."""
+"""Pure rules about addresses: which may be dialled, which belong together, how one is shown safely."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _embedded_v4(ip: IPv6) -> IPv4 | None:
 
 
 def literal(host: str) -> str | None:
-    """The address that `host` spells without any resolver, in every spelling a C library takes; None for a name."""
+    """The address that `host` spells, in every spelling that a C library takes; None for a name."""
     name = host.strip("[]").rstrip(".").lower()
     if name == "localhost" or name.endswith(".localhost"):
         return "127.0.0.1"
@@ -92,7 +92,7 @@ def literal(host: str) -> str | None:
 def clean_url(url: str) -> str:
     """`url` as it goes to the wire: ASCII, lower-case host, no fragment. May be applied twice.
 
-    Raises TransferFailed: BAD_URL when it cannot be read, REFUSED for another scheme or for credentials in it.
+    Raises TransferFailed: BAD_URL when it cannot be read, REFUSED for another scheme or credentials in it.
     """
     if any(ch < " " or ch == "\x7f" or ch == "\\" for ch in url.strip()):
         raise TransferFailed(
@@ -131,7 +131,8 @@ def _ascii_netloc(netloc: str, url: str) -> str:
 def origin(url: str) -> str:
     """`scheme://host:port` of a URL, always with its port: what secrets and permissions are bound to."""
     parts = urlsplit(url)
-    return f"{parts.scheme}://{(parts.hostname or '').lower()}:{parts.port or _DEFAULT_PORTS.get(parts.scheme, 0)}"
+    port = parts.port or _DEFAULT_PORTS.get(parts.scheme, 0)
+    return f"{parts.scheme}://{(parts.hostname or '').lower()}:{port}"
 
 
 def host_of(url: str) -> str:
@@ -156,7 +157,7 @@ def safe_url(url: str) -> str:
 
 
 def redirected(url: str, location: str) -> str:
-    """Where a redirect leads, checked: raises TransferFailed(REFUSED) for another scheme or from https to http."""
+    """Where a redirect leads. Raises TransferFailed(REFUSED) for another scheme and for https to http."""
     try:
         target = clean_url(urljoin(url, location.strip()))
     except ValueError:
@@ -169,7 +170,7 @@ def redirected(url: str, location: str) -> str:
 
 
 def candidates(urls: Sequence[str], mirrors: Iterable[str], mirror_only: bool = False) -> tuple[str, ...]:
-    """Every address to try in order: each URL first at each mirror, as MIRROR/host/path?query, then at its origin."""
+    """What to try in order: each URL first at each mirror, as MIRROR/host/path?query, then at its origin."""
     bases = tuple(mirror.rstrip("/") for mirror in mirrors)
     found: list[str] = []
     for url in urls:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,7 +35,7 @@ async def attempt(wanted: Wanted, ways: Ways, holding: Holding, url: str) -> Non
             case Act.REJECT | Act.AGAIN:
                 await answer.discard()
                 if judged.why is Why.GONE:
-                    holding.gone(shown)
+                    await asyncio.to_thread(holding.gone, shown)
                 wait = retry_after(answer.headers.get("retry-after", ""), datetime.now(UTC))
                 raise failed(judged.why, url, judged.text, wait)
             case Act.COMPLETE:

@@ -1,7 +1,7 @@
 """What is held of one file: the part and the journal row that says what it is a part of, kept in step.
 
-A cut at any point never mixes two versions, because of the order: the part is cut to nothing, the row that says what
-it will hold is made durable, then bytes are written. A row of an earlier version can only meet an empty part.
+A cut at any point never mixes two versions, because of the order: the part is cut to nothing, the row that
+says what it will hold is made durable, then bytes are written. A row of an older version meets an empty part.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What all transfers of a run share about a host: how many may ask at once, and when it wants to be asked again."""
+"""What all transfers of a run share about a host: how many ask at once, and when it may be asked again."""
 
 from __future__ import annotations
 

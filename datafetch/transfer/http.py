@@ -1,4 +1,4 @@
-"""The one seam to HTTP: an httpx client over our engine, redirects by our rules, foreign errors turned into ours."""
+"""The one seam to HTTP: an httpx client over our engine, redirects by our rules, foreign errors made ours."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _OURS = frozenset(
 
 
 class CurlTransport(httpx2.AsyncBaseTransport):
-    """An httpx transport: one request, one answer, no redirects; raises httpx errors caused by engine Faults."""
+    """An httpx transport: one request, one answer, no redirects; its httpx errors are caused by Faults."""
 
     def __init__(self, engine: Engine, policy: Policy, limits: Limits, environment: Environment) -> None:
         self._engine = engine
@@ -114,7 +114,7 @@ def _as_httpx(fault: Fault, request: httpx2.Request) -> httpx2.TransportError:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """What the user's environment says about the network: proxies, logins of ~/.netrc, trusted certificates."""
+    """What the environment says about the network: proxies, logins of ~/.netrc, trusted certificates."""
 
     proxies: Mapping[str, str]
     logins: Mapping[str, str]  # host -> "user:password"; the nameless default of a netrc is for no one
@@ -154,7 +154,7 @@ def _trust() -> Trust:
 
 @asynccontextmanager
 async def client(settings: Settings, limits: Limits | None = None) -> AsyncIterator[httpx2.AsyncClient]:
-    """An httpx client on the running loop, for all transfers of a run. Raises Offline when the network is off."""
+    """An httpx client on the running loop, for all transfers of a run. Raises Offline when that is asked."""
     if settings.offline:
         raise Offline("the network is switched off", hint="leave out --offline")
     environment = Environment.read()
@@ -211,7 +211,7 @@ async def open_url(
 ) -> AsyncIterator[Answer]:
     """The answer to GET `url`, redirects followed by our rules; closed on leaving.
 
-    `secrets` are headers that only the origin of `url` may see; `never` holds origins that no redirect may lead to.
+    `secrets` are headers that only the origin of `url` may see; to origins in `never` no redirect may lead.
     Raises TransferFailed for everything that keeps an answer from coming; any status is an answer.
     """
     target = clean_url(url)

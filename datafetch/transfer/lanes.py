@@ -1,4 +1,4 @@
-"""Work beside the loop: batches of bytes handled in order on a thread of their own, with a bound on what waits."""
+"""Work beside the loop: batches of bytes, in order, on a thread of their own, with a bound on what waits."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Batch = Sequence[bytes]
 
 
 class Lane:
-    """One thread that applies `work` to each batch in turn. Its first error ends the work and reaches the waiter."""
+    """One thread that applies `work` to each batch in turn. Its first error ends that and is told."""
 
     def __init__(self, name: str, work: Callable[[Batch], None]) -> None:
         self._work = work
@@ -32,7 +32,7 @@ class Lane:
         self._queue.put((batch, size))
 
     async def below(self, limit: int) -> None:
-        """Returns once no more than `limit` bytes wait; 0 means that all is done. Raises what the work raised."""
+        """Returns once at most `limit` bytes wait; with 0, all is done. Raises what the work raised."""
         while True:
             with self._lock:
                 if self._error is not None:

@@ -1,4 +1,4 @@
-"""Tells a page from the file that was asked for: login forms, quota notices and error documents sent with 200; pure."""
+"""Tells a page from the file that was asked for: logins, quota notices and errors sent with 200; pure."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def page(first: bytes, content_type: str, url: str, archive: bool) -> tuple[Why,
     looks = _PAGE.match(start) is not None
     if not archive and name.endswith((".html", ".htm", ".xhtml")):
         return None
-    if looks or (kind.startswith(_PAGE_TYPES) and start):
+    if looks or (kind.startswith(_PAGE_TYPES) and (archive or start.lstrip().startswith(b"<"))):
         if _QUOTA.search(start):
             return Why.QUOTA, "the server sent a page about a quota instead of the file"
         return Why.HTML, "the server sent a web page instead of the file"
@@ -47,7 +47,7 @@ def page(first: bytes, content_type: str, url: str, archive: bool) -> tuple[Why,
 
 
 def squeezed(first: bytes, encoding: str, url: str) -> bool:
-    """True when the body is compressed on the wire though that was not asked for, and its name does not say so."""
+    """True when the body was compressed for the wire, unasked, and its name does not say so."""
     named = urlsplit(url).path.lower().endswith((".gz", ".tgz", ".bz2", ".xz", ".zst", ".br", ".z"))
     coding = encoding.strip().lower()
     if coding in ("", "identity") or named:

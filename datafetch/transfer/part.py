@@ -1,4 +1,4 @@
-"""The `.part` file of one transfer: written and hashed beside the loop, synced now and then, never half renamed."""
+"""The `.part` file of one transfer: written and hashed beside the loop, synced when told, renamed whole."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class PartFile:
         return self.position > self._synced
 
     async def write(self, batch: Batch, size: int) -> None:
-        """Takes a batch in; waits while too much of earlier ones is under way. Raises OSError as a user error."""
+        """Takes a batch in; waits while too much of earlier ones is under way. Raises what the disk says."""
         await self._catch_up()
         if not self._lanes:
             self._lanes.append(Lane("write", self._write))
@@ -112,7 +112,7 @@ class PartFile:
             os.unlink(self.path)
 
     async def close(self) -> None:
-        """Writes what was taken in, as far as the disk takes it, and gives everything back; may be called twice."""
+        """Writes what was taken in, as far as the disk takes it, and lets go of it; may be called twice."""
         with suppress(Exception):  # what went wrong was told when it was written
             for lane in self._lanes[:1]:
                 await lane.below(0)

@@ -1,4 +1,4 @@
-"""One file from its addresses to its place: asked for in turn, continued, checked, renamed in, written down."""
+"""One file from its addresses to its place: asked for, continued, checked, renamed in, written down."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from datafetch.transfer.wanted import Throttled, Wanted, Ways, failed
 async def fetch(wanted: Wanted, ways: Ways, journal: Journal) -> Fetched:
     """The file, verified and durable at `wanted.target`, its Done row written; an earlier part is continued.
 
-    Emits started, received, progress, retry and fetched. Raises TransferFailed when every address failed, and NoRoom
-    when the disk is full. What the table in `retry` keeps is kept, and so it is on cancelling. May be called again.
+    Emits started, received, progress, retry and fetched. Raises TransferFailed when every address failed,
+    NoRoom when the disk is full. What the table in `retry` keeps is kept, on cancelling too. May be called again.
     """
     algorithms = tuple(checksum.algorithm for checksum in wanted.checksums)
     holding = await asyncio.to_thread(Holding, wanted.part, journal, algorithms)
@@ -91,7 +91,7 @@ async def _from_one(wanted: Wanted, ways: Ways, holding: Holding, url: str, last
 async def _wait(
     wanted: Wanted, ways: Ways, url: str, failure: TransferFailed, count: int, verdict: Verdict
 ) -> None:
-    """Waits as long as the verdict says, the host's other transfers too if it says so; raises when it says no."""
+    """Waits as long as the verdict says, the host's other transfers too if it says so; raises on a no."""
     asked = failure.seconds if isinstance(failure, Throttled) else None
     seconds = 0.0
     if verdict.wait or verdict.host_wide:

@@ -17,7 +17,7 @@ How the answer is read:
     from 0     206                                                       REJECT bad answer
     from n     206, one range, from n, same total, same validator        CONTINUE
     from n     206, anything else about it (also multipart/byteranges)   AGAIN from 0, changed
-    from n     200 with Content-Range, or exactly as long as the rest    AGAIN from 0: a slice without its label
+    from n     200 with Content-Range, or exactly as long as the rest    AGAIN from 0: a slice without label
     from n     200                                                       START: the same answer, from 0
     from n     416, total is n                                           COMPLETE: size fits, the hash decides
     from n     416, anything else                                        AGAIN from 0, changed
@@ -163,7 +163,7 @@ def _agree(known: Validators, headers: Mapping[str, str]) -> bool:
 
 
 def strong_validators(headers: Mapping[str, str], total: int | None) -> Validators:
-    """The validators of an answer that prove byte equality. A weak ETag says that bytes may differ: then none."""
+    """The validators that prove byte equality. A weak ETag says that bytes may differ: then none do."""
     etag = headers.get("etag", "").strip()
     if etag:
         return Validators(etag=etag if _ETAG.match(etag) else "", total=total)
@@ -174,7 +174,7 @@ def strong_validators(headers: Mapping[str, str], total: int | None) -> Validato
 
 
 def content_length(headers: Mapping[str, str]) -> int | None:
-    """The length of the body that the answer promises; None when it is chunked or ends with the connection."""
+    """The length of body that an answer promises; None when it is chunked or ends with the connection."""
     text = headers.get("content-length", "").strip()
     if "transfer-encoding" in headers or not (text.isascii() and text.isdigit()):
         return None
@@ -190,5 +190,5 @@ def _date(text: str) -> datetime | None:
 
 
 def trusted_size(on_disk: int, durable: int, same_boot: bool) -> int:
-    """Bytes of a part that count: all that was written under this boot of the machine, else only what was synced."""
+    """Bytes of a part that count: all that was written since the machine started, else what was synced."""
     return on_disk if same_boot else min(on_disk, durable)

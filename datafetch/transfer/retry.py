@@ -86,7 +86,7 @@ _TABLE = {
 
 
 def decide(why: Why, tries: int, *, last: bool = True, patience: Patience | None = None) -> Verdict:
-    """The verdict after `tries` tries in a row that ended with `why`; `last` when no other address is left."""
+    """The verdict after `tries` tries that ended with `why`; `last` when no other address is left."""
     row = _TABLE.get(why, _FINAL)
     insist = patience or Patience()
     allowed = row.tries if row.tries is not None else (insist.tries if last else insist.tries_before_next)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx2
@@ -48,7 +48,7 @@ class Ways:
     emit: Callable[[Event], None]
     mirrors: tuple[str, ...] = ()
     mirror_only: bool = False
-    patience: Patience = Patience()
+    patience: Patience = field(default_factory=Patience)
     limits: Limits | None = None
     chance: Callable[[], float] = random.random
     clock: Callable[[], float] = time.monotonic
@@ -75,7 +75,7 @@ def failed(why: Why, url: str, text: str, seconds: float | None = None) -> Trans
 
 
 _HINTS = {
-    Why.FORBIDDEN: "the server wants a login, or blocks this network: try later, or bring the file with --from DIR",
+    Why.FORBIDDEN: "the server wants a login or blocks this network: try later, or bring the file with --from",
     Why.HTML: "open the address in a browser to see what it asks for; --from DIR takes a file you bring",
     Why.QUOTA: "try again in 24 hours, or bring the file with --from DIR",
     Why.GONE: "another copy can be named with --mirror URL, or brought with --from DIR",

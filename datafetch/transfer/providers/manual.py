@@ -14,10 +14,10 @@ from datafetch.model import Artifact, Manual, Place
 
 # What a person should know about a kind of place; written once, whatever the number of files that lie there.
 ADVICE: Mapping[str, str] = {
-    "google-drive": "open the link in a browser that is logged in to Google; when it says that the quota is exceeded,"
-    " add the file to your own Drive and download the copy, or come back in 24 hours",
-    "baidu": "open the link, type the extraction code, and download with the Baidu Netdisk program (an account is"
-    " needed; saving to your own disk first makes it faster)",
+    "google-drive": "open the link in a browser that is logged in to Google; when it says that the quota is"
+    " exceeded, add the file to your own Drive and download the copy, or come back in 24 hours",
+    "baidu": "open the link, type the extraction code, and download with the Baidu Netdisk program (an"
+    " account is needed; saving to your own disk first makes it faster)",
     "form": "fill in the form; the link or password comes by mail",
 }
 
@@ -46,9 +46,9 @@ class Hits:
 def find(artifact: Artifact, folders: Sequence[Path]) -> tuple[Hits, ...]:
     """What lies in `folders` of an artifact with a Manual source, per expected glob, sorted by name.
 
-    A glob is matched against the end of a path, segment by segment and case as written, in the folder itself and
-    in the folders directly below it. Where a name is found twice the earlier folder wins. Links and empty files
-    do not count; an absent folder is fine.
+    A glob is matched against the end of a path, segment by segment and case as written, in the folder itself
+    and in the folders directly below it. Where a name is found twice the earlier folder wins. Links and empty
+    files do not count; an absent folder is fine.
     """
     source = artifact.source
     assert isinstance(source, Manual)

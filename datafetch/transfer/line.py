@@ -1,0 +1,190 @@
+"""One libcurl handle with its callbacks: a request at a time, its body held back until it is wanted."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+
+import pycurl
+
+from datafetch.model import Why
+from datafetch.transfer.addresses import is_public
+from datafetch.transfer.curl import Ask, Fault, Limits, Trust, fault_of, fixed, limiting
+
+_HELD_HIGH = 4 << 20  # bytes waiting for their reader before the transfer is paused
+_HEADER_LINES = 200
+_ABORT = -1  # from a callback: libcurl ends the transfer
+
+
+class Line:
+    """One easy handle with its callbacks; used for one request after another."""
+
+    def __init__(self, trust: Trust, user_agent: str) -> None:
+        self.curl = pycurl.Curl()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._ask = Ask("")
+        self._limits: Limits | None = None
+        self._proxy = "?"
+        self._waiter: asyncio.Future[None] | None = None
+        self._clear()
+        for option, value in fixed(trust, user_agent).items():
+            self.curl.setopt(option, value)
+        self.curl.setopt(pycurl.OPENSOCKETFUNCTION, self._on_open)
+        self.curl.setopt(pycurl.HEADERFUNCTION, self._on_header)
+        self.curl.setopt(pycurl.WRITEFUNCTION, self._on_body)
+
+    def _clear(self) -> None:
+        self.status, self.reason = 0, ""
+        self.headers: list[tuple[str, str]] = []
+        self.chunks: list[bytes] = []
+        self.fault: Fault | None = None
+        self.done = False
+        self.reusable = True
+        self._held = self._received = self._header_bytes = 0
+        self._head_lines: list[bytes] = []
+        self._complete_head = self._paused = False
+        self._refused = ""
+        self._dialled = False
+        self._unopened: Fault | None = None
+
+    def prepare(self, ask: Ask, loop: asyncio.AbstractEventLoop) -> None:
+        self._clear()
+        self._ask, self._loop = ask, loop
+        self.head: asyncio.Future[None] = loop.create_future()
+        curl = self.curl
+        curl.setopt(pycurl.URL, ask.url)
+        curl.setopt(pycurl.HTTPHEADER, ["Accept-Encoding: identity", *ask.headers])
+        if ask.limits != self._limits:
+            self._limits = ask.limits
+            for option, value in limiting(ask.limits).items():
+                curl.setopt(option, value)
+        if ask.proxy != self._proxy:
+            self._proxy = ask.proxy
+            curl.setopt(pycurl.PROXY, ask.proxy)
+        if ask.method == "HEAD":
+            curl.setopt(pycurl.NOBODY, 1)
+        elif ask.method != "GET" or ask.body:
+            curl.setopt(pycurl.POSTFIELDS, ask.body)
+            curl.setopt(pycurl.CUSTOMREQUEST, ask.method)
+        if ask.login:
+            curl.setopt(pycurl.USERPWD, ask.login)
+        self.reusable = ask.method == "GET" and not ask.body and not ask.login
+
+    def forget(self) -> None:
+        self.chunks = []
+        if not self.head.done():
+            self.head.cancel()
+
+    async def more(self) -> None:
+        """Returns once something arrived or the transfer ended."""
+        assert self._loop is not None
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def take(self) -> list[bytes]:
+        taken, self.chunks, self._held = self.chunks, [], 0
+        if self._paused and not self.done:
+            self._paused = False
+            self.curl.pause(pycurl.PAUSE_CONT)
+        return taken
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def on_done(self, done: asyncio.Future[pycurl.Curl]) -> None:
+        self.done = True
+        error = None if done.cancelled() else done.exception()
+        if done.cancelled():
+            self.fault = self.fault or Fault(Why.CONNECTION, "the transfer was stopped")
+        elif isinstance(error, pycurl.error):
+            self.fault = self.fault or self._fault_of(*error.args[:2])
+        elif error is not None:
+            self.fault = self.fault or Fault(Why.UNKNOWN, str(error))
+        elif not self._complete_head:
+            self.fault = Fault(Why.BAD_ANSWER, "the server sent no complete answer")
+        if not self.head.done():
+            if self.fault is not None:
+                self.head.set_exception(self.fault)
+            else:
+                self.head.set_result(None)
+        self._wake()
+
+    # --- callbacks: libcurl calls them on the loop's thread, and none may raise ---
+
+    def _on_open(self, purpose: int, address: tuple[int, int, int, tuple[object, ...]]) -> object:
+        """A socket to dial with, or a refusal; a proxy is dialled in the user's name and may be private."""
+        family, kind, protocol, target = address
+        if not (self._ask.permit_private or self._ask.proxy or is_public(str(target[0]))):
+            self._refused = str(target[0])
+            return pycurl.SOCKET_BAD
+        try:
+            opened = socket.socket(family, kind, protocol)
+        except OSError as error:
+            full = error.errno in (errno.EMFILE, errno.ENFILE)
+            why = Why.NO_SPACE if full else Why.CONNECTION
+            self._unopened = Fault(why, f"no socket could be opened: {error.strerror}")
+            return pycurl.SOCKET_BAD
+        self._dialled = True
+        assert self._loop is not None
+        self._loop.call_soon(opened.close)  # libcurl works on a duplicate
+        return opened
+
+    def _on_header(self, line: bytes) -> int | None:
+        if self._complete_head:
+            return None  # trailers say nothing we would trust
+        self._header_bytes += len(line)
+        self._head_lines.append(line)
+        if self._header_bytes > self._ask.limits.header_bytes or len(self._head_lines) > _HEADER_LINES:
+            return self._abort(Why.BAD_ANSWER, "the headers of the answer are longer than any honest ones")
+        return None if line.strip(b"\r\n") else self._end_of_head()
+
+    def _end_of_head(self) -> int | None:
+        first, *rest = self._head_lines
+        self._head_lines = []
+        words = first.decode("latin-1").split(None, 2)
+        self.status = int(words[1]) if len(words) > 1 and words[1].isdigit() else 0
+        self.reason = words[2].strip() if len(words) > 2 else ""
+        if self.status < 200:
+            return None  # an interim answer: the real one follows
+        for line in rest[:-1]:
+            name, colon, value = line.decode("latin-1").partition(":")
+            if not colon or "\0" in value:
+                return self._abort(Why.BAD_ANSWER, "a header of the answer cannot be read")
+            self.headers.append((name.strip().lower(), value.strip()))
+        lengths = {value for name, value in self.headers if name == "content-length"}
+        if len({one.strip() for value in lengths for one in value.split(",")}) > 1:
+            return self._abort(Why.BAD_ANSWER, "the answer states two lengths")
+        self._complete_head = True
+        if not self.head.done():
+            self.head.set_result(None)
+        return None
+
+    def _on_body(self, data: bytes) -> int | None:
+        if self._held >= _HELD_HIGH:
+            self._paused = True
+            return int(pycurl.WRITEFUNC_PAUSE)  # the same bytes are offered again after the pause
+        size = len(data)
+        self._received += size
+        most = self._ask.limits.body_bytes
+        if most is not None and self._received > most:
+            return self._abort(Why.TOO_LARGE, f"the answer is longer than {most} bytes")
+        self.chunks.append(data)
+        self._held += size
+        self._wake()
+        return None
+
+    def _abort(self, why: Why, message: str) -> int:
+        self.fault = Fault(why, message)
+        return _ABORT
+
+    def _fault_of(self, code: int, message: str) -> Fault:
+        if code == pycurl.E_COULDNT_CONNECT and self._unopened is not None:
+            return self._unopened
+        if code == pycurl.E_COULDNT_CONNECT and self._refused and not self._dialled:
+            return Fault(Why.REFUSED, f"{self._refused} is a private address")
+        return fault_of(code, message)
