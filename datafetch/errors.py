@@ -25,8 +25,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from datafetch.model import Why
+if TYPE_CHECKING:  # the words take longer to load than `--help` should
+    from datafetch.model import Why
 
 # When several exit codes apply, the first of these wins (contract.md).
 PRECEDENCE = (130, 143, 1, 2, 3, 12, 11, 10, 8, 13, 7, 4, 5, 6, 0)
@@ -156,4 +158,5 @@ class DamagedArchive(UnsafeArchive):
     """Bytes of an archive are wrong or missing: another copy of it may be good."""
 
 
-EXIT_OF_WHY = {Why.GONE: 4, Why.FORBIDDEN: 7, Why.HTML: 7, Why.MANUAL: 7, Why.QUOTA: 7, Why.NO_SPACE: 12}
+# By the value of Why, for the same reason.
+EXIT_OF_WHY = {"gone": 4, "forbidden": 7, "html": 7, "manual": 7, "quota": 7, "no space": 12}

@@ -14,7 +14,6 @@ from datafetch.console.screens import how, known_size
 from datafetch.console.text import fields, number, size, table
 from datafetch.model import Recipe, Settings, State
 from datafetch.plan.budget import Budget
-from datafetch.store import inventory, journal
 from datafetch.store.home import Home
 
 
@@ -100,6 +99,8 @@ def plan_document(recipe: Recipe, settings: Settings, budget: Budget, free: int)
 
 def status_document(recipe: Recipe, home: Home, why: str) -> dict[str, Any]:
     """State by artifact, and every item that is not in the tree with its reason; `why` keeps one reason only."""
+    from datafetch.store import inventory
+
     files = inventory.published(home)
     seen = inventory.observe(home, recipe.artifacts, files)
     missing = [
@@ -125,6 +126,8 @@ def status_document(recipe: Recipe, home: Home, why: str) -> dict[str, Any]:
 
 
 def dropped_words(home: Home, artifact: str) -> dict[str, dict[str, int]]:
+    from datafetch.store import journal
+
     staged = journal.known(home.journal(artifact)).staged
     return {str(outcome): dict(whys) for outcome, whys in staged.dropped.items()} if staged else {}
 

@@ -7,14 +7,16 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from datafetch.cli.values import convert_plainly
 from datafetch.errors import DatafetchError, RecipeError, UnknownName, UsageError
-from datafetch.model import Recipe
+
+if TYPE_CHECKING:
+    from datafetch.model import Recipe
 
 PICKED = "datafetch.picked"  # where the values of a recipe's own options wait in the context
 
@@ -129,10 +131,8 @@ ProgressMode = Annotated[
 class PanelCommand(TyperCommand):
     """A command whose help shows its options in panels, and that starts without importing rich or pydantic."""
 
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        for param in self.params:
-            convert_plainly(param)
-        return super().parse_args(ctx, args)
+    def get_params(self, ctx: Any) -> list[Any]:
+        return [convert_plainly(param) for param in super().get_params(ctx)]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         panels: dict[str, list[tuple[str, str]]] = {}
@@ -159,10 +159,8 @@ class RecipeCommand(PanelCommand):
 class Panels(TyperGroup):
     """Help with the commands grouped by what a person wants to do, in the order of their registration."""
 
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        for param in self.params:
-            convert_plainly(param)
-        return super().parse_args(ctx, args)
+    def get_params(self, ctx: Any) -> list[Any]:
+        return [convert_plainly(param) for param in super().get_params(ctx)]
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         panels: dict[str, list[tuple[str, str]]] = {}

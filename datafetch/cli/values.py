@@ -11,22 +11,25 @@ from typing import Any, get_args, get_origin
 from datafetch.errors import UsageError
 
 
-def convert_plainly(param: Any) -> None:
-    """Let a parameter of a plain type (str, bool, int, Path, StrEnum, lists of them, or None) convert itself.
+def convert_plainly(param: Any) -> Any:
+    """The parameter, which converts itself if its type is plain: str, bool, int, Path, StrEnum, or lists of them.
 
-    One of another type is left to typer.
+    A value of another type is left to typer. May be called again.
     """
+    if "process_value" in vars(param):
+        return param
     convert = _converter(param.type_descriptor.annotation)
-    if convert is None:
-        return
+    by_typer = param.process_value
 
     def process_value(self: Any, ctx: Any, value: Any) -> Any:
+        if convert is None and value is not None:
+            return by_typer(ctx, value)
         if self.required and self.value_is_missing(value):
             raise UsageError(
                 f"{self.display_name_raw} is missing", hint=f"{ctx.command_path} --help shows what it takes"
             )
         try:
-            value = convert(value) if value is not None else ([] if self.multiple else None)
+            value = convert(value) if convert and value is not None else ([] if self.multiple else None)
         except ValueError:
             raise UsageError(f"{self.opts[0]}: {value!r} is not {_asked(self)}") from None
         if getattr(self, "min", None) is not None and value is not None and value < self.min:
@@ -34,11 +37,12 @@ def convert_plainly(param: Any) -> None:
         return value if self.callback is None else self.callback(ctx, self, value)
 
     param.process_value = MethodType(process_value, param)
+    return param
 
 
 def _converter(annotation: Any) -> Callable[[Any], Any] | None:
     if annotation in (str, bool, int, Path):
-        return _bool if annotation is bool else annotation  # type: ignore[no-any-return]
+        return _bool if annotation is bool else annotation
     if isinstance(annotation, type) and issubclass(annotation, StrEnum):
         return annotation
     if get_origin(annotation) is list:

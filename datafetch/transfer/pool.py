@@ -19,7 +19,7 @@ async def fetch(wanted: Wanted, ways: Ways, journal: Journal) -> Fetched:
     """The file, verified and durable at `wanted.target`, its Done row written; an earlier part is continued.
 
     Emits started, received, progress, retry and fetched. Raises TransferFailed when every address failed,
-    NoRoom when the disk is full. What the table in `retry` keeps is kept, on cancelling too. May be called again.
+    NoRoom when the disk is full. What the table in `retry` keeps is kept, on cancelling too. May be repeated.
     """
     algorithms = tuple(checksum.algorithm for checksum in wanted.checksums)
     holding = await asyncio.to_thread(Holding, wanted.part, journal, algorithms)

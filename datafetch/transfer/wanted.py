@@ -75,7 +75,7 @@ def failed(why: Why, url: str, text: str, seconds: float | None = None) -> Trans
 
 
 _HINTS = {
-    Why.FORBIDDEN: "the server wants a login or blocks this network: try later, or bring the file with --from",
+    Why.FORBIDDEN: "the server wants a login or blocks this network: try later, or bring it with --from",
     Why.HTML: "open the address in a browser to see what it asks for; --from DIR takes a file you bring",
     Why.QUOTA: "try again in 24 hours, or bring the file with --from DIR",
     Why.GONE: "another copy can be named with --mirror URL, or brought with --from DIR",
