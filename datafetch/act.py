@@ -18,6 +18,7 @@ from datafetch.errors import (
     DamagedArchive,
     DatafetchError,
     Interrupted,
+    Locked,
     NoRoom,
     TimeLimit,
     TransferFailed,
@@ -34,9 +35,7 @@ from datafetch.model import (
     Manual,
     Outcome,
     Plan,
-    Recipe,
     Seen,
-    Settings,
     Shards,
     Step,
     Verb,
@@ -45,7 +44,8 @@ from datafetch.obtain import Obtainer
 from datafetch.plan.difference import difference
 from datafetch.store import files as store
 from datafetch.store import inventory, journal
-from datafetch.store.home import Home, slug
+from datafetch.store.home import slug
+from datafetch.task import Task
 from datafetch.verify import remember
 
 RUN_AGAIN = "run the same command again to go on: what is here is kept"
@@ -53,7 +53,7 @@ RUN_AGAIN = "run the same command again to go on: what is here is kept"
 Emit = Callable[[Event], None]
 
 # Errors that end the run and not one artifact: going on would meet them again at once.
-STOPS = (NoRoom, TimeLimit, TransferLimit, Interrupted)
+STOPS = (NoRoom, Locked, TimeLimit, TransferLimit, Interrupted)
 
 
 class Settle(Protocol):
@@ -68,30 +68,26 @@ class Run:
     """One run over one dataset: what is wanted, what has been seen, and how each step is done."""
 
     def __init__(
-        self,
-        recipe: Recipe,
-        wanted: Sequence[Artifact],
-        home: Home,
-        settings: Settings,
-        seen: dict[str, Seen],
-        emit: Emit,
+        self, task: Task, seen: dict[str, Seen], emit: Emit, still_mine: Callable[[], bool]
     ) -> None:
-        self.recipe, self.wanted, self.home, self.settings = recipe, wanted, home, settings
+        self.recipe, self.wanted, self.home, self.settings = task.recipe, task.wanted, task.home, task.settings
         self.seen = seen
         self.given_up: set[str] = set()
         self.stopped = threading.Event()  # extraction runs in a thread and looks at it between two members
-        self._artifacts = {artifact.name: artifact for artifact in wanted}
+        self._artifacts = {artifact.name: artifact for artifact in task.wanted}
         self._damaged: set[str] = set()  # artifacts whose archive proved damaged once already
         self._tell = emit
+        self._still_mine = still_mine
         self._received = 0
         self._stop: Callable[[DatafetchError], None] | None = None
+        self._obtainer = Obtainer(task, self._emit, self.stopped)
 
     # --- The loop ------------------------------------------------------------------------------------------------
 
     async def settle(self, settle: Settle) -> None:
         """Run the loop until nothing is left. Raises what stopped it early: one of STOPS, or a bug."""
         reasons: list[DatafetchError] = []
-        async with Obtainer(self.recipe, self.home, self.settings, self._tell, self.stopped) as self._obtainer:
+        async with self._obtainer:
             task = asyncio.ensure_future(settle(self.look, self.act, self.at_once))
 
             def stop(reason: DatafetchError) -> None:
@@ -215,7 +211,9 @@ class Run:
         proven = artifact.checksums or isinstance(artifact.source, Manual | Bundled)
         if isinstance(error, DamagedArchive) and not proven and artifact.name not in self._damaged:
             self._damaged.add(artifact.name)
-            self._tell(Event("retry", artifact.name, why=str(error), text="fetching it once more", url=fetched.url))
+            self._tell(
+                Event("retry", artifact.name, why=str(error), text="fetching it once more", url=fetched.url)
+            )
             return
         raise error
 
@@ -223,7 +221,7 @@ class Run:
         home, name = self.home, artifact.name
         store.remove_tree(home.archive(name))
         if isinstance(artifact.source, Shards):
-            store.remove_tree(home.shard(name, "x").parent)
+            store.remove_tree(home.shard_folder(name))
         self._tell(Event("freed", name))
 
     # --- Build ---------------------------------------------------------------------------------------------------
@@ -231,9 +229,11 @@ class Run:
     def _build(self, folder: str) -> None:
         """Staged artifacts into their folder, then the manifest, then the journal; only then is the rest let go."""
         home = self.home
+        if not self._still_mine():
+            raise Locked(f"another run has taken over {self.recipe.name}", "wait for it to end")
         staged = [a for a in self.wanted if a.folder == folder and home.seal(a.name).exists()]
         slugs = [slug(a.name) for a in staged]
-        before = {record.path: record for record in manifest.read(home.manifest)}
+        before = {record.path: record for record in manifest.salvage(home.manifest)}
         records = publish(
             home.state, home.root, folder, slugs, {path: record.sha256 for path, record in before.items()}
         )

@@ -1,24 +1,24 @@
 """The exception tree: every error a user can meet, with its exit code and a hint.
 
-    DatafetchError                      1   a bug, or a fault nobody has classified yet
-    ├── UsageError                      2   options that do not go together
-    ├── RecipeError                     2   a recipe that breaks the language; carries every Issue found
-    ├── LayoutMismatch                  2   an archive in which no member fits its recipe's layout
-    ├── UnknownName                     3   no such dataset, choice or value
-    ├── Gone                            4   a source is gone for good
-    ├── Temporary                       5   a later run may succeed
-    │   └── Offline                         the network is switched off by --offline
-    ├── Partial                         6   fewer items than --min-complete
-    ├── NeedsPerson                     7   a file to bring, terms to accept, a quota to wait for
-    ├── TransferLimit                   8   --max-transfer reached
-    ├── TimeLimit                      10   --max-duration reached
-    ├── Locked                         11   another run holds the lease
-    ├── NoRoom                         12   no space, no inodes, or the target cannot be written
-    ├── Damaged                        13   verify found damage
-    ├── Interrupted                   130   a signal asked us to stop (143 for SIGTERM)
-    └── TransferFailed                  5   one transfer ended; `why` says how (4 and 7 for some of them)
-        UnsafeArchive                   5   an archive that breaks a safety rule or is not what it claims
-        BadList                         5   a list of URLs that cannot be read as its recipe says
+DatafetchError                      1   a bug, or a fault nobody has classified yet
+├── UsageError                      2   options that do not go together
+├── RecipeError                     2   a recipe that breaks the language; carries every Issue found
+├── LayoutMismatch                  2   an archive in which no member fits its recipe's layout
+├── UnknownName                     3   no such dataset, choice or value
+├── Gone                            4   a source is gone for good
+├── Temporary                       5   a later run may succeed
+│   └── Offline                         the network is switched off by --offline
+├── Partial                         6   fewer items than --min-complete
+├── NeedsPerson                     7   a file to bring, terms to accept, a quota to wait for
+├── TransferLimit                   8   --max-transfer reached
+├── TimeLimit                      10   --max-duration reached
+├── Locked                         11   another run holds the lease
+├── NoRoom                         12   no space, no inodes, or the target cannot be written
+├── Damaged                        13   verify found damage
+├── Interrupted                   130   a signal asked us to stop (143 for SIGTERM)
+└── TransferFailed                  5   one transfer ended; `why` says how (4 and 7 for some of them)
+    UnsafeArchive                   5   an archive that breaks a safety rule or is not what it claims
+    BadList                         5   a list of URLs that cannot be read as its recipe says
 """
 
 from __future__ import annotations

@@ -23,9 +23,7 @@ from datafetch.model import (
     Http,
     Manual,
     Outcome,
-    Recipe,
     Rule,
-    Settings,
     Shard,
     Shards,
     UrlList,
@@ -33,7 +31,8 @@ from datafetch.model import (
 from datafetch.plan.difference import holder
 from datafetch.store import journal
 from datafetch.store.files import make_folder
-from datafetch.store.home import Home, slug
+from datafetch.store.home import slug
+from datafetch.task import Task
 from datafetch.transfer.hosts import Hosts
 from datafetch.transfer.http import client
 from datafetch.transfer.pool import fetch
@@ -47,15 +46,8 @@ ITEMS_AT_ONCE = 16  # small files wait for the network most of the time
 class Obtainer:
     """Brings artifacts of one recipe. A client is opened when the first of them needs the network."""
 
-    def __init__(
-        self,
-        recipe: Recipe,
-        home: Home,
-        settings: Settings,
-        emit: Callable[[Event], None],
-        stopped: threading.Event,
-    ) -> None:
-        self._recipe, self._home, self._settings = recipe, home, settings
+    def __init__(self, task: Task, emit: Callable[[Event], None], stopped: threading.Event) -> None:
+        self._recipe, self._home, self._settings = task.recipe, task.home, task.settings
         self._emit, self._stopped = emit, stopped
         self._stack = AsyncExitStack()
         self._ways: Ways | None = None
@@ -169,7 +161,9 @@ class Obtainer:
             if record.artifact == owner.name and (not inside or f"/{record.member}".endswith(f"/{inside}")):
                 path = root / record.path
                 return path if path.exists() else self._home.root / record.path
-        raise UsageError(f"{owner.name} holds no {inside or 'list'}", hint="mend `file` of the url_list in the recipe")
+        raise UsageError(
+            f"{owner.name} holds no {inside or 'list'}", hint="mend `file` of the url_list in the recipe"
+        )
 
     # --- Files that are on this machine ------------------------------------------------------------------------
 
@@ -204,7 +198,9 @@ class Obtainer:
         ]
         records = local.stage(work, home.staging(name), name, "by hand")
         with journal.Journal(home.journal(name)) as rows:
-            rows.append(journal.Staged(len(records), {Outcome.SKIPPED: Counter(why for _, why in placed.skipped)}))
+            rows.append(
+                journal.Staged(len(records), {Outcome.SKIPPED: Counter(why for _, why in placed.skipped)})
+            )
         seal(home.state, slug(name), records)
 
     def _copy_in(self, artifact: Artifact, file: Path, origin: str) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from datafetch.errors import worst
@@ -117,11 +118,38 @@ def verdict(counts: Mapping[str, int], problems: Iterable[Problem], min_complete
     """
     codes = [p.code or 1 for p in problems]
     items = counts["total"] - counts["skipped"]
-    if items and 100 * counts["ok"] < min_complete * items:
-        codes.append(6)
-    elif not counts["ok"] and not codes:
+    if (items and 100 * counts["ok"] < min_complete * items) or (not counts["ok"] and not codes):
         codes.append(6)
     code = worst(codes)
     if code == 0:
         return "complete", 0
     return ("partial" if counts["ok"] else "failed"), code
+
+
+def unexpected(counts: Iterable[tuple[str, str]], paths: Sequence[str]) -> list[str]:
+    """What of the recipe's expected counts the tree does not hold; only of folders that are built.
+
+    A glob names files below the output directory: `*` is within one folder, `**` any depth.
+    """
+    built = {path.partition("/")[0] for path in paths}
+    notes = []
+    for glob, expected in counts:
+        if glob.partition("/")[0] in built:
+            fits = re.compile(_as_regex(glob)).fullmatch
+            found = sum(fits(path) is not None for path in paths)
+            if not _within(found, expected):
+                notes.append(f"{glob}: {found:,} files, upstream speaks of {expected}")
+    return notes
+
+
+def _as_regex(glob: str) -> str:
+    special = {"**": ".*", "*": "[^/]*", "?": "[^/]"}
+    return "".join(special.get(part, re.escape(part)) for part in re.split(r"(\*\*|\*|\?)", glob))
+
+
+def _within(found: int, expected: str) -> bool:
+    """Whether a number fits "300", ">=71" or "71..201"."""
+    if expected.startswith(">="):
+        return found >= int(expected[2:])
+    low, _, high = expected.partition("..")
+    return int(low) <= found <= int(high or low)

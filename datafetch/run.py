@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,17 +28,19 @@ from datafetch.model import (
     Recipe,
     Seen,
     Settings,
+    State,
     Step,
     Verb,
 )
 from datafetch.plan.budget import Budget, estimate
 from datafetch.plan.choose import choose
 from datafetch.plan.difference import difference
-from datafetch.report import Report, Tally, add_up, verdict
+from datafetch.report import Report, Tally, add_up, unexpected, verdict
 from datafetch.store import files as store
 from datafetch.store import inventory, journal
 from datafetch.store.home import Home
 from datafetch.store.lease import Lease
+from datafetch.task import Task
 
 if TYPE_CHECKING:
     import asyncio
@@ -54,67 +58,88 @@ def home_of(settings: Settings, dataset: str) -> Home:
     return Home(Path(os.path.realpath(settings.root)), dataset)
 
 
-def plan(recipe: Recipe, choice: Choice, settings: Settings) -> tuple[Budget, dict[str, Seen]]:
+def plan(recipe: Recipe, choice: Choice, settings: Settings) -> Budget:
     """What `get` would do now and what it would cost. Writes nothing, asks nobody."""
     home = home_of(settings, recipe.name)
     wanted = choose(recipe, choice)
-    seen = inventory.observe(home, wanted, inventory.published(home))
-    return estimate(wanted, seen), seen
+    files = inventory.published(home)
+    return estimate(wanted, inventory.observe(home, wanted, files, inventory.lost(home.root, files)))
 
 
-def get(recipe: Recipe, choice: Choice, settings: Settings, emit: Emit = ignore) -> Report:
+def get(
+    recipe: Recipe,
+    choice: Choice,
+    settings: Settings,
+    emit: Emit = ignore,
+    show: Callable[[Budget], None] = lambda budget: None,
+) -> Report:
     """Fetch, check and build what was chosen; safe to repeat after any end.
 
-    The report tells of every failure of a single artifact. Raised are only errors that stop a run before it has
-    begun: a choice that does not exist, terms that were not accepted, a lease that another run holds.
+    `show` is given the plan, if there is anything to do, before the first byte. The report tells of every failure of
+    a single artifact. Raised are only errors that stop a run before it has begun: a choice that does not exist, terms
+    that were not accepted, a lease that another run holds, a folder that cannot be written.
     """
-    return bring(recipe, choose(recipe, choice), settings, emit)
+    return bring(recipe, choose(recipe, choice), settings, emit, show)
 
 
 def repair(recipe: Recipe, damaged: Collection[str], settings: Settings, emit: Emit = ignore) -> Report:
     """Bring back the published paths in `damaged`, and any that are absent; nothing that is intact is written."""
     home = home_of(settings, recipe.name)
     built = {entry.artifact for entry in inventory.published(home)}
-    return bring(recipe, tuple(a for a in recipe.artifacts if a.name in built), settings, emit, damaged)
+    wanted = tuple(artifact for artifact in recipe.artifacts if artifact.name in built)
+    known = (journal.known(home.journal(artifact.name)).built for artifact in wanted)
+    names = next((row.names for row in known if row is not None), settings.names)
+    return bring(recipe, wanted, replace(settings, names=names), emit, damaged=frozenset(damaged))
 
 
 def bring(
-    recipe: Recipe, wanted: Sequence[Artifact], settings: Settings, emit: Emit, damaged: Collection[str] = ()
+    recipe: Recipe,
+    wanted: Sequence[Artifact],
+    settings: Settings,
+    emit: Emit,
+    show: Callable[[Budget], None] = lambda budget: None,
+    damaged: frozenset[str] = frozenset(),
 ) -> Report:
     """Settle the difference between `wanted` and what is there, and report. See `get` for what is raised."""
     home = home_of(settings, recipe.name)
     _ask_terms(recipe, settings, home)
-    store.refuse_links(home.root, f"{home.state.relative_to(home.root)}")
-    with Lease(home.lease):
-        files = inventory.published(home)
-        seen = inventory.observe(home, wanted, files, damaged)
+    with Lease(home.lease) as lease:
         _keep_names(home, wanted, settings)
+        files = inventory.published(home)
+        gone = inventory.lost(home.root, files) | damaged
+        seen = inventory.observe(home, wanted, files, gone)
+        if settings.retry_gone:
+            seen |= _asked_again(wanted, seen, home)
         tally = Tally(on_disk=sum(file.size for file in files))
 
         def tell(event: Event) -> None:
             tally(event)
             emit(event)
 
-        for artifact in wanted:
-            now = seen[artifact.name]
-            tell(Event("planned", artifact.name, done=now.bytes_here, total=now.size, why=now.state))
         if difference(wanted, seen):
-            _settle_all(recipe, wanted, home, settings, seen, tell)
-        return _conclude(recipe, wanted, home, settings, tally)
+            show(estimate(wanted, seen))
+            _settle_all(Task(recipe, tuple(wanted), home, settings), seen, tell, lease)
+            files = inventory.published(home)
+            gone = inventory.lost(home.root, files)
+        for artifact in wanted:
+            if seen[artifact.name].state is State.BUILT:
+                _tidy(home, artifact, settings)
+        report = _report(recipe, home, settings, tally, files, gone)
+        store.write_atomic(home.report, msgspec.json.format(msgspec.json.encode(report.as_json())) + b"\n")
+        return report
 
 
-def _settle_all(
-    recipe: Recipe, wanted: Sequence[Artifact], home: Home, settings: Settings, seen: dict[str, Seen], tell: Emit
-) -> None:
+def _settle_all(task: Task, seen: dict[str, Seen], tell: Emit, lease: Lease) -> None:
     """Run the loop, and turn what stopped it early into an event: the report is written whatever happens."""
     import asyncio
 
     from datafetch.act import Run
 
     try:
-        asyncio.run(Run(recipe, wanted, home, settings, seen, tell).settle(settle))
+        asyncio.run(Run(task, seen, tell, lease.still_mine).settle(settle))
     except DatafetchError as error:
-        tell(Event("failed", recipe.name, text=str(error), why=str(error), hint=error.hint, code=error.exit_code))
+        text, code = str(error), error.exit_code
+        tell(Event("failed", task.recipe.name, why=text, text=text, hint=error.hint, code=code))
 
 
 async def settle(
@@ -134,7 +159,11 @@ async def settle(
         while True:
             for step in look().steps:
                 busy = [other.verb for other in running.values()]
-                if step in running.values() or tried[step] >= TRIES or busy.count(step.verb) >= at_once(step.verb):
+                if (
+                    step in running.values()
+                    or tried[step] >= TRIES
+                    or busy.count(step.verb) >= at_once(step.verb)
+                ):
                     continue
                 tried[step] += 1
                 running[asyncio.ensure_future(act(step))] = step
@@ -173,37 +202,63 @@ def _keep_names(home: Home, wanted: Sequence[Artifact], settings: Settings) -> N
             )
 
 
-def _conclude(
-    recipe: Recipe, wanted: Sequence[Artifact], home: Home, settings: Settings, tally: Tally
+def _asked_again(wanted: Sequence[Artifact], seen: dict[str, Seen], home: Home) -> dict[str, Seen]:
+    """The lists whose missing items are to be asked for once more, though they are built."""
+    again = {}
+    for artifact in wanted:
+        now = seen[artifact.name]
+        if now.state is State.BUILT and dropped(home, artifact)[Outcome.MISSING]:
+            again[artifact.name] = replace(now, state=State.PARTIAL)
+    return again
+
+
+def _tidy(home: Home, artifact: Artifact, settings: Settings) -> None:
+    """Remove what a run that was killed after publishing could not: nothing of it is needed any more."""
+    store.remove_tree(home.staging(artifact.name))
+    store.remove_tree(home.part(artifact.name))
+    if not settings.keep_archives:
+        store.remove_tree(home.archive(artifact.name))
+        store.remove_tree(home.shard_folder(artifact.name))
+    for folder in ("staging", "assembling", "archives", "parts"):
+        with suppress(OSError):  # absent, or still in use by another artifact
+            (home.state / folder).rmdir()
+
+
+def _report(
+    recipe: Recipe,
+    home: Home,
+    settings: Settings,
+    tally: Tally,
+    files: Sequence[inventory.Entry],
+    gone: Collection[str],
 ) -> Report:
-    """The report of what is there now; written to the state folder as well."""
-    records = manifest.read(home.manifest)
-    absent = inventory.lost(home.root, inventory.published(home))
-    parts = [{Outcome.OK: len(records) - len(absent), Outcome.MISSING: len(absent)}]
-    parts += [dropped(home, artifact) for artifact in recipe.artifacts]
-    failed_new = {p.name for p in tally.problems} - {entry.artifact for entry in absent} - {recipe.name}
-    by_name = {p.name: p for p in tally.problems if p.name in failed_new}
-    parts.append(Counter(p.outcome for p in by_name.values()))
+    """What the dataset is now: the files of the manifest, less those that are gone, and what never came to be one."""
+    parts: list[Mapping[Outcome, int]] = [
+        {Outcome.OK: len(files) - len(gone), Outcome.MISSING: len(gone)},
+        *(dropped(home, artifact) for artifact in recipe.artifacts),
+    ]
+    # An artifact with published files is counted by them; one without, as a single item.
+    with_files = {file.artifact for file in files}
+    absent = {p.name: p.outcome for p in tally.problems if p.name not in with_files}
+    parts.append(Counter(absent.values()))
     counts = add_up(parts)
     least = recipe.min_complete if settings.min_complete is None else settings.min_complete
     status, code = verdict(counts, tally.problems, least)
-    report = Report(
+    return Report(
         dataset=recipe.name,
         root=str(home.root),
         status=status,
         exit_code=code,
         counts=counts,
         transferred=tally.transferred,
-        on_disk=sum(record.size for record in records),
+        on_disk=sum(file.size for file in files),
         peak=tally.peak,
         seconds=tally.seconds,
-        tree_digest=manifest.tree_digest(records) if records else "",
+        tree_digest=manifest.tree_digest(files) if files else "",
         problems=tuple(tally.problems),
-        notes=tuple(tally.notes),
+        notes=(*tally.notes, *unexpected(recipe.counts, [file.path for file in files])),
         finished_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     )
-    store.write_atomic(home.report, msgspec.json.format(msgspec.json.encode(report.as_json())) + b"\n")
-    return report
 
 
 def dropped(home: Home, artifact: Artifact) -> Counter[Outcome]:

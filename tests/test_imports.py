@@ -27,9 +27,10 @@ ARROWS: dict[str, set[str]] = {
     "images": {"transfer", "store"},
     "verify": {"layout", "images", "store"},
     "report": set(),
-    "obtain": {"transfer", "images", "layout", "plan", "store"},
-    "act": {"obtain", "archive", "layout", "plan", "store", "verify"},
-    "run": {"act", "recipe", "plan", "layout", "store", "report", "images"},
+    "task": {"store"},
+    "obtain": {"task", "transfer", "images", "layout", "plan", "store"},
+    "act": {"task", "obtain", "archive", "layout", "plan", "store", "verify"},
+    "run": {"task", "act", "recipe", "plan", "layout", "store", "report", "images"},
     "console": {"plan", "report"},
     "demo": {"run", "recipe", "report", "console", "store"},
     "cli": {"run", "recipe", "plan", "layout", "console", "report", "verify", "demo", "images", "store"},
@@ -100,12 +101,16 @@ def test_the_drawing_has_no_circle() -> None:
 
 
 def _modules_after(*words: str) -> set[str]:
-    code = "import sys; from datafetch.cli import run; run(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
+    code = (
+        "import sys; from datafetch.cli import run; run(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
+    )
     done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True)
     return set(done.stderr.split())
 
 
-@pytest.mark.parametrize("words", [["--help"], ["list"], ["get", "--help"], ["get", "pods", "--help"], ["info", "pods"]])
+@pytest.mark.parametrize(
+    "words", [["--help"], ["list"], ["get", "--help"], ["get", "pods", "--help"], ["info", "pods"]]
+)
 def test_start_up_imports_no_network_no_loop_and_no_pictures(words: list[str]) -> None:
     loaded = _modules_after(*words)
     assert not loaded & {"httpx2", "httpx", "pycurl", "asyncio", "PIL", "rich", "aiofiles", "multiprocessing"}
@@ -119,8 +124,16 @@ def test_completion_imports_no_network_no_loop_and_no_pictures(shell: str) -> No
         "try: run([])\n"
         "finally: print(*sys.modules, file=sys.stderr)"
     )
-    env = {"PATH": "/usr/bin:/bin", "_DATAFETCH_COMPLETE": f"complete_{shell}", "COMP_WORDS": "datafetch get po"}
-    env |= {"COMP_CWORD": "2", "_TYPER_COMPLETE_ARGS": "datafetch get po", "_TYPER_COMPLETE_FISH_ACTION": "get-args"}
+    env = {
+        "PATH": "/usr/bin:/bin",
+        "_DATAFETCH_COMPLETE": f"complete_{shell}",
+        "COMP_WORDS": "datafetch get po",
+    }
+    env |= {
+        "COMP_CWORD": "2",
+        "_TYPER_COMPLETE_ARGS": "datafetch get po",
+        "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+    }
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env)
     assert "pods" in done.stdout
     assert not set(done.stderr.split()) & {"httpx2", "httpx", "pycurl", "asyncio", "PIL", "rich", "aiofiles"}

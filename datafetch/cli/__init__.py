@@ -78,6 +78,8 @@ def _usage(error: Any) -> int:
 def _bug(error: Exception) -> int:
     if os.environ.get("DATAFETCH_DEBUG"):
         raise error
-    print(f"error: {type(error).__name__}: {error}: this is a bug in datafetch {__version__}", file=sys.stderr)
+    print(
+        f"error: {type(error).__name__}: {error}: this is a bug in datafetch {__version__}", file=sys.stderr
+    )
     print("hint: run it again with DATAFETCH_DEBUG=1 and report what it prints", file=sys.stderr)
     return 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -45,7 +44,9 @@ def _level(word: str) -> Level:
         raise UnknownName(f"no such level: {word}", hint="levels are " + ", ".join(Level)) from None
 
 
-def _verify(home: Home, recipe: Recipe, level: Level, *, full: bool, emit: Callable[[Event], None]) -> Verified:
+def _verify(
+    home: Home, recipe: Recipe, level: Level, *, full: bool, emit: Callable[[Event], None]
+) -> Verified:
     records = manifest.read(home.manifest)
     if not records:
         raise Damaged(f"{recipe.name} is not in {home.root}", hint=f"datafetch get {recipe.name} fetches it")

@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
@@ -43,6 +43,7 @@ from datafetch.cli.options import (
 if TYPE_CHECKING:
     from datafetch.console.live import Watcher
     from datafetch.model import Choice, Recipe, Settings
+    from datafetch.plan.budget import Budget
     from datafetch.report import Report
 
 GET, LOOK, CHECK, AUTHOR = "Get", "Look", "Check", "Author"
@@ -83,7 +84,9 @@ def get_command(
     output_dir: OutputDir = DEFAULT_DIR,
     names: Annotated[
         Names,
-        option("--names", help="upstream's names, or 0.jpg, 1.jpg, …", panel=WHERE_TO, metavar="keep|sequential"),
+        option(
+            "--names", help="upstream's names, or 0.jpg, 1.jpg, …", panel=WHERE_TO, metavar="keep|sequential"
+        ),
     ] = Names.KEEP,
     keep_archives: Annotated[
         bool, option("--keep-archives", help="keep archives after the build", panel=WHERE_TO)
@@ -107,7 +110,9 @@ def get_command(
     ] = 4,
     max_per_host: Annotated[
         int,
-        option("-x", "--max-per-host", help="of them from one host (default 4)", panel=LIMITS, min=1, metavar="N"),
+        option(
+            "-x", "--max-per-host", help="of them from one host (default 4)", panel=LIMITS, min=1, metavar="N"
+        ),
     ] = 4,
     max_duration: Annotated[
         str, option("--max-duration", help="stop after 90s, 15m, 2h …", panel=LIMITS, metavar="TIME")
@@ -117,7 +122,9 @@ def get_command(
     ] = "",
     min_complete: Annotated[
         str,
-        option("--min-complete", help="share of items that counts as complete", panel=LIMITS, metavar="99.5%"),
+        option(
+            "--min-complete", help="share of items that counts as complete", panel=LIMITS, metavar="99.5%"
+        ),
     ] = "",
     retry_gone: Annotated[
         bool, option("--retry-gone", help="ask again for what was gone for good", panel=LIMITS)
@@ -129,7 +136,9 @@ def get_command(
 ) -> int:
     """Fetch, check and build a dataset; safe to repeat."""
     from datafetch import run
+    from datafetch.console.screens import plan_screen
     from datafetch.model import Settings
+    from datafetch.store.files import free_space
 
     recipe = _recipe(name, registry)
     choice = _choice(ctx, only, everything)
@@ -152,10 +161,14 @@ def get_command(
     )
     if dry_run:
         return _show_plan(recipe, choice, settings, as_json)
-    if not (quiet or as_json):
-        _say_plan(recipe, choice, settings)
+
+    def show(budget: Budget) -> None:
+        if not (quiet or as_json):
+            lines = plan_screen(recipe, budget, free_space(output_dir)[0], _width(sys.stderr))
+            print("\n".join(lines), file=sys.stderr, flush=True)
+
     with _watcher(recipe.name, progress, as_json=as_json, quiet=quiet, verbose=verbose) as watcher:
-        report = run.get(recipe, choice, settings, watcher)
+        report = run.get(recipe, choice, settings, watcher, show)
     return _say_report(report, as_json=as_json, quiet=quiet)
 
 
@@ -172,13 +185,16 @@ def plan_command(
     """What `get` would do now: files, bytes, disk."""
     from datafetch.model import Settings
 
-    return _show_plan(_recipe(name, registry), _choice(ctx, only, everything), Settings(root=str(output_dir)), as_json)
+    return _show_plan(
+        _recipe(name, registry), _choice(ctx, only, everything), Settings(root=str(output_dir)), as_json
+    )
 
 
 @app.command("demo", cls=PanelCommand, rich_help_panel=GET)
 def demo_command(
     output_dir: Annotated[
-        Path | None, typer.Option("-o", "--output-dir", metavar="DIR", help="keep the result here", show_default=False)
+        Path | None,
+        typer.Option("-o", "--output-dir", metavar="DIR", help="keep the result here", show_default=False),
     ] = None,
     as_json: Json = False,
 ) -> int:
@@ -235,15 +251,17 @@ def info_command(name: Name, registry: Registry = [], as_json: Json = False) -> 
 def status_command(
     name: Name,
     output_dir: OutputDir = DEFAULT_DIR,
-    why: Annotated[str, typer.Option("--why", help="only what is missing for this reason", show_default=False)] = "",
+    why: Annotated[
+        str, typer.Option("--why", help="only what is missing for this reason", show_default=False)
+    ] = "",
     urls: Annotated[bool, typer.Option("--urls", help="one URL a line, for other tools")] = False,
     registry: Registry = [],  # noqa: B006
     as_json: Json = False,
 ) -> int:
     """State of a dataset here, and what is missing and why."""
     from datafetch.cli.look import status_document, status_lines
-    from datafetch.run import home_of
     from datafetch.model import Settings
+    from datafetch.run import home_of
 
     recipe = _recipe(name, registry)
     document = status_document(recipe, home_of(Settings(root=str(output_dir)), recipe.name), why)
@@ -258,8 +276,12 @@ def status_command(
 def verify_command(
     name: Name,
     output_dir: OutputDir = DEFAULT_DIR,
-    level: Annotated[str, option("--level", help="how closely to look", metavar="presence|size|hash|decode")] = "hash",
-    full: Annotated[bool, option("--full", help="read every file, also those unchanged since last time")] = False,
+    level: Annotated[
+        str, option("--level", help="how closely to look", metavar="presence|size|hash|decode")
+    ] = "hash",
+    full: Annotated[
+        bool, option("--full", help="read every file, also those unchanged since last time")
+    ] = False,
     repair: Annotated[bool, option("--repair", help="fetch what is missing or damaged", env=None)] = False,
     mirror: Mirror = [],  # noqa: B006
     mirror_only: MirrorOnly = False,
@@ -294,8 +316,12 @@ def verify_command(
 
 @app.command("lint", cls=PanelCommand, rich_help_panel=AUTHOR)
 def lint_command(
-    paths: Annotated[list[Path], typer.Argument(metavar="[PATH]…", help="recipe files or folders; none: all known")] = [],  # noqa: B006
-    schema: Annotated[bool, typer.Option("--schema", help="print the JSON Schema of recipes, for editors")] = False,
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="[PATH]…", help="recipe files or folders; none: all known")
+    ] = [],  # noqa: B006
+    schema: Annotated[
+        bool, typer.Option("--schema", help="print the JSON Schema of recipes, for editors")
+    ] = False,
     registry: Registry = [],  # noqa: B006
     as_json: Json = False,
 ) -> int:
@@ -349,25 +375,13 @@ def _show_plan(recipe: Recipe, choice: Choice, settings: Settings, as_json: bool
     from datafetch.console.screens import plan_screen
     from datafetch.store.files import free_space
 
-    budget, _ = run.plan(recipe, choice, settings)
+    budget = run.plan(recipe, choice, settings)
     free = free_space(Path(settings.root))[0]
     if as_json:
         print(json.dumps(plan_document(recipe, settings, budget, free), ensure_ascii=False))
     else:
         _print(plan_screen(recipe, budget, free, _width()))
     return 0
-
-
-def _say_plan(recipe: Recipe, choice: Choice, settings: Settings) -> None:
-    from datafetch import run
-    from datafetch.console.screens import plan_screen
-    from datafetch.model import State
-    from datafetch.store.files import free_space
-
-    budget, _ = run.plan(recipe, choice, settings)
-    if any(line.state is not State.BUILT for line in budget.lines):
-        lines = plan_screen(recipe, budget, free_space(Path(settings.root))[0], _width())
-        print("\n".join(lines), file=sys.stderr, flush=True)
 
 
 def _say_report(report: Report, *, as_json: bool, quiet: bool) -> int:
@@ -377,6 +391,8 @@ def _say_report(report: Report, *, as_json: bool, quiet: bool) -> int:
         print(json.dumps(report.as_json(), ensure_ascii=False))
     elif not quiet or report.exit_code:
         print(report_line(report))
+        for note in report.notes:
+            print(f"note: {note}", file=sys.stderr)
     return report.exit_code
 
 
@@ -385,11 +401,10 @@ def _print(lines: Sequence[str]) -> None:
         print("\n".join(lines))
 
 
-def _width() -> int | None:
+def _width(stream: TextIO = sys.stdout) -> int | None:
     """Columns to stay inside: those of the terminal, 80 at least; None, that is no limit, when output is piped."""
-    if not sys.stdout.isatty():
+    if not stream.isatty():
         return None
     import shutil
 
     return max(shutil.get_terminal_size().columns, 80)
-

@@ -57,7 +57,9 @@ def _listed(recipe: Recipe, home: Home) -> Listed:
         return Listed(recipe, "partial" if home.state.exists() else "absent", 0)
     if not any((home.root / folder).exists() for folder in recipe.folders):
         return Listed(recipe, "partial" if any(home.state.glob("parts/*")) else "absent", 0)
-    return Listed(recipe, "complete" if last.status == "complete" else "partial", last.bytes.get("on_disk", 0))
+    return Listed(
+        recipe, "complete" if last.status == "complete" else "partial", last.bytes.get("on_disk", 0)
+    )
 
 
 def list_lines(found: Sequence[Listed], width: int | None) -> list[str]:
@@ -102,10 +104,8 @@ def status_document(recipe: Recipe, home: Home, why: str) -> dict[str, Any]:
     from datafetch.store import inventory
 
     files = inventory.published(home)
-    seen = inventory.observe(home, recipe.artifacts, files)
-    missing = [
-        {"name": path, "why": "lost", "url": ""} for now in seen.values() for path in sorted(now.lost)
-    ]
+    seen = inventory.observe(home, recipe.artifacts, files, inventory.lost(home.root, files))
+    missing = [{"name": path, "why": "lost", "url": ""} for now in seen.values() for path in sorted(now.lost)]
     missing += _problems_of_last_run(home)
     missing += [row for artifact in recipe.artifacts for row in _lacking(home, artifact.name)]
     return {
@@ -152,7 +152,9 @@ def status_lines(document: Mapping[str, Any], *, urls: bool, width: int | None) 
     lines = table([("FILE", "STATE", "FILES", "SIZE", "LEFT OUT"), *rows], right=(2, 3), width=width)
     if missing:
         lines += ["", "missing"]
-        lines += fields([(f"  {row['why']}", " ".join((row["name"], row["url"])).strip()) for row in missing[:20]])
+        lines += fields(
+            [(f"  {row['why']}", " ".join((row["name"], row["url"])).strip()) for row in missing[:20]]
+        )
         if len(missing) > 20:
             lines.append(f"  … and {number(len(missing) - 20)} more: --urls or --json lists all of them")
     return lines

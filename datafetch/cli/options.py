@@ -85,7 +85,9 @@ WHAT, WHERE_FROM, WHERE_TO, LIMITS, OUTPUT = "What", "Where from", "Where to", "
 Name = Annotated[
     str, typer.Argument(metavar="NAME", help="a dataset, see: datafetch list", autocompletion=complete_names)
 ]
-Only = Annotated[str, option("--only", help="restrict to these groups", panel=WHAT, env=None, metavar="GROUP,…")]
+Only = Annotated[
+    str, option("--only", help="restrict to these groups", panel=WHAT, env=None, metavar="GROUP,…")
+]
 Everything = Annotated[bool, option("--all", help="everything the recipe has", panel=WHAT, env=None)]
 OutputDir = Annotated[
     Path,
@@ -100,7 +102,9 @@ OutputDir = Annotated[
 ]
 Mirror = Annotated[
     list[str],
-    option("--mirror", help="ask URL/host/path before the origin (repeatable)", panel=WHERE_FROM, metavar="URL"),
+    option(
+        "--mirror", help="ask URL/host/path before the origin (repeatable)", panel=WHERE_FROM, metavar="URL"
+    ),
 ]
 MirrorOnly = Annotated[bool, option("--mirror-only", help="never ask the origin", panel=WHERE_FROM)]
 AllowPrivate = Annotated[
@@ -205,7 +209,9 @@ def _words(args: Sequence[str], params: Iterable[Any]) -> tuple[list[str], tuple
     """The words of a command line that are no options' values, and the folders given with --registry."""
     import os
 
-    takes_value = {flag for p in params if not getattr(p, "is_flag", False) for flag in getattr(p, "opts", ())}
+    takes_value = {
+        flag for p in params if not getattr(p, "is_flag", False) for flag in getattr(p, "opts", ())
+    }
     folders = [Path(f) for f in os.environ.get("DATAFETCH_REGISTRY", "").split() if f]
     words, rest = [], iter(args)
     for word in rest:

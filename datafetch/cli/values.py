@@ -56,7 +56,17 @@ def _bool(value: Any) -> bool:
     """Flags are bools already; from the environment they are words."""
     if isinstance(value, bool):
         return value
-    words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False, "": False}
+    words = {
+        "1": True,
+        "true": True,
+        "yes": True,
+        "on": True,
+        "0": False,
+        "false": False,
+        "no": False,
+        "off": False,
+        "": False,
+    }
     if str(value).lower() not in words:
         raise ValueError(value)
     return words[str(value).lower()]

@@ -116,7 +116,11 @@ class Lines:
                 print(said, file=sys.stderr, flush=True)
                 if event.hint:
                     print(f"  hint: {event.hint}", file=sys.stderr, flush=True)
-            elif self._every is not None and event.kind in MOVING and time.monotonic() - self._last >= self._every:
+            elif (
+                self._every is not None
+                and event.kind in MOVING
+                and time.monotonic() - self._last >= self._every
+            ):
                 self._last = time.monotonic()
                 print(f"{self._name}: {self._flow.line()}", file=sys.stderr, flush=True)
 

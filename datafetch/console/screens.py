@@ -45,7 +45,10 @@ def info_screen(recipe: Recipe, width: int | None) -> list[str]:
         if artifact.note:
             lines += ["", *fields([(f"  {artifact.name}", artifact.note)], width)]
         if isinstance(artifact.source, Manual):
-            lines += [f"  by hand: {p.link}" + (f" (code {p.code})" if p.code else "") for p in artifact.source.places]
+            lines += [
+                f"  by hand: {p.link}" + (f" (code {p.code})" if p.code else "")
+                for p in artifact.source.places
+            ]
     if recipe.counts:
         lines += ["", "expected"]
         lines += table([(f"  {glob}", count) for glob, count in recipe.counts])
@@ -57,7 +60,13 @@ def info_screen(recipe: Recipe, width: int | None) -> list[str]:
 def plan_screen(recipe: Recipe, budget: Budget, free: int, width: int | None) -> list[str]:
     header = ("FILE", "SIZE", "TO FETCH", "STATE", "INTO")
     rows = [
-        (line.name, size(line.size), "-" if line.state is State.BUILT else size(line.todo), line.state, line.folder + "/")
+        (
+            line.name,
+            size(line.size),
+            "-" if line.state is State.BUILT else size(line.todo),
+            line.state,
+            line.folder + "/",
+        )
         for line in budget.lines
     ]
     return [*table([header, *rows], right=(1, 2), width=width), "", budget_line(recipe.name, budget, free)]
@@ -70,8 +79,12 @@ def budget_line(name: str, budget: Budget, free: int) -> str:
         return f"{name}: nothing to do, all of it is here"
     more = f" and {plural(budget.unknown, 'file')} of unknown size" if budget.unknown else ""
     if budget.unknown == len(pending):
-        return f"{name}: {plural(len(pending), 'file')} to get, none of known size ({size(free)} of disk free)"
-    return f"{name}: {size(budget.fetch)}{more} to fetch, {size(budget.disk)} of disk needed, {size(free)} free"
+        return (
+            f"{name}: {plural(len(pending), 'file')} to get, none of known size ({size(free)} of disk free)"
+        )
+    return (
+        f"{name}: {size(budget.fetch)}{more} to fetch, {size(budget.disk)} of disk needed, {size(free)} free"
+    )
 
 
 def report_line(report: Report) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import msgspec
 
@@ -43,21 +44,17 @@ def path_bytes(path: str) -> bytes:
 
 def read(path: Path) -> list[FileRecord]:
     """Every record of the manifest; none when there is no manifest. Damaged for a line that is not one."""
-    lines = _lines(path, msgspec.json.Decoder(_Line))
-    return [
-        FileRecord(
-            path=line.path,
-            size=line.size,
-            sha256=line.sha256,
-            url=line.url,
-            fetched_at=line.fetched_at,
-            artifact=line.artifact,
-            member=line.member,
-            width=line.width,
-            height=line.height,
-        )
-        for line in lines
-    ]
+    return [_record(line) for line in _lines(path, msgspec.json.Decoder(_Line))]
+
+
+def salvage(path: Path) -> list[FileRecord]:
+    """`read`, but lines that are no records are passed over: their artifacts will count as not built."""
+    decode = msgspec.json.Decoder(_Line).decode
+    records = []
+    for raw in path.read_bytes().splitlines() if path.exists() else ():
+        with suppress(msgspec.MsgspecError, UnicodeDecodeError):
+            records.append(_record(decode(raw)))
+    return records
 
 
 def sizes(path: Path) -> dict[str, int]:
@@ -74,12 +71,37 @@ def write(path: Path, records: Iterable[FileRecord]) -> None:
             file.write(encode([_line(record) for record in ordered[start : start + _BATCH]]))
 
 
-def tree_digest(records: Iterable[FileRecord]) -> str:
+class Named(Protocol):
+    """What a tree digest needs to know of a file."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def sha256(self) -> str: ...
+
+
+def tree_digest(records: Iterable[Named]) -> str:
     """SHA-256 of the lines `<sha256>  <path>`, sorted by path bytes; paths are never escaped."""
+    ordered = sorted(records, key=lambda record: path_bytes(record.path))
     digest = hashlib.sha256()
-    for path, sha256 in sorted((path_bytes(record.path), record.sha256) for record in records):
-        digest.update(sha256.encode() + b"  " + path + b"\n")
+    for start in range(0, len(ordered), _BATCH):
+        lines = [f"{record.sha256}  {record.path}\n" for record in ordered[start : start + _BATCH]]
+        digest.update(path_bytes("".join(lines)))
     return digest.hexdigest()
+
+
+def _record(line: _Line) -> FileRecord:
+    return FileRecord(
+        path=line.path,
+        size=line.size,
+        sha256=line.sha256,
+        url=line.url,
+        fetched_at=line.fetched_at,
+        artifact=line.artifact,
+        member=line.member,
+        width=line.width,
+        height=line.height,
+    )
 
 
 def _line(record: FileRecord) -> _Line:

@@ -53,4 +53,8 @@ def _ready_folders(wanted: Sequence[Artifact], seen: Inventory) -> list[str]:
     states: dict[str, set[State]] = {}
     for artifact in wanted:
         states.setdefault(artifact.folder, set()).add(seen.get(artifact.name, Seen()).state)
-    return [folder for folder, found in states.items() if State.STAGED in found and found <= {State.STAGED, State.BUILT}]
+    return [
+        folder
+        for folder, found in states.items()
+        if State.STAGED in found and found <= {State.STAGED, State.BUILT}
+    ]

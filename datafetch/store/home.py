@@ -56,8 +56,11 @@ class Home:
     def archive(self, name: str) -> Path:
         return self.state / "archives" / slug(name)
 
+    def shard_folder(self, name: str) -> Path:
+        return self.state / "archives" / f"{slug(name)}.shards"
+
     def shard(self, name: str, shard: str) -> Path:
-        return self.state / "archives" / f"{slug(name)}.shards" / shard
+        return self.shard_folder(name) / shard
 
     def shard_key(self, name: str, shard: str) -> str:
         """The name under which a shard has its journal and its part."""

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 
-from datafetch.model import Artifact, Bundled, Http, Manual, Seen, Shards, State, UrlList
+from datafetch.model import Artifact, Bundled, Http, Manual, Outcome, Seen, Shards, State, UrlList
 from datafetch.store import journal
 from datafetch.store.home import Home
 
 
-class Entry(msgspec.Struct, frozen=True):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """The part of a manifest line that an inventory needs; the rest is not even decoded."""
 
     path: str
     size: int
+    sha256: str
     artifact: str = ""
 
 
@@ -29,7 +32,47 @@ def published(home: Home) -> list[Entry]:
         data = home.manifest.read_bytes()
     except FileNotFoundError:
         return []
-    return msgspec.json.Decoder(Entry).decode_lines(data)
+    decoder = msgspec.json.Decoder(Entry)
+    try:
+        return decoder.decode_lines(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return list(_readable(data, decoder))
+
+
+def _readable(data: bytes, decoder: msgspec.json.Decoder[Entry]) -> Iterator[Entry]:
+    for line in data.splitlines():
+        with suppress(msgspec.MsgspecError, UnicodeDecodeError):
+            yield decoder.decode(line)
+
+
+def lost(root: Path, files: Sequence[Entry]) -> frozenset[str]:
+    """The published paths that are absent, have another size, or are no plain files of ours any more.
+
+    Costs one lstat a file. A folder on the way that became a link counts as absent.
+    """
+    base, lstat, is_file = f"{root}/", os.lstat, stat.S_ISREG
+    gone = []
+    folders: dict[str, bool] = {"": True}
+    for file in files:
+        path = file.path
+        try:
+            found = lstat(base + path)
+        except OSError:
+            gone.append(path)
+            continue
+        if found.st_size != file.size or not is_file(found.st_mode) or not _ours(base, path, folders):
+            gone.append(path)
+    return frozenset(gone)
+
+
+def _ours(base: str, path: str, folders: dict[str, bool]) -> bool:
+    """Whether every folder above `path` is a folder and no link; asked once for each."""
+    above = path.rpartition("/")[0]
+    known = folders.get(above)
+    if known is None:
+        known = stat.S_ISDIR(os.lstat(base + above).st_mode) and _ours(base, above, folders)
+        folders[above] = known
+    return known
 
 
 def walk(root: str, folder: str) -> Iterator[tuple[str, os.stat_result]]:
@@ -47,23 +90,10 @@ def walk(root: str, folder: str) -> Iterator[tuple[str, os.stat_result]]:
                 yield path, entry.stat(follow_symlinks=False)
 
 
-def lost(root: Path, files: Sequence[Entry]) -> list[Entry]:
-    """The published files that are absent or have another size. A folder that became a link is absent."""
-    wanted = {file.path: file.size for file in files}
-    for folder in dict.fromkeys(file.path.partition("/")[0] for file in files):
-        if os.path.islink(root / folder):
-            continue
-        for path, stat in walk(str(root), folder):
-            if wanted.get(path) == stat.st_size:
-                del wanted[path]
-    return [file for file in files if file.path in wanted] if wanted else []
-
-
 def observe(
-    home: Home, artifacts: Sequence[Artifact], files: Sequence[Entry], damaged: Collection[str] = ()
+    home: Home, artifacts: Sequence[Artifact], files: Sequence[Entry], gone: Collection[str]
 ) -> dict[str, Seen]:
-    """One Seen for each artifact. `damaged` are published paths that a verification found to be wrong."""
-    gone = {file.path for file in lost(home.root, files)} | set(damaged)
+    """One Seen for each artifact. `gone` are the published paths to bring back: lost, or found to be damaged."""
     count: Counter[str] = Counter()
     size: Counter[str] = Counter()
     missing: dict[str, set[str]] = {}
@@ -92,10 +122,17 @@ def look(home: Home, artifact: Artifact, files: int, tree_bytes: int, missing: f
     )
     if home.seal(artifact.name).exists():
         return replace(here, state=State.STAGED)
-    if known.built is not None and known.built.files == files and not missing:
+    whole = known.built is not None and known.built.files == files and not missing
+    if whole and not _asks_again(artifact, known):
         return replace(here, state=State.BUILT)
     state, bytes_here = _of_source(home, artifact, known)
     return replace(here, state=state, bytes_here=bytes_here)
+
+
+def _asks_again(artifact: Artifact, known: journal.Known) -> bool:
+    """Whether a published URL list has items that failed in a way that may mend: the re-check pass."""
+    staged = known.staged
+    return isinstance(artifact.source, UrlList) and staged is not None and bool(staged.dropped.get(Outcome.FAILED))
 
 
 def _of_source(home: Home, artifact: Artifact, known: journal.Known) -> tuple[State, int]:
