@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -397,6 +398,10 @@ def _say_report(report: Report, *, as_json: bool, quiet: bool) -> int:
 
 
 def _print(lines: Sequence[str]) -> None:
+    if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
+        from datafetch.console.text import colour
+
+        lines = [colour(line) for line in lines]
     if lines:
         print("\n".join(lines))
 

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from datafetch.console.screens import how, known_size
-from datafetch.console.text import fields, number, size, table
+from datafetch.console.text import cut, fields, number, size, table
 from datafetch.model import Recipe, Settings, State
 from datafetch.plan.budget import Budget
 from datafetch.store.home import Home
@@ -75,7 +75,7 @@ def list_lines(found: Sequence[Listed], width: int | None) -> list[str]:
         )
         for one in found
     ]
-    return table([header, *rows], right=(2, 3), width=width)
+    return [cut(line, width) for line in table([header, *rows], right=(2, 3))]
 
 
 def info_document(recipe: Recipe) -> dict[str, Any]:
@@ -149,7 +149,8 @@ def status_lines(document: Mapping[str, Any], *, urls: bool, width: int | None) 
         (a["name"], a["state"], number(a["files"]), size(a["bytes"]), _dropped_text(a["dropped"]))
         for a in document["artifacts"]
     ]
-    lines = table([("FILE", "STATE", "FILES", "SIZE", "LEFT OUT"), *rows], right=(2, 3), width=width)
+    lines = table([("FILE", "STATE", "FILES", "SIZE", "LEFT OUT"), *rows], right=(2, 3))
+    lines = [cut(line, width) for line in lines]
     if missing:
         lines += ["", "missing"]
         lines += fields(
