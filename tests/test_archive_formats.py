@@ -20,7 +20,7 @@ from datafetch.archive.join import ShardsReader, join
 from datafetch.archive.members import CHUNK, Archive, safe_name
 from datafetch.archive.open import open_archive
 from datafetch.errors import UnsafeArchive
-from tests import archives
+import archives
 
 NAMES = st.text(
     st.characters(exclude_categories=("Cs",), exclude_characters="/\\\0:"), min_size=1, max_size=20

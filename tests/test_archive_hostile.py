@@ -15,8 +15,8 @@ from datafetch.archive.members import Limits
 from datafetch.archive.open import open_archive
 from datafetch.errors import UnsafeArchive
 from datafetch.model import Artifact, Http
-from tests import archives
-from tests.archives import GOOD, Entry, raw_zip
+import archives
+from archives import GOOD, Entry, raw_zip
 
 REAL = Artifact("real", Http(("https://host.example/pods.zip",)), "pods", unpack=True)
 
