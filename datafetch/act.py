@@ -121,6 +121,7 @@ class Run:
                 case Verb.BUILD:
                     await _in_thread(lambda: self._build(step.name))
         except STOPS:
+            self.stopped.set()
             raise
         except Damaged as error:  # staged files are gone; what to do about it shows when we look again
             self._tell(Event("note", step.name, text=str(error)))

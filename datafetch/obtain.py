@@ -108,11 +108,13 @@ class Obtainer:
 
     async def _shards(self, artifact: Artifact, shards: Sequence[Shard]) -> None:
         home = self._home
+        built = journal.known(home.journal(artifact.name)).built is not None
         work = []
         for shard in shards:
             key, target = home.shard_key(artifact.name, shard.name), home.shard(artifact.name, shard.name)
             if target.exists():
                 continue
+            known = journal.known(home.journal(key)).done
             wanted = Wanted(
                 name=key,
                 urls=shard.urls,
@@ -121,6 +123,7 @@ class Obtainer:
                 path=str(target.relative_to(home.state)),
                 size=shard.size,
                 checksums=shard.checksums,
+                known_sha256=known.sha256 if known and built else "",
                 archive=artifact.unpack and shard is shards[0],
             )
             work.append((wanted, journal.Journal(home.journal(key))))

@@ -1,4 +1,4 @@
-"""Makers of small archives: with upstream's true inner layout, and hostile ones. The same bytes for the same seed."""
+"""Makers of small archives, with upstream's true inner layout and hostile; the same bytes for the same seed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from PIL import Image
 
 Tree = Mapping[str, bytes]  # member path -> bytes
 
-# Genuine names: mojibake of upstream (FБli), a dot that is no suffix (B.Atis), a digit class; and both Unicode forms.
+# Genuine names: upstream's mojibake (FБli), a dot that is no suffix (B.Atis), digits; and both Unicode forms.
 NFD_CLASS = unicodedata.normalize("NFD", "Dömpi")
 PODS_CLASSES = ("bottles_adobe", "mugs_blue_greek", "screwdrivers_maroon")
 DOGS_CLASSES = ("391634", "B.Atis", "B.DФmpi", "FБli", "Füli", NFD_CLASS)
@@ -94,7 +94,7 @@ def synthetic_set(
     per_class: int = 12,
     leftovers: bool = True,
 ) -> dict[str, bytes]:
-    """The members of a synthetic archive, with what the generator leaves behind: rejected pictures, job markers."""
+    """The members of a synthetic archive, with the generator's leftovers: rejected pictures, job markers."""
     root = f"{dataset}/{generator}_sd1.5/cfg_{cfg}"
     tree: dict[str, bytes] = {}
     for index, name in enumerate(CLASSES[dataset]):
@@ -106,16 +106,12 @@ def synthetic_set(
     return tree
 
 
-def negatives(
-    dataset: str = "pods", seed: int = 2, nested: bool = True, per_folder: int = 3
-) -> dict[str, bytes]:
+def negatives(dataset: str = "pods", seed: int = 2, nested: bool = True, per_folder: int = 3) -> dict[str, bytes]:
     """The members of `<dataset>_negatives.zip`; nested: a folder per category, as PODS has it."""
     root = f"{dataset}/{dataset}_negatives"
     folders = ("bottles/", "mugs/") if nested else ("",)
     return {
-        f"{root}/{folder}{k}_a photo.jpg": picture(seed * 1000 + k)
-        for folder in folders
-        for k in range(per_folder)
+        f"{root}/{folder}{k}_a photo.jpg": picture(seed * 1000 + k) for folder in folders for k in range(per_folder)
     }
 
 
@@ -159,7 +155,7 @@ def split(data: bytes, count: int) -> list[bytes]:
     return [data[start : start + step] for start in range(0, count * step, step)]
 
 
-# --- Zips by hand, so that every field can lie -----------------------------------------------------------------------
+# --- Zips by hand, so that every field can lie ------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -203,9 +199,7 @@ def raw_zip(
     end = bytearray()
     if wide_end:
         where = len(body) + len(directory)
-        end += struct.pack(
-            "<IQHHIIQQQQ", 0x06064B50, 44, 45, 45, 0, 0, number, number, len(directory), len(body)
-        )
+        end += struct.pack("<IQHHIIQQQQ", 0x06064B50, 44, 45, 45, 0, 0, number, number, len(directory), len(body))
         end += struct.pack("<IIQI", 0x07064B50, 0, where, 1)
         number = 0xFFFF
     size, offset = (0xFFFFFFFF, 0xFFFFFFFF) if wide_end else (len(directory), len(body))
@@ -337,9 +331,7 @@ HOSTILE_ZIPS: Mapping[str, tuple[Callable[[], bytes], str]] = {
     ),
     "bomb of overlapping entries": (overlapping_zip, "overlaps"),
     "two entries of the same bytes": (
-        lambda: raw_zip(
-            [GOOD, Entry(b"train/a/1.jpg", b"", packed=b"good", size=4, packed_size=4, offset=0)]
-        ),
+        lambda: raw_zip([GOOD, Entry(b"train/a/1.jpg", b"", packed=b"good", size=4, packed_size=4, offset=0)]),
         "overlaps",
     ),
     "local header of another name": (
@@ -368,7 +360,7 @@ HOSTILE_ZIPS: Mapping[str, tuple[Callable[[], bytes], str]] = {
 }
 
 
-# --- Tars ------------------------------------------------------------------------------------------------------------
+# --- Tars -------------------------------------------------------------------------------------------------
 
 
 def tar_info(name: str, kind: bytes = tarfile.REGTYPE, link: str = "", pax: Mapping[str, str] | None = None,

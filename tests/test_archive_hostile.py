@@ -8,15 +8,15 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
+import archives
 import pytest
+from archives import GOOD, Entry, raw_zip
 
 from datafetch.archive.extract import Extracted, extract
 from datafetch.archive.members import Limits
 from datafetch.archive.open import open_archive
 from datafetch.errors import UnsafeArchive
 from datafetch.model import Artifact, Http
-import archives
-from archives import GOOD, Entry, raw_zip
 
 REAL = Artifact("real", Http(("https://host.example/pods.zip",)), "pods", unpack=True)
 

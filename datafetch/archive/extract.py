@@ -14,7 +14,7 @@ from pathlib import Path
 from datafetch.archive.join import ShardsReader
 from datafetch.archive.members import CHUNK, DEFAULT_LIMITS, Archive, Chunk, Limits, Member
 from datafetch.archive.open import open_archive
-from datafetch.errors import DatafetchError, Interrupted, UnsafeArchive
+from datafetch.errors import DamagedArchive, DatafetchError, Interrupted, UnsafeArchive
 from datafetch.layout.place import place
 from datafetch.layout.ready import file_name
 from datafetch.model import Artifact, Event, Fetched, FileRecord, Rule
@@ -79,9 +79,7 @@ def extract(
         ]
         emit(Event("extract", artifact.name, total=len(work)))
         with _named(archive), user_errors(into):
-            records = tuple(
-                _told(_write(opened, work, into, origin, stop), len(work), artifact.name, emit)
-            )
+            records = tuple(_told(_write(opened, work, into, origin, stop), len(work), artifact.name, emit))
         sync_tree(into)
     return Extracted(records, dict(Counter(why for _, why in placed.skipped)), placed.root)
 
@@ -113,7 +111,7 @@ def place_file(
         ):
             size, sha256 = _write_file(tree, target, _until(stop, _whole(source)))
         if sha256 != fetched.sha256:
-            raise UnsafeArchive(f"{artifact.name} has changed since it was fetched: its SHA-256 differs")
+            raise DamagedArchive(f"{artifact.name} has changed since it was fetched: its SHA-256 differs")
         sync_tree(into)
     return Extracted((origin.record(target, size, sha256, name),), {}, "")
 
@@ -138,7 +136,7 @@ def _named(archive: Path | Sequence[Path]) -> Iterator[None]:
         yield
     except UnsafeArchive as error:
         path = archive if isinstance(archive, Path) else archive[0]
-        raise UnsafeArchive(f"{path.name}: {error}", error.hint) from error
+        raise type(error)(f"{path.name}: {error}", error.hint) from error
 
 
 def _write(
