@@ -68,6 +68,7 @@ def extract(
     UnsafeArchive, LayoutMismatch, NoRoom, or Interrupted once `stop` turns true; then `into` is gone. May be
     called again; what stood in `into` is removed first.
     """
+    remove_tree(into)
     origin = Origin(artifact.name, url, fetched_at)
     with open_archive(archive, limits) as opened, _fresh(into):
         files = [member for member in opened.members if not member.is_dir]
