@@ -126,12 +126,12 @@ def verdict(counts: Mapping[str, int], problems: Iterable[Problem], min_complete
     return ("partial" if counts["ok"] else "failed"), code
 
 
-def unexpected(counts: Iterable[tuple[str, str]], paths: Sequence[str]) -> list[str]:
+def unexpected(counts: Sequence[tuple[str, str]], paths: Sequence[str]) -> list[str]:
     """What of the recipe's expected counts the tree does not hold; only of folders that are built.
 
     A glob names files below the output directory: `*` is within one folder, `**` any depth.
     """
-    built = {path.partition("/")[0] for path in paths}
+    built = {path.partition("/")[0] for path in paths} if counts else set()
     notes = []
     for glob, expected in counts:
         if glob.partition("/")[0] in built:

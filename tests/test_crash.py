@@ -29,7 +29,7 @@ from test_cli_tree import files_below, scaffolding, tree_digest
 from upstream import Upstream, address, expected
 
 SEED = int(os.environ.get("CRASH_SEED", "2025"))
-AT_ONCE = 3  # processes: they wait for the server and the disk some of the time
+AT_ONCE = 2  # processes: they wait for the server and the disk some of the time
 CHOICE = ("pods", "--synthetic", "dreambooth_llm", "--cfg", "5", "--negatives")
 LLM_SET = "synthetic/dreambooth_llm_cfg_5"
 PHASES = ("planned", "started", "progress", "fetched", "extract", "extracting", "staged", "built")
@@ -44,13 +44,13 @@ def trees() -> Mapping[str, Mapping[str, bytes]]:
     """Many small members, so that unpacking and building last, and some large ones, so that the transfer does."""
     noise = random.Random(0).randbytes
     classes = [f"mugs_{k}" for k in range(30)]
-    real = {f"pods/train/{c}/{k}.jpg": noise(40) for c in classes for k in range(40)}
+    real = {f"pods/train/{c}/{k}.jpg": noise(40) for c in classes for k in range(12)}
     real |= {f"pods/test/{c}/{k}.jpg": noise(20_000) for c in classes[:10] for k in range(4)}
     real |= {"pods/pods_info.json": b"{}", "pods/.DS_Store": b"junk"}
     root = "pods/dreambooth_llm_sd1.5/cfg_5.0"
-    synthetic = {f"{root}/{c}/{k}_A <new1> mug.jpg": noise(60) for c in classes for k in range(20)}
+    synthetic = {f"{root}/{c}/{k}_A <new1> mug.jpg": noise(60) for c in classes for k in range(5)}
     synthetic |= {f"{root}/{classes[0]}/big.jpg": noise(400_000)}
-    nothing = {f"pods/pods_negatives/mugs/{k}.jpg": noise(90) for k in range(500)}
+    nothing = {f"pods/pods_negatives/mugs/{k}.jpg": noise(90) for k in range(150)}
     return {"real": real, LLM_SET: synthetic, "negatives": nothing}
 
 
@@ -226,7 +226,6 @@ def a_life(
         ended = datafetch_(*command.then, cwd=root.parent)
         check_thrift(kept, [(each.path, each.start) for each in server.seen[requests:]])
     check_end(ended, root, command.digest)
-    shutil.rmtree(root.parent)
     return seen
 
 
@@ -270,7 +269,6 @@ def a_repair(seed: int, folder: Path, undisturbed: tuple[Path, str, float]) -> s
             raise AssertionError("damage is left after a repair")
         check_thrift(kept, [(each.path, each.start) for each in server.seen[requests:]])
     check_end(ended, root, command.digest)
-    shutil.rmtree(root.parent)
     return seen
 
 
@@ -302,7 +300,6 @@ def a_demo(seed: int, folder: Path, digest: str, duration: float) -> str:
     assert ended.code == 0, ended.err
     assert ended.report["tree_digest"] == digest
     assert scaffolding(root, "demo") == []
-    shutil.rmtree(root.parent)
     return ""
 
 

@@ -176,5 +176,5 @@ def _bounded(members: list[Member], end: End) -> list[Member]:
         # The local header holds the name again, at least one byte of it.
         if member.offset + LOCAL_SIZE + 1 + member.packed > limit:
             raise UnsafeArchive(f"{member.name!r} overlaps {members[index + 1].name!r} in the zip")
-        bounded.append(member._replace(end=limit))
+        bounded.append(Member._make((*member[:5], limit, *member[6:])))  # _replace is four times slower
     return bounded

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from operator import attrgetter
 from pathlib import Path
 
 import msgspec
@@ -52,27 +53,27 @@ def lost(root: Path, files: Sequence[Entry]) -> frozenset[str]:
     """
     base, lstat, is_file = f"{root}/", os.lstat, stat.S_ISREG
     gone = []
-    folders: dict[str, bool] = {"": True}
+    ours: dict[str, bool] = {"": True}  # folder -> whether it and all above it are folders and no links
     for file in files:
         path = file.path
+        above = path.rpartition("/")[0]
         try:
             found = lstat(base + path)
+            if above not in ours:
+                _look_above(base, above, ours)
         except OSError:
             gone.append(path)
             continue
-        if found.st_size != file.size or not is_file(found.st_mode) or not _ours(base, path, folders):
+        if found.st_size != file.size or not is_file(found.st_mode) or not ours[above]:
             gone.append(path)
     return frozenset(gone)
 
 
-def _ours(base: str, path: str, folders: dict[str, bool]) -> bool:
-    """Whether every folder above `path` is a folder and no link; asked once for each."""
-    above = path.rpartition("/")[0]
-    known = folders.get(above)
-    if known is None:
-        known = stat.S_ISDIR(os.lstat(base + above).st_mode) and _ours(base, above, folders)
-        folders[above] = known
-    return known
+def _look_above(base: str, folder: str, ours: dict[str, bool]) -> None:
+    if folder not in ours:
+        above = folder.rpartition("/")[0]
+        _look_above(base, above, ours)
+        ours[folder] = ours[above] and stat.S_ISDIR(os.lstat(base + folder).st_mode)
 
 
 def walk(root: str, folder: str) -> Iterator[tuple[str, os.stat_result]]:
@@ -94,17 +95,17 @@ def observe(
     home: Home, artifacts: Sequence[Artifact], files: Sequence[Entry], gone: Collection[str]
 ) -> dict[str, Seen]:
     """One Seen for each artifact. `gone` are the published paths to bring back: lost, or found to be damaged."""
-    count: Counter[str] = Counter()
-    size: Counter[str] = Counter()
-    missing: dict[str, set[str]] = {}
+    count = Counter(map(attrgetter("artifact"), files))
+    size = dict.fromkeys(count, 0)
     for file in files:
-        count[file.artifact] += 1
         size[file.artifact] += file.size
+    missing: dict[str, set[str]] = {}
+    for file in files if gone else ():
         if file.path in gone:
             missing.setdefault(file.artifact, set()).add(file.path)
     return {
         artifact.name: look(
-            home, artifact, count[artifact.name], size[artifact.name], frozenset(missing.get(artifact.name, ()))
+            home, artifact, count[artifact.name], size.get(artifact.name, 0), frozenset(missing.get(artifact.name, ()))
         )
         for artifact in artifacts
     }
