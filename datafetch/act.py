@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -67,10 +67,13 @@ class Settle(Protocol):
 class Run:
     """One run over one dataset: what is wanted, what has been seen, and how each step is done."""
 
-    def __init__(
-        self, task: Task, seen: dict[str, Seen], emit: Emit, still_mine: Callable[[], bool]
-    ) -> None:
-        self.recipe, self.wanted, self.home, self.settings = task.recipe, task.wanted, task.home, task.settings
+    def __init__(self, task: Task, seen: dict[str, Seen], emit: Emit, still_mine: Callable[[], bool]) -> None:
+        self.recipe, self.wanted, self.home, self.settings = (
+            task.recipe,
+            task.wanted,
+            task.home,
+            task.settings,
+        )
         self.seen = seen
         self.given_up: set[str] = set()
         self.stopped = threading.Event()  # extraction runs in a thread and looks at it between two members

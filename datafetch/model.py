@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-# --- Recipe: what should exist ---------------------------------------------------------------------------------------
+# --- Recipe: what should exist ------------------------------------------------------------------------------
 
 
 class Status(StrEnum):
@@ -157,7 +157,7 @@ class Recipe:
         return tuple(dict.fromkeys(a.folder for a in self.artifacts))
 
 
-# --- Choice and settings: what the user asked for ----------------------------------------------------------------------
+# --- Choice and settings: what the user asked for -----------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +190,7 @@ class Settings:
     retry_gone: bool = False
 
 
-# --- Inventory and plan: what exists, and the difference ---------------------------------------------------------------
+# --- Inventory and plan: what exists, and the difference ----------------------------------------------------
 
 
 class State(StrEnum):
@@ -241,7 +241,7 @@ class Plan:
         return bool(self.steps)
 
 
-# --- Outcomes ----------------------------------------------------------------------------------------------------------
+# --- Outcomes -----------------------------------------------------------------------------------------------
 
 
 class Why(StrEnum):

@@ -106,12 +106,16 @@ def synthetic_set(
     return tree
 
 
-def negatives(dataset: str = "pods", seed: int = 2, nested: bool = True, per_folder: int = 3) -> dict[str, bytes]:
+def negatives(
+    dataset: str = "pods", seed: int = 2, nested: bool = True, per_folder: int = 3
+) -> dict[str, bytes]:
     """The members of `<dataset>_negatives.zip`; nested: a folder per category, as PODS has it."""
     root = f"{dataset}/{dataset}_negatives"
     folders = ("bottles/", "mugs/") if nested else ("",)
     return {
-        f"{root}/{folder}{k}_a photo.jpg": picture(seed * 1000 + k) for folder in folders for k in range(per_folder)
+        f"{root}/{folder}{k}_a photo.jpg": picture(seed * 1000 + k)
+        for folder in folders
+        for k in range(per_folder)
     }
 
 
@@ -199,7 +203,9 @@ def raw_zip(
     end = bytearray()
     if wide_end:
         where = len(body) + len(directory)
-        end += struct.pack("<IQHHIIQQQQ", 0x06064B50, 44, 45, 45, 0, 0, number, number, len(directory), len(body))
+        end += struct.pack(
+            "<IQHHIIQQQQ", 0x06064B50, 44, 45, 45, 0, 0, number, number, len(directory), len(body)
+        )
         end += struct.pack("<IIQI", 0x07064B50, 0, where, 1)
         number = 0xFFFF
     size, offset = (0xFFFFFFFF, 0xFFFFFFFF) if wide_end else (len(directory), len(body))
@@ -331,7 +337,9 @@ HOSTILE_ZIPS: Mapping[str, tuple[Callable[[], bytes], str]] = {
     ),
     "bomb of overlapping entries": (overlapping_zip, "overlaps"),
     "two entries of the same bytes": (
-        lambda: raw_zip([GOOD, Entry(b"train/a/1.jpg", b"", packed=b"good", size=4, packed_size=4, offset=0)]),
+        lambda: raw_zip(
+            [GOOD, Entry(b"train/a/1.jpg", b"", packed=b"good", size=4, packed_size=4, offset=0)]
+        ),
         "overlaps",
     ),
     "local header of another name": (

@@ -44,7 +44,9 @@ def unpack(
 
 
 def files(root: Path) -> dict[str, bytes]:
-    return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()
+    }
 
 
 @pytest.fixture
@@ -56,7 +58,9 @@ def pods(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("form", ["zip", "deflated zip", "tar", "w:gz", "w:xz"])
 def test_the_staged_tree_is_the_upstream_tree_byte_for_byte(tmp_path: Path, form: str) -> None:
     tree = {**real_set(), **JUNK, "pods/README.txt": b"hello"}
-    data = zip_of(tree, deflate="def" in form) if "zip" in form else tar_of(tree, "w" if form == "tar" else form)
+    data = (
+        zip_of(tree, deflate="def" in form) if "zip" in form else tar_of(tree, "w" if form == "tar" else form)
+    )
     (tmp_path / "a").write_bytes(data)
     found = unpack(tmp_path / "a", tmp_path / "staging" / "real")
     assert files(tmp_path / "staging" / "real") == real_set()
@@ -64,7 +68,9 @@ def test_the_staged_tree_is_the_upstream_tree_byte_for_byte(tmp_path: Path, form
         path: hashlib.sha256(body).hexdigest() for path, body in real_set().items()
     }
     assert {r.path: r.size for r in found.records} == {path: len(body) for path, body in real_set().items()}
-    assert all((r.url, r.fetched_at, r.artifact, r.member) == (URL, WHEN, "real", r.path) for r in found.records)
+    assert all(
+        (r.url, r.fetched_at, r.artifact, r.member) == (URL, WHEN, "real", r.path) for r in found.records
+    )
     assert found.skipped == {"junk": len(JUNK), "no rule": 1}
 
 
@@ -75,7 +81,9 @@ def test_every_member_is_staged_or_counted(tmp_path: Path) -> None:
     assert len(found.records) + sum(found.skipped.values()) == len(tree)
     assert found.root == "dogs/dreambooth_llm_sd1.5/cfg_5.0"
     assert {r.member: r.path for r in found.records} == {
-        name: name.replace(found.root, "pods_llm") for name in tree if "_rej/" not in name and name.endswith(".jpg")
+        name: name.replace(found.root, "pods_llm")
+        for name in tree
+        if "_rej/" not in name and name.endswith(".jpg")
     }
 
 

@@ -22,9 +22,9 @@ from datafetch.archive.members import CHUNK, Archive, safe_name
 from datafetch.archive.open import open_archive
 from datafetch.errors import UnsafeArchive
 
-NAMES = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="/\\\0:"), min_size=1, max_size=20).filter(
-    lambda name: name not in (".", "..")
-)
+NAMES = st.text(
+    st.characters(exclude_categories=("Cs",), exclude_characters="/\\\0:"), min_size=1, max_size=20
+).filter(lambda name: name not in (".", ".."))
 TREES = st.dictionaries(
     st.lists(NAMES, min_size=1, max_size=3).map("/".join), st.binary(max_size=3000), min_size=1, max_size=8
 )
@@ -55,7 +55,9 @@ def test_zip_of_upstreams_shape(tmp: Path, deflate: bool, folders: bool) -> None
     assert zipfile.ZipFile(io.BytesIO(data)).testzip() is None
     with opened(tmp, data) as archive:
         assert read_all(archive) == TREE
-        assert {m.name + "/" for m in archive.members if m.is_dir} == set(archives.folders_of(TREE) if folders else ())
+        assert {m.name + "/" for m in archive.members if m.is_dir} == set(
+            archives.folders_of(TREE) if folders else ()
+        )
 
 
 @pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])

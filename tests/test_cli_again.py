@@ -113,7 +113,9 @@ def test_archives_stay_with_keep_archives_and_go_in_a_later_run_without_being_fe
     root = tmp_path / "out"
     with Upstream().serve() as server:
         assert get(server, root, "--keep-archives").code == 0
-        assert [p.read_bytes() for p in (root / ".datafetch/pods/archives").iterdir()] == [archive("pods", "real")]
+        assert [p.read_bytes() for p in (root / ".datafetch/pods/archives").iterdir()] == [
+            archive("pods", "real")
+        ]
         assert get(server, root, "--keep-archives").code == 0
         assert len(server.seen) == 1
 
@@ -258,7 +260,11 @@ def without_privileges() -> None:
     """Root passes over the mode of a folder; in the child it shall not."""
     if os.geteuid() == 0 and sys.platform == "linux":
         libc = ctypes.CDLL(None, use_errno=True)
-        for capability in (1, 2, 3):  # DAC_OVERRIDE, DAC_READ_SEARCH, FOWNER: out of the bounding set before exec
+        for capability in (
+            1,
+            2,
+            3,
+        ):  # DAC_OVERRIDE, DAC_READ_SEARCH, FOWNER: out of the bounding set before exec
             if libc.prctl(24, capability, 0, 0, 0):
                 raise OSError(ctypes.get_errno(), "prctl")
 
@@ -315,14 +321,27 @@ mount -o remount,size=8m out
 
 
 @pytest.mark.parametrize("size", ["24k", "60k", "100k"])
-def test_a_full_disk_ends_with_12_and_the_next_run_finishes_once_there_is_room(tmp_path: Path, size: str) -> None:
+def test_a_full_disk_ends_with_12_and_the_next_run_finishes_once_there_is_room(
+    tmp_path: Path, size: str
+) -> None:
     (tmp_path / "out").mkdir()
     if subprocess.run(("unshare", "-rm", "true"), capture_output=True).returncode:
         small = {"24k": 3_000, "60k": 10_000, "100k": 20_000}[size]  # no small disk here: small files instead
         test_a_write_that_fails_ends_with_12_and_the_next_run_finishes(tmp_path, small)
         return
     with Upstream().serve() as server:
-        get_pods = (sys.executable, "-m", "datafetch", "get", "pods", "--mirror", server.url, "-o", "out", "-q")
+        get_pods = (
+            sys.executable,
+            "-m",
+            "datafetch",
+            "get",
+            "pods",
+            "--mirror",
+            server.url,
+            "-o",
+            "out",
+            "-q",
+        )
         command = ("unshare", "-rm", "sh", "-c", FULL_DISK, "sh", size, *get_pods)
         env = environment(tmp_path)
         ended = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60)
@@ -346,7 +365,9 @@ class Held:
         self.thing(exchange)
 
 
-def test_of_two_runs_at_once_the_second_ends_with_11_within_a_second_and_the_first_goes_on(tmp_path: Path) -> None:
+def test_of_two_runs_at_once_the_second_ends_with_11_within_a_second_and_the_first_goes_on(
+    tmp_path: Path,
+) -> None:
     root = tmp_path / "out"
     held = Held(Thing(archive("pods", "real")))
     with Upstream({"/pods.zip": held}).serve() as server:

@@ -83,7 +83,9 @@ def test_every_published_file_has_the_bytes_that_the_archive_holds(got: Got, dat
     for artifact in ARTIFACTS:
         wanted |= expected(dataset, artifact)
     found = files_below(got.root)
-    assert {path: data for path, data in found.items() if path.partition("/")[0] in _folders(dataset)} == wanted
+    assert {
+        path: data for path, data in found.items() if path.partition("/")[0] in _folders(dataset)
+    } == wanted
 
 
 def test_negatives_of_pods_lie_where_the_training_code_looks(got: Got) -> None:
@@ -179,7 +181,11 @@ ODD_NAMES = (
 def real_of(*names: str) -> dict[str, bytes]:
     """An archive of DOGS with these file names, in a class that has one Unicode form and one that has the other."""
     classes = ("Füli", unicodedata.normalize("NFD", "Dömpi"), "trailing blank ")
-    tree = {f"dogs/train/{c}/{n}": picture(i + 100 * k) for k, c in enumerate(classes) for i, n in enumerate(names)}
+    tree = {
+        f"dogs/train/{c}/{n}": picture(i + 100 * k)
+        for k, c in enumerate(classes)
+        for i, n in enumerate(names)
+    }
     return tree | {"dogs/dogs_info.json": b"{}"}
 
 
@@ -207,7 +213,9 @@ def test_names_survive_where_the_locale_knows_no_letters(tmp_path: Path) -> None
     assert files_below(tmp_path / "out") == tree
 
 
-def test_sequential_names_pair_masks_with_pictures_and_keep_the_originals_in_the_manifest(tmp_path: Path) -> None:
+def test_sequential_names_pair_masks_with_pictures_and_keep_the_originals_in_the_manifest(
+    tmp_path: Path,
+) -> None:
     tree: dict[str, bytes] = {"pods/pods_info.json": b"{}"}
     for index, stem in enumerate(("10_b", "9_<new1>", "2_a ", "11_ФБ")):
         tree[f"pods/train/mugs_blue_greek/{stem}.jpg"] = picture(index)
@@ -218,7 +226,10 @@ def test_sequential_names_pair_masks_with_pictures_and_keep_the_originals_in_the
     found = files_below(root)
     order = ("2_a ", "9_<new1>", "10_b", "11_ФБ")
     for number, stem in enumerate(order):
-        assert found[f"pods/train/mugs_blue_greek/{number}.jpg"] == tree[f"pods/train/mugs_blue_greek/{stem}.jpg"]
+        assert (
+            found[f"pods/train/mugs_blue_greek/{number}.jpg"]
+            == tree[f"pods/train/mugs_blue_greek/{stem}.jpg"]
+        )
         mask_of = tree[f"pods/train_masks/mugs_blue_greek/{stem}.png"]
         assert found[f"pods/train_masks/mugs_blue_greek/{number}.png"] == mask_of
     assert found["pods/pods_info.json"] == b"{}"
@@ -266,7 +277,9 @@ def test_modes_are_plain_and_no_file_is_executable(got: Got) -> None:
 def scaffolding(root: Path, dataset: str) -> list[str]:
     """What a finished run must not leave in the state folder."""
     state = root / ".datafetch" / dataset
-    left = [path for name in ("parts", "archives", "staging", "assembling") for path in (state / name).rglob("*")]
+    left = [
+        path for name in ("parts", "archives", "staging", "assembling") for path in (state / name).rglob("*")
+    ]
     left += [path for path in state.rglob("*") if path.name.endswith(".tmp") or path.name.startswith("lease")]
     return sorted(str(path.relative_to(state)) for path in left)
 

@@ -32,7 +32,8 @@ def test_a_size_is_short_and_never_off_by_a_unit(count: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(0.04, "0.0 s"), (9.94, "9.9 s"), (12.2, "12 s"), (200, "3 min 20 s"), (7500, "2 h 05 min")]
+    ("seconds", "text"),
+    [(0.04, "0.0 s"), (9.94, "9.9 s"), (12.2, "12 s"), (200, "3 min 20 s"), (7500, "2 h 05 min")],
 )
 def test_durations(seconds: float, text: str) -> None:
     assert duration(seconds) == text
@@ -43,7 +44,10 @@ def test_plurals() -> None:
     assert plural(2, "retry") == "2 retries"
 
 
-@given(st.lists(st.tuples(st.text("ab c", max_size=9), st.text("x y", max_size=60)), min_size=1), st.integers(40, 90))
+@given(
+    st.lists(st.tuples(st.text("ab c", max_size=9), st.text("x y", max_size=60)), min_size=1),
+    st.integers(40, 90),
+)
 def test_a_table_stays_inside_its_width_and_loses_no_word(rows: list[tuple[str, str]], width: int) -> None:
     lines = table(rows, width=width)
     assert all(len(line) <= width for line in lines)
@@ -67,7 +71,12 @@ def test_values() -> None:
     assert [parse_size(t) for t in ("50G", "4.2M", "1024", "1 kB")] == [50 * 10**9, 4_200_000, 1024, 1000]
     assert [parse_duration(t) for t in ("90", "90s", "15m", "2h", "1d")] == [90, 90, 900, 7200, 86400]
     assert [parse_percent(t) for t in ("99.5%", "100", "0")] == [99.5, 100, 0]
-    for parse, text in ((parse_size, "many"), (parse_duration, "2 weeks"), (parse_percent, "101%"), (parse_size, "-1")):
+    for parse, text in (
+        (parse_size, "many"),
+        (parse_duration, "2 weeks"),
+        (parse_percent, "101%"),
+        (parse_size, "-1"),
+    ):
         with pytest.raises(UsageError) as raised:
             parse(text)
         assert raised.value.hint.startswith("write it like")

@@ -29,7 +29,7 @@ from test_cli_tree import files_below, scaffolding, tree_digest
 from upstream import Upstream, address, expected
 
 SEED = int(os.environ.get("CRASH_SEED", "2025"))
-AT_ONCE = 2  # processes: they wait for the server and the disk some of the time
+AT_ONCE = 4  # processes: they wait for the server and the disk some of the time
 CHOICE = ("pods", "--synthetic", "dreambooth_llm", "--cfg", "5", "--negatives")
 LLM_SET = "synthetic/dreambooth_llm_cfg_5"
 PHASES = ("planned", "started", "progress", "fetched", "extract", "extracting", "staged", "built")
@@ -108,7 +108,9 @@ def kill(process: subprocess.Popen[str], chance: random.Random, number: int, dur
     else:
         time.sleep(chance.uniform(0.1, duration))
     process.send_signal(number)
-    drain = threading.Thread(target=process.stderr.read, daemon=True)  # a full pipe would hold up an orderly end
+    drain = threading.Thread(
+        target=process.stderr.read, daemon=True
+    )  # a full pipe would hold up an orderly end
     drain.start()
     process.wait(timeout=30)
     drain.join(timeout=30)
@@ -160,7 +162,9 @@ def check_thrift(kept: Mapping[str, int | None], asked: Sequence[tuple[str, int]
         starts = [at for path, at in asked if path == address("pods", name)]
         whole = len(zip_of(trees()[name]))
         allowed = size is not None and size < whole
-        assert starts == ([size] if allowed else []), f"{name}: {size} of {whole} bytes were here, asked from {starts}"
+        assert starts == ([size] if allowed else []), (
+            f"{name}: {size} of {whole} bytes were here, asked from {starts}"
+        )
 
 
 def check_end(ended: Ended, root: Path, digest: str) -> None:

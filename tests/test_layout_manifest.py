@@ -21,7 +21,15 @@ def record(path: str, **more: object) -> FileRecord:
     return FileRecord(path, len(path), sha256, "https://host.example/a.zip", "2026-01-01T00:00:00Z", **more)  # type: ignore[arg-type]
 
 
-ODD = ["pods/a b/0_A <new1>.jpg", "pods/\U0001f600", "pods/\uffee", "pods/FБli", "pods/u\u0308", "pods/ü", "pods/n\n\\"]
+ODD = [
+    "pods/a b/0_A <new1>.jpg",
+    "pods/\U0001f600",
+    "pods/\uffee",
+    "pods/FБli",
+    "pods/u\u0308",
+    "pods/ü",
+    "pods/n\n\\",
+]
 
 
 def test_what_is_written_is_read_sorted_by_path_bytes(tmp_path: Path) -> None:

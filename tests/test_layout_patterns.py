@@ -77,7 +77,11 @@ def test_what_is_no_pattern_is_refused(text: str, words: str) -> None:
 @pytest.mark.parametrize(
     ("source", "path", "expected"),
     [
-        ("real/<split>/<class>/<image>", "train/a/0.jpg", ("", {"split": "train", "class": "a", "image": "0.jpg"})),
+        (
+            "real/<split>/<class>/<image>",
+            "train/a/0.jpg",
+            ("", {"split": "train", "class": "a", "image": "0.jpg"}),
+        ),
         ("real/<split>/<file>", "training/0.jpg", None),
         ("real/<image>", "0.JPEG", ("", {"image": "0.JPEG"})),
         ("real/<image>", "0.txt", None),
@@ -86,7 +90,11 @@ def test_what_is_no_pattern_is_refused(text: str, words: str) -> None:
         ("real/<root>/<image>", "a/b/0.jpg", ("a/b", {"image": "0.jpg"})),
         ("real/<root>/info.json", "pods/info.json", ("pods", {})),
         ("real/<root>/<class>_masks/<file>", "x/a_masks/f", ("x", {"class": "a", "file": "f"})),
-        ("real/<class>/<k>_<prompt>.jpg", "a/0_A <new1>_b.jpg", ("", {"class": "a", "k": "0", "prompt": "A <new1>_b"})),
+        (
+            "real/<class>/<k>_<prompt>.jpg",
+            "a/0_A <new1>_b.jpg",
+            ("", {"class": "a", "k": "0", "prompt": "A <new1>_b"}),
+        ),
         ("real/<file>", "a/b", None),
         ("real/<file>", "line\nbreak", ("", {"file": "line\nbreak"})),
         ("real/a.b/<file>", "axb/f", None),
@@ -105,7 +113,9 @@ def test_captures_of_the_artifacts_name_fill_the_target() -> None:
 
 
 def test_a_rule_for_another_artifact_says_nothing() -> None:
-    assert compile_rule(Rule(("negatives/<file>", "real/x/<file>"), "<file>"), 0, archive("synthetic/a")) == ()
+    assert (
+        compile_rule(Rule(("negatives/<file>", "real/x/<file>"), "<file>"), 0, archive("synthetic/a")) == ()
+    )
 
 
 # --- The static check --------------------------------------------------------------------------------------------
@@ -120,7 +130,9 @@ def rules(*pairs: tuple[str, str]) -> tuple[Rule, ...]:
 @pytest.mark.parametrize(
     "layout",
     [
-        rules(("real/<root>/<split>/<class>/<file>", "<split>/<class>/<file>"), ("real/<root>/i.json", "i.json")),
+        rules(
+            ("real/<root>/<split>/<class>/<file>", "<split>/<class>/<file>"), ("real/<root>/i.json", "i.json")
+        ),
         rules(("real/<a>/<file>", "<a>_negatives/<file>"), ("real/<a>/<b>/<file>", "<a>/<b>/<file>")),
         rules(("real/<root>/x/<image> | real/<root>/<image>", "<image>")),
         rules(("real/train/<file>", "train/<file>"), ("real/val/<file>", "test/<file>")),
@@ -209,7 +221,16 @@ def test_the_name_of_a_single_file(artifact: Artifact, name: str) -> None:
     assert file_name(artifact) == name
 
 
-TARGETS = ["<f>", "<split>/<f>", "a/<f>", "<class>/<image>", "train/<f>", "<class>_x/<f>", "A/b.jpg", "a/<f>.jpg"]
+TARGETS = [
+    "<f>",
+    "<split>/<f>",
+    "a/<f>",
+    "<class>/<image>",
+    "train/<f>",
+    "<class>_x/<f>",
+    "A/b.jpg",
+    "a/<f>.jpg",
+]
 
 
 @given(
@@ -223,7 +244,9 @@ def test_rules_that_pass_the_check_never_meet(
     one: str, other: str, left: dict[str, str], right: dict[str, str], split: str
 ) -> None:
     """Fill both targets with anything: what the check lets pass folds to two paths."""
-    sources = [f"real/{k}/" + "/".join(f"<{c}>" for c in parse(to).captures) for k, to in ((1, one), (2, other))]
+    sources = [
+        f"real/{k}/" + "/".join(f"<{c}>" for c in parse(to).captures) for k, to in ((1, one), (2, other))
+    ]
     assume(all(not source.endswith("/") for source in sources))
     if check_layout((archive(),), rules((sources[0], one), (sources[1], other))):
         return
@@ -259,7 +282,9 @@ def test_meeting(files: list[str], folders: list[str], met: tuple[str, str] | No
 
 @given(st.lists(st.text("aAüÜ\u0308uU/", min_size=1, max_size=4), max_size=6))
 def test_meeting_is_what_it_says(paths: list[str]) -> None:
-    files = [path for path in paths if not path.startswith("/") and not path.endswith("/") and "//" not in path]
+    files = [
+        path for path in paths if not path.startswith("/") and not path.endswith("/") and "//" not in path
+    ]
     spelled: dict[str, set[str]] = {}
     for path in files:
         parts = path.split("/")

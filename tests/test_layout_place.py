@@ -93,7 +93,9 @@ def test_skip_globs(glob: str, unwanted: set[str]) -> None:
 def test_negatives_get_the_folders_the_training_code_wants() -> None:
     kept = placed(NEGATIVES, list(negatives()))
     assert set(kept.values()) == {
-        f"pods_negatives/{category}_negatives/{k}_a photo.jpg" for category in ("bottles", "mugs") for k in range(3)
+        f"pods_negatives/{category}_negatives/{k}_a photo.jpg"
+        for category in ("bottles", "mugs")
+        for k in range(3)
     }
 
 
@@ -105,7 +107,9 @@ def test_without_rules_an_archive_stands_as_it_is() -> None:
 def test_a_single_file_stands_under_its_name() -> None:
     note = Artifact("lists/notes.txt", REAL.source, "pods")
     assert place(note, (), ["notes.txt"]).targets == ("pods/notes.txt",)
-    assert place(note, (Rule(("lists/notes.txt",), "doc/n.txt"),), ["notes.txt"]).targets == ("pods/doc/n.txt",)
+    assert place(note, (Rule(("lists/notes.txt",), "doc/n.txt"),), ["notes.txt"]).targets == (
+        "pods/doc/n.txt",
+    )
     rule = Rule(("lists/notes.txt/<file>",), "doc/<file>")
     assert place(note, (rule,), ["notes.txt"]).targets == ("pods/doc/notes.txt",)
 
@@ -150,7 +154,9 @@ def test_a_million_names_take_linear_time() -> None:
 SEGMENT = st.text("aAbB1.ü\u0308_", min_size=1, max_size=4).filter(lambda text: text not in (".", ".."))
 PATHS = st.lists(
     st.one_of(
-        st.builds("{}/{}/{}/{}.jpg".format, SEGMENT, st.sampled_from(["train", "train_masks"]), SEGMENT, SEGMENT),
+        st.builds(
+            "{}/{}/{}/{}.jpg".format, SEGMENT, st.sampled_from(["train", "train_masks"]), SEGMENT, SEGMENT
+        ),
         st.builds("{}/{}".format, SEGMENT, SEGMENT),
         st.sampled_from(["pods/pods_info.json", "__MACOSX/._a", "x/.DS_Store"]),
     ),
@@ -242,7 +248,10 @@ def test_numbers_that_a_kept_name_bears_are_left_out() -> None:
 
 def test_an_extension_is_a_short_word_after_the_last_dot() -> None:
     names = ["a toolbox..jpg", "B.Atis pic", "v1.2 of it", ".hidden", "noext"]
-    ends = {name: to.removeprefix("f/").lstrip("0123456789") for name, to in number([f"f/{n}" for n in names]).items()}
+    ends = {
+        name: to.removeprefix("f/").lstrip("0123456789")
+        for name, to in number([f"f/{n}" for n in names]).items()
+    }
     assert set(ends.values()) == {".jpg", ""}
 
 

@@ -20,7 +20,9 @@ README = (ROOT / "README.md").read_text()
 
 
 def run(words: list[str], folder: Path, **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(words, cwd=folder, capture_output=True, text=True, env={**os.environ, **env}, timeout=120)
+    return subprocess.run(
+        words, cwd=folder, capture_output=True, text=True, env={**os.environ, **env}, timeout=120
+    )
 
 
 def blocks(kind: str) -> list[str]:
@@ -37,14 +39,19 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (wheel,) = folder.glob("datafetch-*.whl")
     target = folder / "site"
     assert (
-        run([*pip, "install", "--no-deps", "--no-index", "--target", str(target), str(wheel)], folder).returncode == 0
+        run(
+            [*pip, "install", "--no-deps", "--no-index", "--target", str(target), str(wheel)], folder
+        ).returncode
+        == 0
     )
     return target
 
 
 def test_the_wheel_works_from_another_folder_with_its_registry(installed: Path, tmp_path: Path) -> None:
     where = run(
-        [sys.executable, "-c", "import datafetch; print(datafetch.__file__)"], tmp_path, PYTHONPATH=str(installed)
+        [sys.executable, "-c", "import datafetch; print(datafetch.__file__)"],
+        tmp_path,
+        PYTHONPATH=str(installed),
     )
     assert where.stdout.startswith(str(installed))
     listed = run([sys.executable, "-m", "datafetch", "list"], tmp_path, PYTHONPATH=str(installed))
@@ -102,13 +109,31 @@ def test_the_readme_recipe_is_built_as_the_readme_says(tmp_path: Path) -> None:
     picture = tmp_path / "picture.png"
     Image.new("RGB", (8, 8)).save(picture)
     real = {"shapes/train/round/0.png": picture.read_bytes(), "shapes/test/round/1.png": picture.read_bytes()}
-    drawn = {"drawn_v2/round/0.png": picture.read_bytes(), "drawn_v2/round_rejected/1.png": picture.read_bytes()}
-    files = {"/example.org/shapes/shapes.zip": zip_of(real), "/example.org/shapes/shapes_drawn.zip": zip_of(drawn)}
+    drawn = {
+        "drawn_v2/round/0.png": picture.read_bytes(),
+        "drawn_v2/round_rejected/1.png": picture.read_bytes(),
+    }
+    files = {
+        "/example.org/shapes/shapes.zip": zip_of(real),
+        "/example.org/shapes/shapes_drawn.zip": zip_of(drawn),
+    }
     with FaultServer({path: Thing(body) for path, body in files.items()}.get) as server:
-        words = ["get", "shapes", "--extra", "drawn", "--registry", "recipes", "--mirror", server.url, "--mirror-only"]
+        words = [
+            "get",
+            "shapes",
+            "--extra",
+            "drawn",
+            "--registry",
+            "recipes",
+            "--mirror",
+            server.url,
+            "--mirror-only",
+        ]
         done = run([sys.executable, "-m", "datafetch", *words], tmp_path)
     assert done.returncode == 0, done.stderr
-    built = {str(path.relative_to(tmp_path / "data")) for path in (tmp_path / "data").glob("shapes*/**/*.png")}
+    built = {
+        str(path.relative_to(tmp_path / "data")) for path in (tmp_path / "data").glob("shapes*/**/*.png")
+    }
     assert built == {"shapes/train/round/0.png", "shapes/test/round/1.png", "shapes_drawn/round/0.png"}
 
 

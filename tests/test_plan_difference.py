@@ -15,7 +15,9 @@ URL = Http(("https://example.org/a.zip",))
 LIST = UrlList(file="list", read="map", keys=("id",), url=("<url>",), save_as="<id>.jpg")
 
 
-def artifact(name: str, folder: str = "set", source: Http | UrlList = URL, size: int | None = None) -> Artifact:
+def artifact(
+    name: str, folder: str = "set", source: Http | UrlList = URL, size: int | None = None
+) -> Artifact:
     return Artifact(name, source, folder, unpack=True, size=size)
 
 

@@ -28,13 +28,17 @@ def built(tmp_path: Path) -> tuple[Home, list[FileRecord]]:
         data = picture(number)
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_bytes(data)
-        records.append(FileRecord(path, len(data), hashlib.sha256(data).hexdigest(), "https://example.org", ""))
+        records.append(
+            FileRecord(path, len(data), hashlib.sha256(data).hexdigest(), "https://example.org", "")
+        )
     home.state.mkdir(parents=True)
     remember(home, records)
     return home, records
 
 
-def found(home: Home, records: list[FileRecord], level: Level = Level.HASH, full: bool = False) -> dict[str, str]:
+def found(
+    home: Home, records: list[FileRecord], level: Level = Level.HASH, full: bool = False
+) -> dict[str, str]:
     return {f.path: f.why for f in verify(home, records, level, full=full, emit=ignore).findings}
 
 
@@ -83,11 +87,13 @@ def test_missing_truncated_extra_and_linked_files_are_named(built: tuple[Home, l
     assert seen == expected
 
 
-def test_a_folder_that_became_a_link_is_not_followed(built: tuple[Home, list[FileRecord]], tmp_path: Path) -> None:
+def test_a_folder_that_became_a_link_is_not_followed(
+    built: tuple[Home, list[FileRecord]], tmp_path: Path
+) -> None:
     home, records = built
     (tmp_path / "set").rename(tmp_path / "elsewhere")
     (tmp_path / "set").symlink_to(tmp_path / "elsewhere")
-    assert {why for why in found(home, records).values()} == {"missing", "extra"}
+    assert set(found(home, records).values()) == {"missing", "extra"}
 
 
 def test_a_touched_file_with_the_same_bytes_is_no_alarm(built: tuple[Home, list[FileRecord]]) -> None:
@@ -97,7 +103,9 @@ def test_a_touched_file_with_the_same_bytes_is_no_alarm(built: tuple[Home, list[
     assert read_sights(home.seen)[records[0].path].mtime_ns == 1
 
 
-def test_what_hashes_right_but_never_decoded_is_found_at_level_decode(built: tuple[Home, list[FileRecord]]) -> None:
+def test_what_hashes_right_but_never_decoded_is_found_at_level_decode(
+    built: tuple[Home, list[FileRecord]],
+) -> None:
     home, records = built
     data = picture(1)[:200]
     (home.root / records[1].path).write_bytes(data)

@@ -124,7 +124,9 @@ def _read_entry(raw: bytes, at: int, end: End, limits: Limits) -> tuple[Member, 
         label = UNSUPPORTED.get(method, f"method {method}")
         raise UnsafeArchive(f"{name!r} is packed with {label}, which is not supported")
     if (method == STORED and size != packed) or (is_dir and size) or disk:
-        raise DamagedArchive(f"the header of {name!r} contradicts itself: {packed:,} bytes packed, {size:,} unpacked")
+        raise DamagedArchive(
+            f"the header of {name!r} contradicts itself: {packed:,} bytes packed, {size:,} unpacked"
+        )
     offset += end.before
     if offset + LOCAL_SIZE + name_size + packed > end.offset:
         raise DamagedArchive(f"the bytes of {name!r} lie outside of the zip, or in its directory")
@@ -138,10 +140,14 @@ def _is_folder(name: str, spelled: str, attributes: int) -> bool:
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         label = "symbolic link" if kind == stat.S_IFLNK else "device, pipe or socket"
         raise UnsafeArchive(f"{name!r} is a {label}; only files and folders are unpacked")
-    return spelled.endswith(("/", "\\")) or kind == stat.S_IFDIR or (not kind and bool(attributes & _FOLDER_BIT))
+    return (
+        spelled.endswith(("/", "\\")) or kind == stat.S_IFDIR or (not kind and bool(attributes & _FOLDER_BIT))
+    )
 
 
-def _wide(extra: bytes, name: str, size: int, packed: int, offset: int, disk: int) -> tuple[int, int, int, int]:
+def _wide(
+    extra: bytes, name: str, size: int, packed: int, offset: int, disk: int
+) -> tuple[int, int, int, int]:
     """The four numbers, with those that did not fit taken from the zip64 field."""
     at = 0
     while at + 4 <= len(extra):

@@ -82,7 +82,9 @@ def read_members(stream: Stream, limits: Limits) -> Iterator[Member]:
     _refuse_rest(stream, offset + BLOCK, limits)
 
 
-def _member(fields: tuple[bytes, ...], kind: int, size: int, data: int, said: _Said, limits: Limits) -> Member:
+def _member(
+    fields: tuple[bytes, ...], kind: int, size: int, data: int, said: _Said, limits: Limits
+) -> Member:
     sparse = any(key.startswith(b"GNU.sparse.") for key in said.pax)
     if b"size" in said.pax:
         size = _decimal(said.pax[b"size"])

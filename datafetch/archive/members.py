@@ -118,7 +118,9 @@ def safe_name(name: str, limits: Limits = DEFAULT_LIMITS) -> str:
 
 
 def _refuse_long(path: str, segments: list[str], limits: Limits) -> None:
-    if len(path) * 4 > limits.segment_bytes:  # else no segment can be too long: UTF-8 takes at most four bytes
+    if (
+        len(path) * 4 > limits.segment_bytes
+    ):  # else no segment can be too long: UTF-8 takes at most four bytes
         if len(path.encode()) > limits.path_bytes:
             raise UnsafeArchive(_unsafe(path, f"it is longer than {limits.path_bytes} bytes"))
         for segment in segments:

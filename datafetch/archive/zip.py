@@ -69,7 +69,9 @@ class ZipArchive:
             for data in unpack(member.method, self._packed(start, member.packed)):
                 size += len(data)
                 if size > member.size:
-                    raise DamagedArchive(f"{member.name!r} holds more than the {member.size:,} bytes it announces")
+                    raise DamagedArchive(
+                        f"{member.name!r} holds more than the {member.size:,} bytes it announces"
+                    )
                 crc = crc32(data, crc)
                 yield data
         if size != member.size:
@@ -95,11 +97,21 @@ class ZipArchive:
         if len(spelled) < name_size:
             spelled = self._file.pread(name_size, member.offset + LOCAL_SIZE)
         start: int = LOCAL_SIZE + name_size + extra_size
-        differs = mark != _LOCAL_MARK or method != member.method or member.offset + start + member.packed > member.end
+        differs = (
+            mark != _LOCAL_MARK
+            or method != member.method
+            or member.offset + start + member.packed > member.end
+        )
         if not differs and not flags & _SIZES_FOLLOW:
-            differs = crc != member.crc or size not in (member.size, _FULL32) or packed not in (member.packed, _FULL32)
+            differs = (
+                crc != member.crc
+                or size not in (member.size, _FULL32)
+                or packed not in (member.packed, _FULL32)
+            )
         if differs or (spelled != member.name.encode() and safe_name(decode(spelled)) != member.name):
-            raise DamagedArchive(f"the header of {member.name!r} does not agree with the directory of the zip")
+            raise DamagedArchive(
+                f"the header of {member.name!r} does not agree with the directory of the zip"
+            )
         return start
 
     def close(self) -> None:

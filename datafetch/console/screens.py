@@ -65,7 +65,9 @@ def _file_lines(recipe: Recipe, width: int | None) -> list[str]:
     lines = heads[:1]
     for artifact, head in zip(recipe.artifacts, heads[1:], strict=True):
         lines += [head, *(f"    {line}" for line in _addresses(artifact))]
-        lines += textwrap.wrap(artifact.note, (width or 110) - 4, initial_indent="    ", subsequent_indent="    ")
+        lines += textwrap.wrap(
+            artifact.note, (width or 110) - 4, initial_indent="    ", subsequent_indent="    "
+        )
     return lines
 
 

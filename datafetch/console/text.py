@@ -79,7 +79,15 @@ def cut(line: str, width: int | None) -> str:
     return line if width is None or len(line) <= width else line[: width - 1].rstrip() + "…"
 
 
-COLOURS = {"complete": 32, "built": 32, "ok": 32, "partial": 33, "manual": 33, "historic": 33, "withdrawn": 33}
+COLOURS = {
+    "complete": 32,
+    "built": 32,
+    "ok": 32,
+    "partial": 33,
+    "manual": 33,
+    "historic": 33,
+    "withdrawn": 33,
+}
 COLOURS |= dict.fromkeys(("error", "failed", "missing", "damaged", "undecodable", "extra"), 31)
 _WORDS = re.compile(rf"(?<![\w/.-])({'|'.join(COLOURS)})(?![\w/.-])")
 

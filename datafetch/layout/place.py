@@ -110,7 +110,9 @@ class _Folders:
                     roots.add(above.root)
                     earliest[above.root] = min(earliest.get(above.root, way.order), way.order)
             fits.update(roots)
-        order = sorted(fits, key=lambda root: (-fits[root], earliest[root], -root.count("/"), -len(root), root))
+        order = sorted(
+            fits, key=lambda root: (-fits[root], earliest[root], -root.count("/"), -len(root), root)
+        )
         return order[0] if order else ""
 
     def target(self, name: str, root: str) -> tuple[str, bool] | None:

@@ -80,7 +80,9 @@ def _check_source(artifacts: Sequence[Artifact], pattern: Pattern, to: Pattern) 
         elif (Capture(ROOT),) in members.segments[1:] or members.segments == ((Capture(ROOT),),):
             issues.append(f"{pattern}: <root> stands right after the artifact's name and before the file")
         lost = set(members.captures) - {*needed, ROOT}
-        issues += [f"{to} must hold <{x}> of {pattern}, else files could land on one path" for x in sorted(lost)]
+        issues += [
+            f"{to} must hold <{x}> of {pattern}, else files could land on one path" for x in sorted(lost)
+        ]
         crowded = [x for x in fill_known(to, known) if len(captures_of((x,))) > 1]
         issues += [f"{to}: two captures in {Pattern((x,))} could make one name of two files" for x in crowded]
     return issues

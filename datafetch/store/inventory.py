@@ -105,7 +105,11 @@ def observe(
             missing.setdefault(file.artifact, set()).add(file.path)
     return {
         artifact.name: look(
-            home, artifact, count[artifact.name], size.get(artifact.name, 0), frozenset(missing.get(artifact.name, ()))
+            home,
+            artifact,
+            count[artifact.name],
+            size.get(artifact.name, 0),
+            frozenset(missing.get(artifact.name, ())),
         )
         for artifact in artifacts
     }
@@ -133,7 +137,11 @@ def look(home: Home, artifact: Artifact, files: int, tree_bytes: int, missing: f
 def _asks_again(artifact: Artifact, known: journal.Known) -> bool:
     """Whether a published URL list has items that failed in a way that may mend: the re-check pass."""
     staged = known.staged
-    return isinstance(artifact.source, UrlList) and staged is not None and bool(staged.dropped.get(Outcome.FAILED))
+    return (
+        isinstance(artifact.source, UrlList)
+        and staged is not None
+        and bool(staged.dropped.get(Outcome.FAILED))
+    )
 
 
 def _of_source(home: Home, artifact: Artifact, known: journal.Known) -> tuple[State, int]:
