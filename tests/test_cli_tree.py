@@ -244,7 +244,7 @@ def test_names_that_some_file_systems_take_for_one_are_refused(tmp_path: Path, p
     tree = {f"dogs/train/Füli/{name}": picture(k) for k, name in enumerate(pair)}
     ended = get_real(tree, tmp_path / "out")
     assert ended.code == 5
-    assert all(name in ended.report["problems"][0]["why"] for name in pair)
+    assert all(name in ended.report["problems"][0]["text"] for name in pair)
     assert files_below(tmp_path / "out") == {}
 
 
@@ -259,7 +259,8 @@ def test_the_root_folder_of_an_archive_does_not_matter(tmp_path: Path, root: str
 def test_an_archive_of_another_layout_is_shown_in_the_error(tmp_path: Path) -> None:
     ended = get_real({"photos/2024/a.txt": b"x", "readme.md": b"y"}, tmp_path / "out", dataset="pods")
     assert ended.code == 2
-    assert "photos/" in ended.report["problems"][0]["why"] and "<split>" in ended.report["problems"][0]["why"]
+    text = ended.report["problems"][0]["text"]
+    assert "photos/" in text and "<split>" in text
     assert files_below(tmp_path / "out") == {}
 
 

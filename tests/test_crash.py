@@ -32,7 +32,7 @@ SEED = int(os.environ.get("CRASH_SEED", "2025"))
 AT_ONCE = 4  # processes: they wait for the server and the disk some of the time
 CHOICE = ("pods", "--synthetic", "dreambooth_llm", "--cfg", "5", "--negatives")
 LLM_SET = "synthetic/dreambooth_llm_cfg_5"
-PHASES = ("planned", "started", "progress", "fetched", "extract", "extracting", "staged", "built")
+PHASES = ("started", "progress", "fetched", "extract", "extracting", "staged", "freed", "built")
 STATE = {"journal", "manifest.jsonl", "report.json", "seen.jsonl"}
 
 
@@ -106,7 +106,7 @@ def kill(process: subprocess.Popen[str], chance: random.Random, number: int, dur
                 break
         time.sleep(chance.random() ** 2 * 0.15)
     else:
-        time.sleep(chance.uniform(0.1, duration))
+        time.sleep(chance.uniform(0.2, duration))
     process.send_signal(number)
     drain = threading.Thread(
         target=process.stderr.read, daemon=True
@@ -238,8 +238,8 @@ KILL, INT, TERM = (signal.SIGKILL,), (signal.SIGINT,), (signal.SIGTERM,)
 
 @pytest.mark.parametrize(
     ("numbers", "lives"),
-    [(KILL, 34), (INT, 10), (TERM, 10), (KILL * 2, 10), (INT + KILL, 4)],
-    ids=["kill", "interrupt", "terminate", "killed twice", "interrupted then killed"],
+    [(KILL, 14), (INT, 4), (TERM, 4), (KILL * 2, 5), (KILL * 4, 6), (INT + KILL, 3)],
+    ids=["kill", "interrupt", "terminate", "killed twice", "killed four times", "interrupted, then killed"],
 )
 def test_get_ends_as_if_it_had_never_been_killed(
     tmp_path: Path,
@@ -247,7 +247,7 @@ def test_get_ends_as_if_it_had_never_been_killed(
     numbers: tuple[signal.Signals, ...],
     lives: int,
 ) -> None:
-    first = SEED * 1000 + sum(numbers) * 50
+    first = SEED * 1000 + 37 * sum(numbers)
     seeds = range(first, first + lives)
     print("events before the kill:", in_parallel(seeds, lambda s: a_life(s, tmp_path, numbers, undisturbed)))
 
@@ -284,7 +284,7 @@ def damaged(root: Path, files: Mapping[str, bytes]) -> list[str]:
 def test_repair_ends_as_if_it_had_never_been_killed(
     tmp_path: Path, undisturbed: tuple[Path, str, float]
 ) -> None:
-    seeds = range(SEED * 1000 + 900, SEED * 1000 + 912)
+    seeds = range(SEED * 1000 + 900, SEED * 1000 + 906)
     print("events before the kill:", in_parallel(seeds, lambda s: a_repair(s, tmp_path, undisturbed)))
 
 
@@ -312,7 +312,7 @@ def test_shards_and_lists_of_images_end_as_if_they_had_never_been_killed(tmp_pat
     whole = datafetch_("demo", "-o", "undisturbed", "--json", cwd=tmp_path)
     duration = time.monotonic() - begun
     assert whole.code == 0
-    seeds = range(SEED * 1000 + 950, SEED * 1000 + 962)
+    seeds = range(SEED * 1000 + 950, SEED * 1000 + 956)
     in_parallel(seeds, lambda s: a_demo(s, tmp_path, whole.report["tree_digest"], duration))
 
 
@@ -330,5 +330,5 @@ def test_an_orderly_end_is_told_in_the_report_and_by_the_exit_code(tmp_path: Pat
         assert (process.returncode, "Traceback" in err) == (code, False)
         report = msgspec.json.decode(out)
         assert (report["exit_code"], report["status"]) == (code, "failed")
-        assert any("interrupted" in problem["why"] and problem["hint"] for problem in report["problems"])
+        assert any(problem["why"] == "interrupted" and problem["hint"] for problem in report["problems"])
         assert not (root / ".datafetch/pods/lease").exists()

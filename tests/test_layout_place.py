@@ -131,6 +131,12 @@ def test_an_archive_that_fits_nowhere_is_shown() -> None:
     assert refusal.value.exit_code == 2
 
 
+def test_an_archive_is_shown_in_one_line_whatever_its_names_hold() -> None:
+    with pytest.raises(LayoutMismatch) as refusal:
+        place(REAL, RULES, ["a\nb/\x1b[31m.jpg"])
+    assert str(refusal.value).isprintable()
+
+
 @pytest.mark.parametrize("names", [[], ["__MACOSX/x"]])
 def test_an_archive_without_files_fits_nowhere(names: list[str]) -> None:
     with pytest.raises(LayoutMismatch):

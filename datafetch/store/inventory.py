@@ -13,7 +13,18 @@ from pathlib import Path
 
 import msgspec
 
-from datafetch.model import Artifact, Bundled, Http, Manual, Outcome, Seen, Shards, State, UrlList
+from datafetch.model import (
+    Artifact,
+    Bundled,
+    Fetched,
+    Http,
+    Manual,
+    Seen,
+    Shard,
+    Shards,
+    State,
+    UrlList,
+)
 from datafetch.store import journal
 from datafetch.store.home import Home
 
@@ -44,6 +55,14 @@ def _readable(data: bytes, decoder: msgspec.json.Decoder[Entry]) -> Iterator[Ent
     for line in data.splitlines():
         with suppress(msgspec.MsgspecError, UnicodeDecodeError):
             yield decoder.decode(line)
+
+
+def damaged(home: Home) -> frozenset[str]:
+    """What the last verification found to be wrong and nobody has mended since."""
+    try:
+        return frozenset(msgspec.json.decode(home.damaged.read_bytes(), type=list[str]))
+    except (FileNotFoundError, msgspec.MsgspecError):
+        return frozenset()
 
 
 def lost(root: Path, files: Sequence[Entry]) -> frozenset[str]:
@@ -125,29 +144,19 @@ def look(home: Home, artifact: Artifact, files: int, tree_bytes: int, missing: f
     here = Seen(
         size=size if size is not None else artifact.size, files=files, tree_bytes=tree_bytes, lost=missing
     )
-    if home.seal(artifact.name).exists():
+    stale = known.done is not None and not _is_wanted(artifact, known.done)
+    if home.seal(artifact.name).exists() and not stale:
         return replace(here, state=State.STAGED)
-    whole = known.built is not None and known.built.files == files and not missing
-    if whole and not _asks_again(artifact, known):
+    if known.built is not None and known.built.files == files and not missing:
         return replace(here, state=State.BUILT)
     state, bytes_here = _of_source(home, artifact, known)
     return replace(here, state=state, bytes_here=bytes_here)
 
 
-def _asks_again(artifact: Artifact, known: journal.Known) -> bool:
-    """Whether a published URL list has items that failed in a way that may mend: the re-check pass."""
-    staged = known.staged
-    return (
-        isinstance(artifact.source, UrlList)
-        and staged is not None
-        and bool(staged.dropped.get(Outcome.FAILED))
-    )
-
-
 def _of_source(home: Home, artifact: Artifact, known: journal.Known) -> tuple[State, int]:
     match artifact.source:
         case Shards(shards=shards):
-            whole = [_size(home.shard(artifact.name, shard.name)) for shard in shards]
+            whole = [shard_here(home, artifact, shard) for shard in shards]
             parts = [_size(home.part(home.shard_key(artifact.name, shard.name))) for shard in shards]
             bytes_here = sum(size or 0 for size in (*whole, *parts))
             if None not in whole:
@@ -157,10 +166,27 @@ def _of_source(home: Home, artifact: Artifact, known: journal.Known) -> tuple[St
             return (State.PARTIAL if home.batches(artifact.name).exists() else State.ABSENT), 0
         case Http() | Manual() | Bundled():
             whole_file = _size(home.archive(artifact.name))
-            if known.done is not None and whole_file == known.done.size:
+            if known.done is not None and whole_file == known.done.size and _is_wanted(artifact, known.done):
                 return State.FETCHED, whole_file
             part = _size(home.part(artifact.name))
             return (State.PARTIAL if part else State.ABSENT), part or 0
+
+
+def shard_here(home: Home, artifact: Artifact, shard: Shard) -> int | None:
+    """The size of a shard that was verified and has its final name; None when it is to be fetched."""
+    done = journal.known(home.journal(home.shard_key(artifact.name, shard.name))).done
+    if done is None or not done.satisfies(shard.size, shard.checksums):
+        return None
+    return done.size if _size(home.shard(artifact.name, shard.name)) == done.size else None
+
+
+def _is_wanted(artifact: Artifact, done: Fetched) -> bool:
+    """Whether a file of an earlier run is what the recipe speaks of today."""
+    if isinstance(artifact.source, Http) and not artifact.checksums:
+        addresses = {url.partition("?")[0] for url in artifact.source.urls}
+        if done.url.partition("?")[0] not in addresses:
+            return False
+    return done.satisfies(artifact.size, artifact.checksums)
 
 
 def _size(path: Path) -> int | None:

@@ -31,6 +31,12 @@ class Part(msgspec.Struct, frozen=True, tag="part"):
     durable: int = 0  # bytes that survive a power cut
 
 
+class Whole(msgspec.Struct, frozen=True, tag="whole"):
+    """The part is whole, verified and durable; it is about to take its final name."""
+
+    fetched: Fetched
+
+
 class Done(msgspec.Struct, frozen=True, tag="done"):
     """The file is whole, verified and durable under its final name."""
 
@@ -41,6 +47,7 @@ class Staged(msgspec.Struct, frozen=True, tag="staged"):
     """All that the artifact holds has been looked at: what stands in the staging folder, and what not."""
 
     files: int
+    names: str = "keep"
     dropped: Mapping[Outcome, Mapping[str, int]] = {}  # outcome other than ok -> reason -> items
 
 
@@ -58,7 +65,7 @@ class Gone(msgspec.Struct, frozen=True, tag="gone"):
     url: str
 
 
-Row = Part | Done | Staged | Built | Gone
+Row = Part | Whole | Done | Staged | Built | Gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +73,7 @@ class Known:
     """What the rows about one artifact add up to: the last word of each kind."""
 
     part: Part | None = None  # None once the file is done
+    whole: Fetched | None = None  # None once the file is done, or begun anew
     done: Fetched | None = None
     staged: Staged | None = None
     built: Built | None = None
@@ -75,6 +83,7 @@ class Known:
 def fold(rows: Iterable[Row]) -> Known:
     """Add up the rows of one artifact in the order in which they were written."""
     part: Part | None = None
+    whole: Fetched | None = None
     done: Fetched | None = None
     staged: Staged | None = None
     built: Built | None = None
@@ -82,16 +91,18 @@ def fold(rows: Iterable[Row]) -> Known:
     for row in rows:
         match row:
             case Part():
-                part = row
+                part, whole = row, None
+            case Whole():
+                whole = row.fetched
             case Done():
-                part, done, gone = None, row.fetched, None
+                part, whole, done, gone = None, None, row.fetched, None
             case Staged():
                 staged = row
             case Built():
                 built = row
             case Gone():
                 gone = row
-    return Known(part, done, staged, built, gone)
+    return Known(part, whole, done, staged, built, gone)
 
 
 def known(path: Path) -> Known:
