@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import threading
 from collections.abc import Awaitable, Callable, Iterator
@@ -30,7 +31,8 @@ from datafetch.errors import (
     UnsafeArchive,
 )
 from datafetch.layout import manifest
-from datafetch.layout.build import drop_seals, publish, seal
+from datafetch.layout.build import drop_seals, publish, seal, sealed
+from datafetch.layout.place import ELSEWHERE
 from datafetch.model import (
     Artifact,
     Bundled,
@@ -42,6 +44,7 @@ from datafetch.model import (
     Seen,
     Shards,
     Step,
+    UrlList,
     Verb,
     Why,
 )
@@ -136,7 +139,7 @@ class Run:
         try:
             match step.verb:
                 case Verb.GET:
-                    await self._obtainer.obtain(self._artifacts[step.name])
+                    await self._obtainer.obtain(self._artifacts[step.name], step.only)
                 case Verb.EXTRACT:
                     await _in_thread(lambda: self._extract(self._artifacts[step.name], step.only))
                 case Verb.BUILD:
@@ -213,6 +216,9 @@ class Run:
                 dropped = {Outcome.SKIPPED: result.skipped}
                 rows.append(journal.Staged(len(result.records), self.settings.names, dropped))
             seal(home.state, slug(name), result.records)
+        if astray := result.skipped.get(ELSEWHERE):
+            text = f"{name}: {astray} pictures lie outside the folders that the layout speaks of, and are left out"
+            self._tell(Event("note", name, text=text))
         size = sum(record.size for record in result.records)
         self._tell(Event("staged", name, done=size, count=len(result.records)))
 
@@ -254,6 +260,13 @@ class Run:
             store.remove_tree(home.shard_folder(name))
         self._tell(Event("freed", name))
 
+    def _proven(self, artifact: Artifact) -> Iterator[str]:
+        """The staged paths whose bytes this run knows to be right; a list keeps published files by size alone."""
+        staging = self.home.staging(artifact.name)
+        for record in sealed(self.home.state, slug(artifact.name)) or ():
+            if not isinstance(artifact.source, UrlList) or os.path.lexists(staging / record.path):
+                yield record.path
+
     # --- Build ---------------------------------------------------------------------------------------------------
 
     def _build(self, folder: str) -> None:
@@ -264,12 +277,13 @@ class Run:
         staged = [a for a in self.wanted if a.folder == folder and home.seal(a.name).exists()]
         slugs = [slug(a.name) for a in staged]
         before = {record.path: record for record in manifest.salvage(home.manifest)}
-        records = publish(
-            home.state, home.root, folder, slugs, {path: record.sha256 for path, record in before.items()}
-        )
+        names = {artifact.name for artifact in staged}
+        owned = {path: record.sha256 for path, record in before.items() if record.artifact in names}
+        fresh = {path for artifact in staged for path in self._proven(artifact)}
+        records = publish(home.state, home.root, folder, slugs, owned)
         after = before | {record.path: record for record in records}
         manifest.write(home.manifest, after.values())
-        remember(home, records)
+        remember(home, [record for record in records if record.path in fresh])
         write_damaged(home, inventory.damaged(home) - {record.path for record in records})
         for artifact in staged:
             own = [record for record in after.values() if record.artifact == artifact.name]
@@ -279,10 +293,12 @@ class Run:
             self.seen[artifact.name] = replace(
                 self.seen[artifact.name], files=len(own), tree_bytes=size, lost=frozenset()
             )
-        drop_seals(home.state, slugs)
-        for artifact in staged:
-            if not self.settings.keep_archives:
+        if not self.settings.keep_archives:
+            for artifact in staged:
                 self._drop_archive(artifact)
+        drop_seals(
+            home.state, slugs
+        )  # last: as long as there is a seal, the next run knows that work is left
         built = [record for record in after.values() if record.path.startswith(f"{folder}/")]
         self._tell(Event("built", folder, count=len(built), done=sum(record.size for record in built)))
 

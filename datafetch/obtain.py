@@ -60,8 +60,10 @@ class Obtainer:
     ) -> None:
         await self._stack.aclose()
 
-    async def obtain(self, artifact: Artifact) -> None:
-        """Bring one artifact to FETCHED, or a URL list to STAGED. May be called again after any end.
+    async def obtain(self, artifact: Artifact, only: frozenset[str] = frozenset()) -> None:
+        """Bring one artifact to FETCHED, or a URL list to STAGED; of a published list, anew what is in `only`.
+
+        May be called again after any end.
 
         Raises the errors of the station that does it: TransferFailed, NeedsPerson, NoRoom.
         """
@@ -73,7 +75,7 @@ class Obtainer:
             case Shards(shards=shards):
                 await self._shards(artifact, shards)
             case UrlList():
-                await self._list(artifact, artifact.source)
+                await self._list(artifact, artifact.source, only)
             case Manual():
                 await asyncio.to_thread(self._by_hand, artifact)
             case Bundled(path=path):
@@ -129,7 +131,7 @@ class Obtainer:
             work.append((wanted, journal.Journal(home.journal(key))))
         await fetch_shards(work, await self._open(), self._settings.jobs)
 
-    async def _list(self, artifact: Artifact, source: UrlList) -> None:
+    async def _list(self, artifact: Artifact, source: UrlList, redo: frozenset[str]) -> None:
         from datafetch.images.ask import Asker
         from datafetch.images.batches import fetch_list
         from datafetch.images.judge import Judge
@@ -148,6 +150,7 @@ class Obtainer:
             published=(home.root,),
             place=placer(artifact, self._recipe.layout),
             retry_gone=settings.retry_gone,
+            redo=redo,
         )
         with journal.Journal(home.journal(artifact.name)) as rows:
             rows.append(journal.Staged(len(outcome.records), settings.names, outcome.dropped))

@@ -121,7 +121,7 @@ def test_an_answer_that_is_not_the_file_ends_with_its_code_and_a_line(name: str,
     ended = outcome.ended
     problem = ended.report["problems"][0]
     assert (ended.code, problem["why"]) == (code, why), ended.err
-    assert problem["name"] == "real" and problem["url"] and problem["hint"]
+    assert problem["name"] == "real" and problem["url"] and problem["text"]
     assert ended.report["status"] == "failed"
     counts = ended.report["counts"]
     assert (counts["ok"], counts["total"]) == (0, 1) and counts["missing" if code == 4 else "failed"] == 1

@@ -248,7 +248,7 @@ def test_names_that_some_file_systems_take_for_one_are_refused(tmp_path: Path, p
     assert files_below(tmp_path / "out") == {}
 
 
-@pytest.mark.parametrize("root", ["", "pods/", "data/v2/pods/"], ids=["no root", "its own", "deeper"])
+@pytest.mark.parametrize("root", ["", "data/v2/pods/"], ids=["none", "a deeper one"])
 def test_the_root_folder_of_an_archive_does_not_matter(tmp_path: Path, root: str) -> None:
     tree = {path.replace("pods/", root, 1): data for path, data in expected("pods", "real").items()}
     ended = get_real(tree, tmp_path / "out", dataset="pods")

@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "datafetch"
-WORDS = {"model", "errors", "datafetch"}  # "datafetch" itself holds the version
+WORDS = {"model", "errors", "foldnames", "datafetch"}  # "datafetch" itself holds the version
 SHELL = {"cli", "console", "run", "act", "obtain", "verify", "report", "demo"}
 
 # station -> the stations it may import, besides itself and the words
 ARROWS: dict[str, set[str]] = {
     "model": set(),
     "errors": {"model"},
+    "foldnames": set(),
     "store": set(),
     "recipe": {"layout"},  # lint only
     "plan": set(),

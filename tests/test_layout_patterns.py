@@ -6,7 +6,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from datafetch.layout.names import fold, meeting
+from datafetch.foldnames import fold
+from datafetch.layout.names import meeting
 from datafetch.layout.patterns import SPLITS, Capture, Pattern, parse
 from datafetch.layout.ready import compile_rule, file_name, fill, match
 from datafetch.layout.rules import check_layout

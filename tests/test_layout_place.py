@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datafetch.errors import LayoutMismatch, UnsafeArchive
-from datafetch.layout.names import fold
+from datafetch.foldnames import fold
 from datafetch.layout.place import place
 from datafetch.layout.sequence import natural, number
 from datafetch.model import Artifact, Http, Rule, UrlList
@@ -265,3 +265,20 @@ def test_an_extension_is_a_short_word_after_the_last_dot() -> None:
 def test_natural_order_is_total(names: list[str], seed: int) -> None:
     shuffled = random.Random(seed).sample(names, len(names))
     assert sorted(shuffled, key=natural) == sorted(names, key=natural)
+
+
+def test_pictures_that_lie_deeper_than_foreseen_are_an_error_and_never_left_out_in_silence() -> None:
+    rules = (Rule(("set/<root>/<class>/<image>",), "<class>/<image>"),)
+    deep = [f"top/{name}/images/{k}.jpg" for name in ("mugs", "shoes", "totes") for k in range(4)]
+    artifact = Artifact("set", Http(("https://example.org/set.zip",)), "set", unpack=True)
+    with pytest.raises(LayoutMismatch, match="8 pictures, such as"):
+        place(artifact, rules, deep)
+    flat = [f"top/cfg_5.0/{name}/{k}.jpg" for name in ("mugs", "shoes") for k in range(4)]
+    placed = place(artifact, rules, [*flat, "top/cfg_5.0/overview.jpg"])
+    assert placed.skipped == (("top/cfg_5.0/overview.jpg", "picture outside the root"),)
+
+
+def test_a_capture_that_would_climb_out_refuses_the_archive() -> None:
+    artifact = Artifact("set", Http(("https://example.org/set.zip",)), "set", unpack=True)
+    with pytest.raises(UnsafeArchive, match=r"would be placed at '\.\.'"):
+        place(artifact, (Rule(("set/a/img_<id>",), "<id>"),), ["a/img_.."])

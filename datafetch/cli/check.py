@@ -31,11 +31,17 @@ def verify_and_repair(
     home = run.home_of(settings, recipe.name)
     found = _verify(home, recipe, wanted, full=full, emit=emit)
     mended: Report | None = None
-    if repair and found.damaged:
+    if repair and (found.damaged or _unfinished(home)):
         mended = run.repair(recipe, found.damaged, settings, emit)
         found = _verify(home, recipe, wanted, full=full, emit=emit)
     report = _report(recipe, home, found, mended, time.monotonic() - started)
     return report, verify_lines(report, found, mended)
+
+
+def _unfinished(home: Home) -> bool:
+    """Whether a repair was killed after it had mended everything and before it had tidied up."""
+    scaffolding = (home.state / folder for folder in ("staging", "assembling", "parts"))
+    return any(folder.exists() for folder in scaffolding) or any(home.state.glob(".*.tmp"))
 
 
 def _level(word: str) -> Level:

@@ -13,21 +13,28 @@ from datafetch.images.ask import Ask
 from datafetch.images.items import Item, items
 from datafetch.images.ledger import Ledger, Records
 from datafetch.images.rows import BadRow, Row
-from datafetch.images.staged import Staged
+from datafetch.images.staged import Staged, stands
 from datafetch.images.workers import Crew, go_on
-from datafetch.model import Artifact, Event, Outcome, UrlList
+from datafetch.model import Artifact, Event, FileRecord, Outcome, UrlList
 
 LOOK = 0.1  # seconds between looks at `stop`
 
 
 @dataclass(frozen=True, slots=True)
 class ListOutcome:
-    """How a list ended. The counts of outcomes add up to its rows."""
+    """How a list ended. Its records and the counts of `dropped` add up to its rows."""
 
     records: Records  # of the rows that are ok; read from the journals each time it is iterated
-    counts: Mapping[Outcome, int]
     dropped: Mapping[Outcome, Mapping[str, int]]  # of the rows that are not ok: outcome -> why -> rows
-    fetched: int  # rows whose bytes this run transferred
+    staging: Path
+
+    def staged(self, record: FileRecord) -> bool:
+        """Whether the file of a record stands in the staging folder, its bytes known to be right.
+
+        Else a published file was kept because its size is right: nothing new is known of its bytes. Costs
+        one lstat; holds until staging is published.
+        """
+        return stands(self.staging, record.path)
 
 
 async def fetch_list(
@@ -43,14 +50,16 @@ async def fetch_list(
     published: Iterable[Path] = (),
     place: Callable[[str], str] | None = None,
     retry_gone: bool = False,
+    redo: frozenset[str] = frozenset(),
 ) -> ListOutcome:
     """Brings every row of a list to its one state: files below `staging` under their published paths, rows
     in `journal`.
 
     May be called again after a crash at any point: a row that is ok and whose file stands, in `staging` or
     below one of `published`, is not asked for again; a gone or placeholder one only with `retry_gone`; all
-    others are. `place` makes the published path of a path inside the artifact; else it is put below the
-    artifact's folder.
+    others are. `redo` are published paths known to be damaged or lost: what is published there does not
+    count, only a staged file with the recorded digest. `place` makes the published path of a path inside the
+    artifact; else it is put below the artifact's folder.
 
     Raises Interrupted when `stop` turned true, BadList when the list cannot be read, NoRoom and its like
     when the disk cannot take more. In each case what is done is durable and journalled.
@@ -58,14 +67,14 @@ async def fetch_list(
     assert isinstance(artifact.source, UrlList)
     placed = place or (lambda path: f"{artifact.folder}/{path}")
     with Staged(staging, tuple(published)) as staged:
-        run = Crew(artifact.name, ask, staged, Ledger(journal), placed, emit, retry_gone)
+        run = Crew(artifact.name, ask, staged, Ledger(journal), placed, emit, retry_gone, redo)
         feed = iter(items(artifact.source, rows))
         try:
             await _work(run, feed, jobs, stop)
         finally:
             run.ledger.close()
-    records = Records(journal, artifact.name, placed, run.counts[Outcome.OK])
-    return ListOutcome(records, dict(run.counts), run.dropped, run.fetched)
+    records = Records(journal, artifact.name, placed, run.ok)
+    return ListOutcome(records, run.dropped, staging)
 
 
 async def _work(run: Crew, feed: Iterator[Item | BadRow], jobs: int, stop: Callable[[], bool]) -> None:

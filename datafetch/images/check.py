@@ -26,7 +26,6 @@ class Checked:
 
     width: int
     height: int
-    format: str  # Pillow's name: JPEG, PNG …
 
 
 def check(data: bytes, limits: Limits) -> Checked | Why:
@@ -47,7 +46,7 @@ def check(data: bytes, limits: Limits) -> Checked | Why:
         with Image.open(io.BytesIO(data), formats=known) as image:
             if image.width * image.height > limits.max_pixels:
                 return Why.TOO_LARGE
-            found = Checked(image.width, image.height, image.format or "")
+            found = Checked(image.width, image.height)
             image.load()
             return found
     except UnidentifiedImageError:

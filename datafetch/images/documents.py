@@ -119,13 +119,18 @@ def _columns(document: object, name: str) -> Rows:
     shortest = min(columns, key=lambda key: len(columns[key]))
     for number in range(1, max(map(len, columns.values())) + 1):
         if number > len(columns[shortest]):
-            yield BadRow(number, f"column {shortest} ends at row {len(columns[shortest])}")
+            yield BadRow(number, f"column {_whole(shortest)} ends at row {len(columns[shortest])}")
         else:
             yield Row(number, scalars({key: column[number - 1] for key, column in columns.items()}))
 
 
 def _path(above: dict[str, str]) -> str:
-    return "/".join(above.values())
+    return _whole("/".join(above.values()))
+
+
+def _whole(text: str) -> str:
+    """For messages: half characters, which nobody can print or write down, become `?`."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _kind(node: object) -> str:

@@ -16,7 +16,7 @@ LONGEST_NAME = 255  # bytes, of one path component on every file system in use
 
 
 def fill(template: str, row: int, fields: Mapping[str, str]) -> str | None:
-    """`template` with its blanks filled, or None when the row lacks a field or holds an empty one."""
+    """`template` with its blanks filled; None when the row lacks a field, or it is empty or broken text."""
     return _fill(template, row, fields, str)
 
 
@@ -29,8 +29,9 @@ def candidates(templates: Sequence[str], row: int, fields: Mapping[str, str]) ->
 def save_path(template: str, row: int, fields: Mapping[str, str]) -> str | None:
     """A safe relative path: slashes of `template` make folders, those inside a captured value become `-`.
 
-    None when a field is missing. The same row gives the same path on every machine, and no component is
-    empty, `.` or `..`, reserved, longer than a file name may be, or ends in a blank or dot.
+    None when a field is missing, empty or broken text. The same row gives the same path on every machine,
+    and no component is empty, `.` or `..`, reserved, longer than a file name may be, or ends in a blank or
+    dot.
     """
     filled = _fill(template, row, fields, lambda value: UNSAFE.sub("-", value))
     if filled is None:
@@ -42,7 +43,7 @@ def safe_name(name: str) -> str:
     """`name` as one component of a path that every file system takes; a name that already is one stays as it
     is.
     """
-    safe = UNSAFE.sub("-", name.encode("utf-8", "replace").decode("utf-8")).rstrip(" .")
+    safe = UNSAFE.sub("-", name).rstrip(" .")
     safe = DEVICE.sub(r"\1_", safe, count=1) if DEVICE.match(safe) else safe
     if not safe:
         return "_"
@@ -55,7 +56,7 @@ def suffixed(path: str, key: str) -> str:
     """
     folder, slash, name = path.rpartition("/")
     stem, dot, extension = name.rpartition(".")
-    mark = hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()[:8]
+    mark = hashlib.sha256(key.encode()).hexdigest()[:8]
     return folder + slash + safe_name(f"{stem}-{mark}{dot}{extension}" if stem else f"{name}-{mark}")
 
 
@@ -70,7 +71,21 @@ def _fill(template: str, row: int, fields: Mapping[str, str], clean: Callable[[s
         pieces.append(template[end : blank.start()])
         pieces.append(clean(value.zfill(int(width or 0))))
         end = blank.end()
-    return "".join((*pieces, template[end:]))
+    filled = "".join((*pieces, template[end:]))
+    return None if _is_broken(filled) else filled
+
+
+def _is_broken(text: str) -> bool:
+    """Whether `text` holds half a character: JSON can spell a lone surrogate, but no file and no address
+    can.
+    """
+    if text.isascii():
+        return False
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _shortened(name: str) -> str:

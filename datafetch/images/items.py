@@ -5,13 +5,13 @@ Pure.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from datafetch.errors import TransferFailed
-from datafetch.images.fill import candidates, save_path, suffixed
+from datafetch.images.fill import candidates, save_path
 from datafetch.images.index import Index
+from datafetch.images.paths import Paths
 from datafetch.images.rows import BadRow, Row
 from datafetch.model import UrlList
 from datafetch.transfer.addresses import clean_url
@@ -32,12 +32,12 @@ def items(source: UrlList, rows: Iterable[Row | BadRow], key: bytes = b"") -> It
 
     `key` guards the digests inside against lists made to collide; it does not change what comes out.
     """
-    urls, paths = Index(key), Index(key)
+    urls, paths = Index(key), Paths(key)
     for row in rows:
         yield row if isinstance(row, BadRow) else _item(source, row, urls, paths)
 
 
-def _item(source: UrlList, row: Row, urls: Index, paths: Index) -> Item | BadRow:
+def _item(source: UrlList, row: Row, urls: Index, paths: Paths) -> Item | BadRow:
     found = candidates(source.url, row.number, row.fields)
     if not found:
         return BadRow(row.number, f"no address: {' or '.join(source.url)} cannot be filled")
@@ -48,7 +48,7 @@ def _item(source: UrlList, row: Row, urls: Index, paths: Index) -> Item | BadRow
     path = save_path(source.save_as, row.number, row.fields)
     if path is None:
         return BadRow(row.number, f"no path: {source.save_as} cannot be filled")
-    path = _own_path(path, asked, row.number, paths)
+    path = paths.own(path, row.number, asked[0])
     first = urls.first("\n".join(asked), row.number)
     return Item(row.number, path, asked, first if first != row.number else 0)
 
@@ -66,18 +66,3 @@ def _fault(url: str) -> str:
     except TransferFailed as error:
         return str(error)
     return ""
-
-
-def _own_path(path: str, urls: tuple[str, ...], number: int, paths: Index) -> str:
-    """`path`, or when an earlier row has it, the same with a suffix that follows from the address alone."""
-    wanted = path
-    attempt = 0
-    while paths.first(_folded(wanted), number) != number:
-        wanted = suffixed(path, urls[0] + (f"#{attempt}" if attempt else ""))
-        attempt += 1
-    return wanted
-
-
-def _folded(path: str) -> str:
-    """Paths that fold alike are one path on file systems that ignore case or normalise."""
-    return unicodedata.normalize("NFC", path).casefold()

@@ -5,6 +5,7 @@ counted.
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import stat
 from collections.abc import Sequence
@@ -67,12 +68,20 @@ class Staged:
                     raise
 
     def has(self, path: str, size: int) -> bool:
-        """Whether a file of this size stands at `path`, staged or published; links do not count."""
+        """Whether a file of this size stands at `path`, staged or published; links do not count.
+
+        What is staged decides where both stand: it is what will be published.
+        """
         for root in self._roots:
             with suppress(OSError):
                 found = os.stat(root + path, follow_symlinks=False)
-                if stat.S_ISREG(found.st_mode) and found.st_size == size:
-                    return True
+                return stat.S_ISREG(found.st_mode) and found.st_size == size
+        return False
+
+    def proves(self, path: str, sha256: str) -> bool:
+        """Whether a staged file has this digest; it is read whole."""
+        with suppress(OSError), open(os.open(self._roots[0] + path, READ), "rb", buffering=0) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == sha256
         return False
 
     def read(self, path: str) -> bytes | None:
@@ -108,3 +117,11 @@ class Staged:
         # to drop.
         if not stat.S_ISDIR(found.st_mode):
             remove_entry(folder, name)
+
+
+def stands(folder: Path, path: str) -> bool:
+    """Whether a plain file stands at `path` below `folder`."""
+    try:
+        return stat.S_ISREG(os.stat(folder / path, follow_symlinks=False).st_mode)
+    except OSError:
+        return False

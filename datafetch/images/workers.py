@@ -42,6 +42,7 @@ class Crew:
         place: Callable[[str], str],
         emit: Callable[[Event], None],
         retry_gone: bool,
+        redo: frozenset[str],
     ) -> None:
         self.name = name
         self.ask = ask
@@ -50,9 +51,9 @@ class Crew:
         self.place = place
         self.emit = emit
         self.retry_gone = retry_gone
-        self.counts: Counter[Outcome] = Counter()
+        self.redo = redo
+        self.ok = 0  # rows that ended with their file
         self.dropped: dict[Outcome, Counter[str]] = {}
-        self.fetched = 0
         self._twins: dict[int, list[Item]] = {}  # row in flight -> later rows that wait for its bytes
         self._unwritten: list[Settled] = []
         self._written_at = time.monotonic()
@@ -134,13 +135,18 @@ class Crew:
         if before is None or before.path != item.path or before.url not in item.urls:
             return None
         if before.outcome is Outcome.OK:
-            return before if self.staged.has(self.place(item.path), before.size) else None
+            return before if self._stands(self.place(item.path), before) else None
         return None if asked_again(before, retry_gone=self.retry_gone) else before
+
+    def _stands(self, path: str, before: Settled) -> bool:
+        """Whether the file of a row is still there. A size says nothing of one known to be damaged."""
+        if path in self.redo:
+            return self.staged.proves(path, before.sha256)
+        return self.staged.has(path, before.size)
 
     async def _get(self, item: Item) -> None:
         found = await self.ask(item.urls)
         if isinstance(found, Found):
-            self.fetched += 1
             row = self._put(item, found)
         else:
             self.staged.remove(self.place(item.path))
@@ -189,8 +195,8 @@ class Crew:
         """The one place where a row gets its state."""
         if self.ledger.settle(row):
             self._unwritten.append(row)
-        self.counts[row.outcome] += 1
         if row.outcome is Outcome.OK:
+            self.ok += 1
             self._ok_since += 1
             return
         self.dropped.setdefault(row.outcome, Counter())[row.why] += 1

@@ -1,17 +1,10 @@
-"""When two names are one: folding of letter case and Unicode form, and finding the paths that meet."""
+"""Finding the paths that cannot stand side by side."""
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable
 
-
-def fold(name: str) -> str:
-    """The name as a file system would see it that ignores case and Unicode normal form."""
-    if name.isascii():
-        return name.lower()
-    # Folding can leave a string that is no longer NFC, hence the second pass.
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+from datafetch.foldnames import fold
 
 
 def meeting(files: Iterable[str], folders: Iterable[str] = ()) -> tuple[str, str] | None:

@@ -10,11 +10,12 @@ from fnmatch import fnmatchcase, translate
 
 from datafetch.errors import LayoutMismatch, UnsafeArchive
 from datafetch.layout.names import meeting
+from datafetch.layout.patterns import IMAGES
 from datafetch.layout.ready import Match, ReadyRule, compile_rule, holds_many
 from datafetch.layout.sequence import Numbering, number
 from datafetch.model import Artifact, Rule
 
-JUNK, UNWANTED, NO_RULE = "junk", "unwanted", "no rule"
+JUNK, UNWANTED, NO_RULE, ELSEWHERE = "junk", "unwanted", "no rule", "picture outside the root"
 _JUNK_FOLDER = "__MACOSX"
 _JUNK_FILES = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 _SHOWN = 8
@@ -47,7 +48,7 @@ def place(artifact: Artifact, rules: Sequence[Rule], names: Sequence[str], mode:
         reason = reasons[index]
         found = None if reason else folders.target(name, root)
         if found is None:
-            skipped.append((name, reason or NO_RULE))
+            skipped.append((name, reason or folders.why_not(name)))
             targets.append(None)
             continue
         targets.append(found[0])
@@ -55,6 +56,9 @@ def place(artifact: Artifact, rules: Sequence[Rule], names: Sequence[str], mode:
             numbered.append(index)
     if not len(skipped) < len(names):
         raise _mismatch(artifact, ready, names)
+    astray = [name for name, why in skipped if why == ELSEWHERE]
+    if len(astray) >= len(names) - len(skipped):
+        raise _astray(artifact, root, astray, names)
     if mode == "sequential":
         _number(targets, numbered)
     _refuse_meeting(artifact, targets, names)
@@ -128,8 +132,17 @@ class _Folders:
                 continue
             found = way.file.fullmatch(last)
             if found is not None:
-                return self._home + way.fill({**above.captures, **found.groupdict()}), way.numbered
+                path = way.fill({**above.captures, **found.groupdict()})
+                if not {"", ".", ".."}.isdisjoint(path.split("/")):
+                    raise UnsafeArchive(f"{self._artifact.name}: {name!r} would be placed at {path!r}")
+                return self._home + path, way.numbered
         return None
+
+    def why_not(self, name: str) -> str:
+        """Why a name that nothing skips has no place."""
+        folder, _, last = name.rpartition("/")
+        fits = any(way.rooted and way.file.fullmatch(last) for way, _ in self._fitting(folder))
+        return ELSEWHERE if fits and last.lower().endswith(IMAGES) else NO_RULE
 
 
 def _path_fits(path: Sequence[str], glob: Sequence[str]) -> bool:
@@ -161,6 +174,15 @@ def _refuse_meeting(artifact: Artifact, targets: Sequence[str | None], names: Se
     raise UnsafeArchive(
         f"{artifact.name}: {first!r} and {second!r} would land on one path, {met[1]!r}",
         hint="names that differ only in letter case or Unicode form cannot stand together everywhere",
+    )
+
+
+def _astray(artifact: Artifact, root: str, astray: Sequence[str], names: Sequence[str]) -> LayoutMismatch:
+    where = f"{root}/" if root else "the top"
+    return LayoutMismatch(
+        f"{artifact.name}: {len(astray)} pictures, such as {astray[0]!r}, lie outside {where},"
+        f" where others fit; it holds {_sketch(names)}",
+        hint="upstream may have changed the archive: mend the 'from' patterns of the recipe's layout",
     )
 
 

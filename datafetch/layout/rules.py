@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from datafetch.layout.names import fold
+from datafetch.foldnames import fold
 from datafetch.layout.patterns import IMAGES, ROOT, SPLITS, Capture, Pattern, Segment, captures_of, parse
 from datafetch.layout.ready import file_name, fill_known, holds_many, split_name
 from datafetch.model import Artifact, Rule

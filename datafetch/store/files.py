@@ -56,7 +56,21 @@ def new_file(dir_fd: int, name: str) -> int:
 
 
 def make_folder(path: Path) -> None:
-    """Create a folder and those above it, durably; one that exists is fine."""
+    """Create a folder and those above it, durably; one that exists is fine.
+
+    Another thread may remove an empty folder above it at that moment: then it is made again.
+    """
+    for _ in range(MAX_DEPTH):
+        try:
+            _make_folder(path)
+            return
+        except DatafetchError as error:
+            if not isinstance(error.__cause__, FileNotFoundError):
+                raise
+    _make_folder(path)
+
+
+def _make_folder(path: Path) -> None:
     with user_errors(path):
         missing = []
         above = path
