@@ -44,13 +44,13 @@ def trees() -> Mapping[str, Mapping[str, bytes]]:
     """Many small members, so that unpacking and building last, and some large ones, so that the transfer does."""
     noise = random.Random(0).randbytes
     classes = [f"mugs_{k}" for k in range(30)]
-    real = {f"pods/train/{c}/{k}.jpg": noise(40) for c in classes for k in range(12)}
+    real = {f"pods/train/{c}/{k}.jpg": noise(40) for c in classes for k in range(6)}
     real |= {f"pods/test/{c}/{k}.jpg": noise(20_000) for c in classes[:10] for k in range(4)}
     real |= {"pods/pods_info.json": b"{}", "pods/.DS_Store": b"junk"}
     root = "pods/dreambooth_llm_sd1.5/cfg_5.0"
-    synthetic = {f"{root}/{c}/{k}_A <new1> mug.jpg": noise(60) for c in classes for k in range(5)}
+    synthetic = {f"{root}/{c}/{k}_A <new1> mug.jpg": noise(60) for c in classes for k in range(3)}
     synthetic |= {f"{root}/{classes[0]}/big.jpg": noise(400_000)}
-    nothing = {f"pods/pods_negatives/mugs/{k}.jpg": noise(90) for k in range(150)}
+    nothing = {f"pods/pods_negatives/mugs/{k}.jpg": noise(90) for k in range(80)}
     return {"real": real, LLM_SET: synthetic, "negatives": nothing}
 
 

@@ -54,7 +54,7 @@ def test_the_root_is_where_most_members_fit() -> None:
     stray = ["pods/cfg_5.0/a/deeper/0.jpg", "other/0.jpg"]
     found = place(SYNTHETIC, RULES, names + stray)
     assert found.root == "pods/cfg_5.0"
-    assert found.skipped == tuple((name, "no rule") for name in stray)
+    assert found.skipped == tuple((name, "picture outside the root") for name in stray)
 
 
 def test_names_are_kept_as_upstream_has_them() -> None:

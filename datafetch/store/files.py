@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
+from datafetch.errors import DatafetchError
 from datafetch.store.durable import sync_dir, sync_fd, sync_folder_fd, sync_tree
 from datafetch.store.faults import as_user_error, refuse_links, user_errors
 
