@@ -7,7 +7,7 @@ import os
 import urllib.request
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import certifi
@@ -27,6 +27,7 @@ from datafetch.transfer.addresses import (
     safe_url,
 )
 from datafetch.transfer.engine import Ask, Engine, Fault, Limits, Reply, Trust
+from datafetch.transfer.pace import Pace
 
 MAX_REDIRECTS = 10
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
@@ -39,8 +40,11 @@ _OURS = frozenset(
 class CurlTransport(httpx2.AsyncBaseTransport):
     """An httpx transport: one request, one answer, no redirects; its httpx errors are caused by Faults."""
 
-    def __init__(self, engine: Engine, policy: Policy, limits: Limits, environment: Environment) -> None:
+    def __init__(
+        self, engine: Engine, policy: Policy, limits: Limits, environment: Environment, pace: Pace
+    ) -> None:
         self._engine = engine
+        self._pace = pace
         self._policy = policy
         self._limits = limits
         self._environment = environment
@@ -70,7 +74,7 @@ class CurlTransport(httpx2.AsyncBaseTransport):
         return httpx2.Response(
             reply.status,
             headers=list(reply.headers),
-            stream=_Body(reply, request),
+            stream=_Body(reply, request, self._pace),
             extensions={"reason_phrase": reply.reason.encode("latin-1", "replace")},
             request=request,
         )
@@ -80,13 +84,16 @@ class CurlTransport(httpx2.AsyncBaseTransport):
 
 
 class _Body(httpx2.AsyncByteStream):
-    def __init__(self, reply: Reply, request: httpx2.Request) -> None:
+    def __init__(self, reply: Reply, request: httpx2.Request, pace: Pace) -> None:
         self._reply = reply
         self._request = request
+        self._pace = pace
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         try:
             while batch := await self._reply.read():
+                if self._pace.rate:
+                    await self._pace.take(sum(map(len, batch)))
                 for chunk in batch:
                     yield chunk
         except Fault as fault:
@@ -158,9 +165,13 @@ async def client(settings: Settings, limits: Limits | None = None) -> AsyncItera
     if settings.offline:
         raise Offline("the network is switched off", hint="leave out --offline")
     environment = Environment.read()
-    engine = Engine(environment.trust, user_agent=f"datafetch/{__version__}")
+    pace = Pace(settings.limit_rate or 0)
+    limits = limits or Limits()
+    if pace.rate:  # a share of a small allowance is not a server's fault
+        limits = replace(limits, low_speed=min(limits.low_speed, pace.rate // 64))
+    engine = Engine(environment.trust, user_agent=f"datafetch/{__version__}", held=pace.held)
     policy = Policy.of(settings.mirrors, settings.allow_private)
-    transport = CurlTransport(engine, policy, limits or Limits(), environment)
+    transport = CurlTransport(engine, policy, limits, environment, pace)
     no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
     async with httpx2.AsyncClient(
         transport=transport, follow_redirects=False, trust_env=False, cookies=no_cookies, timeout=None
@@ -186,6 +197,10 @@ class Answer:
                 yield chunk
         except httpx2.HTTPError as error:
             raise failure(error, self.url) from error
+
+    async def close(self) -> None:
+        """Lets go of the connection; what was not read is lost. May be called twice."""
+        await self._response.aclose()
 
     async def discard(self) -> None:
         """Reads a short body to its end, so that the connection can serve again."""
