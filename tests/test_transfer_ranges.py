@@ -1,4 +1,4 @@
-"""One file over several connections: faster where a server gives each of them little, and never a mixed file."""
+"""One file over several connections: faster where a server gives each little, and never a mixed file."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """The `.part` file of one transfer: written and hashed beside the loop, synced when told, renamed whole.
 
-Bytes may come in any order. Those in order go to the digests straight from memory; what came ahead of its turn
-is read again from the file once all before it is there. So is what an earlier run left, while the rest arrives.
+Bytes may come in any order. Those in order go to the digests straight from memory; what came ahead of its
+turn is read again from the file once all before it is there. So is what an earlier run left, while the rest
+arrives.
 """
 
 from __future__ import annotations

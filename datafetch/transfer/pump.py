@@ -1,4 +1,4 @@
-"""From the network into the part: batches of a body to their place, progress told, syncs asked for in time."""
+"""From the network into the part: a body to its place in batches, progress told, syncs asked for in time."""
 
 from __future__ import annotations
 
