@@ -32,7 +32,7 @@ def test_spans_are_the_set_of_their_bytes(added: list[tuple[int, int]]) -> None:
     assert all(end <= 30 for _, end in spans.upto(30))
 
 
-acts = st.lists(st.tuples(st.sampled_from(["next", "steal", "cut", "extend", "done"]), st.integers(0, 40)))
+acts = st.lists(st.tuples(st.sampled_from(["next", "steal", "split", "extend", "done"]), st.integers(0, 40)))
 
 
 @given(st.lists(span), acts)
@@ -49,8 +49,10 @@ def test_every_byte_is_claimed_by_one_or_free_or_there(
                 held.append(claim)
             case "steal" if (claim := claims.steal()) is not None:
                 held.append(claim)
-            case "cut" if mine is not None:
-                claims.cut(mine, number * LEAST)
+            case "split" if mine is not None:
+                start = mine.at + number * LEAST // 2
+                if (claim := claims.split(mine, start, start + LEAST)) is not None:
+                    held.append(claim)
             case "extend" if mine is not None:
                 claims.extend(mine, number * LEAST)
             case "done" if mine is not None:

@@ -69,11 +69,15 @@ class Claims:
         self._taken.append(claim)
         return claim
 
-    def cut(self, claim: Claim, most: int) -> None:
-        """Frees what lies more than `most` bytes ahead in a claim."""
-        if claim.left >= most + LEAST:
-            self._release(claim.at + most, claim.end)
-            claim.end = claim.at + most
+    def split(self, claim: Claim, start: int, end: int) -> Claim | None:
+        """The bytes from `start` to `end` out of a claim, what follows is free; None when it is past them."""
+        if not claim.at < start < end <= claim.end:
+            return None
+        self._release(end, claim.end)
+        claim.end = start
+        taken = Claim(start, end)
+        self._taken.append(taken)
+        return taken
 
     def extend(self, claim: Claim, most: int) -> bool:
         """Adds up to `most` of the free bytes that follow on a claim; False when there are none."""
@@ -90,4 +94,6 @@ class Claims:
         self._release(claim.at, claim.end)
 
     def _release(self, start: int, end: int) -> None:
+        if start == end:
+            return
         self._free = list(Spans([*self._free, (start, end)]).all())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from datafetch.errors import TransferFailed
@@ -21,6 +22,7 @@ from datafetch.transfer.widen import Widen
 
 _PIECE_SECONDS = 3.0  # of one connection; then a piece's round trip is a small part of it
 _PIECE = (4 << 20, 64 << 20)  # bytes, at least and at most
+_HICCUPS = frozenset((Why.CONNECTION, Why.TIMEOUT, Why.TOO_SLOW, Why.SHORT))  # of a line, no word against it
 
 
 class Crew:
@@ -40,6 +42,7 @@ class Crew:
         self._helpers: set[asyncio.Task[None]] = set()
         self._left = asyncio.Event()  # a helper has left
         self._rate = 0.0  # bytes per second of all together
+        self._proven = False  # whether the server gives two answers at once
         self._open: Claim | None = None  # what the lead's first answer is taken into
 
     async def fetch(
@@ -126,7 +129,7 @@ class Crew:
             wanted = self._widen.round(before - left, now - since, left)
             before, since = left, now
             if 1 + len(self._helpers) < wanted:
-                await self._add(wanted)
+                self._add(wanted)
 
     async def _ended(self, seconds: float) -> set[asyncio.Task[None]]:
         """The helpers that have left; waits for one to leave, but not for longer than that."""
@@ -136,11 +139,10 @@ class Crew:
         done, _ = await asyncio.wait(self._helpers, timeout=seconds)
         return done
 
-    async def _add(self, wanted: int) -> None:
+    def _add(self, wanted: int) -> None:
         """Helpers up to `wanted` connections, as far as the host has places to spare."""
-        await self._holding.open_up()
-        if self._open is not None:
-            self._claims.cut(self._open, self._piece())
+        if not self._proven:
+            wanted = 2
         while 1 + len(self._helpers) < wanted and self._ways.hosts.spare(self._host):
             helper = asyncio.create_task(self._help())
             helper.add_done_callback(lambda _: self._ways.hosts.leave(self._host))
@@ -148,18 +150,41 @@ class Crew:
 
     async def _help(self) -> None:
         """Piece after piece until there is none, or the place is needed. Raises what concerns all."""
-        while not self._ways.hosts.crowded(self._host):
-            claim = self._claims.next(self._piece()) or self._claims.steal()
-            if claim is None:
-                return
-            began = claim.at
-            try:
+        began, claim = 0, None
+        try:
+            if not self._proven:
+                await self._probe()
+            while 1 + len(self._helpers) <= self._widen.wanted and not self._ways.hosts.crowded(self._host):
+                claim = self._claims.next(self._piece()) or self._claims.steal()
+                if claim is None:
+                    return
+                began = claim.at
                 await self._fetch_piece(claim)
-            except TransferFailed as failure:
-                self._judge_failure(failure, claim.at > began)
-                return
-            if 1 + len(self._helpers) > self._widen.wanted:
-                return
+        except TransferFailed as failure:
+            self._judge_failure(failure, advanced=claim is not None and claim.at > began)
+
+    async def _probe(self) -> None:
+        """The first piece beside the lead, which leaves its open answer only once another was given.
+
+        A server that ignores ranges, or wants one connection only, so costs a request and nothing else.
+        """
+        lead = self._open
+        if lead is None:
+            self._proven = True
+            return
+        start = lead.at + self._piece()
+        end = min(lead.end, start + self._piece())
+        if start >= end:
+            return
+        async with self._answer(start, end) as (answer, length):
+            await self._holding.open_up()
+            self._proven = True
+            claim = self._claims.split(lead, start, end) if self._open is lead else None
+            if claim is not None:
+                try:
+                    await self._pour(claim, length, answer)
+                finally:
+                    self._claims.done(claim)
 
     def _judge_failure(self, failure: TransferFailed, advanced: bool) -> None:
         """What a helper's failure means for the others. Raises it when it concerns the file itself."""
@@ -167,31 +192,39 @@ class Crew:
             raise failure
         if failure.why is Why.RANGE_IGNORED:
             self._widen.shrink(1)
-        elif failure.why is Why.THROTTLED:
+            return
+        if failure.why is Why.THROTTLED:
             asked = failure.seconds if isinstance(failure, Throttled) else None
             self._ways.hosts.slow(self._host, wait_for(asked, 0.0, self._ways.patience))
-            self._widen.shrink(len(self._helpers))
-        elif not advanced:
+        if not (advanced and failure.why in _HICCUPS):
             self._widen.shrink(len(self._helpers))
 
     async def _fetch_piece(self, claim: Claim) -> None:
         """One request for a claim; what does not come in of it is given back. Raises TransferFailed."""
         try:
-            tied, began = self._holding.validators, claim.at
-            asked = ask_piece(began, claim.end, tied)
-            never = self._ways.never(self._wanted)
-            http, limits = self._ways.http, self._ways.limits
-            async with open_url(http, self._url, asked.headers, never=never, limits=limits) as answer:
-                judged = judge(asked, answer.status, answer.headers)
-                if judged.act is not Act.CONTINUE:
-                    raise self._refusal(judged, answer)
-                beyond = await self._pump.take(claim, (), answer.chunks())
-                if beyond and judged.length is not None and claim.at >= began + judged.length:
-                    raise failed(Why.CHANGED, self._url, "the server sends more than it has told of")
-            if claim.at == began:
-                raise failed(Why.SHORT, self._url, "the answer to a range was empty")
+            async with self._answer(claim.at, claim.end) as (answer, length):
+                await self._pour(claim, length, answer)
         finally:
             self._claims.done(claim)
+
+    @asynccontextmanager
+    async def _answer(self, start: int, end: int) -> AsyncIterator[tuple[Answer, int]]:
+        """The answer to a request for these bytes and how many it promises. Raises TransferFailed."""
+        asked = ask_piece(start, end, self._holding.validators)
+        http, limits, never = self._ways.http, self._ways.limits, self._ways.never(self._wanted)
+        async with open_url(http, self._url, asked.headers, never=never, limits=limits) as answer:
+            judged = judge(asked, answer.status, answer.headers)
+            if judged.act is not Act.CONTINUE or judged.length is None:
+                raise self._refusal(judged, answer)
+            yield answer, judged.length
+
+    async def _pour(self, claim: Claim, length: int, answer: Answer) -> None:
+        began = claim.at
+        beyond = await self._pump.take(claim, (), answer.chunks())
+        if beyond and claim.at >= began + length:
+            raise failed(Why.CHANGED, self._url, "the server sends more than it has told of")
+        if claim.at == began:
+            raise failed(Why.SHORT, self._url, "the answer to a range was empty")
 
     def _refusal(self, judged: Judged, answer: Answer) -> TransferFailed:
         """Why an answer brings no piece."""
