@@ -20,6 +20,7 @@ import pytest
 from datafetch.demo.server import Answer, Exchange, FaultServer, Thing
 from datafetch.model import Why
 from datafetch.store.journal import Part, Wrote, known, read
+from datafetch.transfer.engine import Limits
 from datafetch.transfer.widen import Width
 from tests.server import Ignoring, part, slice_as_whole, status
 from tests.transfers import Bench, sha256
@@ -29,6 +30,7 @@ DATA = random.Random(7).randbytes(8 * MIB + 12_345)
 BIG = Thing(DATA)
 NEW = Thing(random.Random(8).randbytes(8 * MIB + 12_345))
 EAGER = Width(most=4, least_size=MIB, worth=0.01, round=0.06)
+LINE = Limits(connect=2, low_speed_time=10, total=20)
 PIECE, WAIT = 64 << 10, 0.008  # 8 MB/s for each connection
 
 
@@ -60,7 +62,7 @@ class Slow:
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
-    return Bench(tmp_path)
+    return Bench(tmp_path, limits=LINE)
 
 
 def ranged(slow: Answer, other: Callable[[int], Answer]) -> Answer:
@@ -223,7 +225,7 @@ def killed(bench: Bench, url: str, after: int) -> None:
     """A process that fetches and is killed once its journal tells of so many bytes."""
     script = (
         "import sys, pathlib, tests.transfers as t, tests.test_transfer_ranges as r;"
-        "t.Bench(pathlib.Path(sys.argv[1]))(sys.argv[2], width=r.EAGER)"
+        "t.Bench(pathlib.Path(sys.argv[1]), limits=r.LINE)(sys.argv[2], width=r.EAGER)"
     )
     words = [sys.executable, "-c", script, str(bench.folder), url]
     child = subprocess.Popen(words, cwd=Path(__file__).parents[1])

@@ -50,6 +50,7 @@ class Bench:
     folder: Path
     events: list[Event] = field(default_factory=list)
     time: Time = field(default_factory=Time)
+    limits: Limits = LIMITS
 
     def __post_init__(self) -> None:
         self.hosts = Hosts(4, self.time.clock, self.time.sleep)
@@ -89,7 +90,7 @@ class Bench:
         *urls: str,
         settings: Mapping[str, Any] | None = None,
         patience: Patience | None = None,
-        limits: Limits = LIMITS,
+        limits: Limits | None = None,
         width: Width | None = None,
         **wanted: Any,
     ) -> Fetched:
@@ -103,7 +104,7 @@ class Bench:
                 chosen.mirrors,
                 chosen.mirror_only,
                 patience or Patience(tries=4, tries_before_next=2),
-                limits,
+                limits or self.limits,
                 width or Width(),
                 chance=lambda: 0.0,
             )
