@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from datafetch.archive.extract import extract, place_file
+from datafetch.archive.extract import Extracted, extract, link_file, place_file
 from datafetch.archive.join import join
 from datafetch.errors import (
     Damaged,
@@ -32,6 +32,7 @@ from datafetch.model import (
     Bundled,
     Event,
     Fetched,
+    Http,
     Manual,
     Outcome,
     Plan,
@@ -75,6 +76,8 @@ class Run:
         self.given_up: set[str] = set()
         self.stopped = threading.Event()  # extraction runs in a thread and looks at it between two members
         self._artifacts = {artifact.name: artifact for artifact in task.wanted}
+        self._fetched: set[str] = set()  # single files that this run has verified
+        self._linked: set[str] = set()  # of them, those whose archive and staged file are one
         self._damaged: set[str] = set()  # artifacts whose archive proved damaged once already
         self._tell = emit
         self._still_mine = still_mine
@@ -116,6 +119,8 @@ class Run:
             match step.verb:
                 case Verb.GET:
                     await self._obtainer.obtain(self._artifacts[step.name])
+                    if isinstance(self._artifacts[step.name].source, Http):
+                        self._fetched.add(step.name)
                 case Verb.EXTRACT:
                     await _in_thread(lambda: self._extract(self._artifacts[step.name], step.only))
                 case Verb.BUILD:
@@ -173,7 +178,7 @@ class Run:
                     stop=self.stopped.is_set,
                 )
             else:
-                result = place_file(
+                result = self._link(artifact, files, fetched) or place_file(
                     files, artifact, self.recipe.layout, home.staging(name), fetched, stop=self.stopped.is_set
                 )
         except UnsafeArchive as error:
@@ -184,8 +189,20 @@ class Run:
             if not only:
                 rows.append(journal.Staged(len(result.records), {Outcome.SKIPPED: result.skipped}))
             seal(home.state, slug(name), result.records)
+        if name in self._linked:  # before its state is remembered: losing a name changes that
+            store.remove_tree(home.archive(name))
         size = sum(record.size for record in result.records)
         self._tell(Event("staged", name, done=size, count=len(result.records)))
+
+    def _link(self, artifact: Artifact, files: Sequence[Path], fetched: Fetched) -> Extracted | None:
+        """A file that this run has verified takes its place without being copied, unless it is kept as well."""
+        if artifact.name not in self._fetched or self.settings.keep_archives or len(files) != 1:
+            return None
+        staging = self.home.staging(artifact.name)
+        result = link_file(files[0], artifact, self.recipe.layout, staging, fetched)
+        if result is not None:
+            self._linked.add(artifact.name)
+        return result
 
     def _archive(self, artifact: Artifact) -> tuple[list[Path], Fetched]:
         """The file or files to open, and what is known of them; of shards, what is known of the first."""

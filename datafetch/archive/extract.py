@@ -79,9 +79,7 @@ def extract(
         ]
         emit(Event("extract", artifact.name, total=len(work)))
         with _named(archive), user_errors(into):
-            records = tuple(
-                _told(_write(opened, work, into, origin, stop), len(work), artifact.name, emit)
-            )
+            records = tuple(_told(_write(opened, work, into, origin, stop), len(work), artifact.name, emit))
         sync_tree(into)
     return Extracted(records, dict(Counter(why for _, why in placed.skipped)), placed.root)
 
@@ -116,6 +114,29 @@ def place_file(
             raise UnsafeArchive(f"{artifact.name} has changed since it was fetched: its SHA-256 differs")
         sync_tree(into)
     return Extracted((origin.record(target, size, sha256, name),), {}, "")
+
+
+def link_file(
+    file: Path, artifact: Artifact, rules: Sequence[Rule], into: Path, fetched: Fetched
+) -> Extracted | None:
+    """Stage the one file of an artifact as a second name of it, for a caller who has just verified its bytes and
+    will not keep the first. None when the file system has no such names: then it is to be placed.
+    """
+    name = file_name(artifact)
+    target = place(artifact, rules, [name]).targets[0]
+    assert target is not None  # or place would have raised
+    folder, _, last = target.rpartition("/")
+    try:
+        with _fresh(into):
+            with Tree(into) as tree:
+                os.link(file, last, dst_dir_fd=tree.makedirs(folder), follow_symlinks=False)
+                if tree.size(target) != fetched.size:
+                    raise OSError(f"{file} is no longer the file that was fetched")
+            sync_tree(into)
+    except OSError:
+        return None
+    origin = Origin(artifact.name, fetched.url, fetched.fetched_at)
+    return Extracted((origin.record(target, fetched.size, fetched.sha256, name),), {}, "")
 
 
 @contextmanager
