@@ -19,7 +19,7 @@ from pathlib import Path
 
 MIB = 1 << 20
 HOST = "bench.invalid"  # what recipes ask for; the mirror on loopback answers
-BLOCK, ONE, EIGHT, LINE = 64 * MIB, 2048 * MIB, 256 * MIB, 128 * MIB
+BLOCK, ONE, EIGHT, LINE = 4 * MIB, 2048 * MIB, 256 * MIB, 128 * MIB
 ROUND_TRIP, PER_CONNECTION = 0.05, 8_000_000  # seconds, bytes per second
 CONF = """daemon off; worker_processes 2; pid {0}/pid; error_log {0}/errors;
 events {{ worker_connections 512; }}
@@ -33,7 +33,7 @@ server {{ listen 127.0.0.1:{1}; root {0}/site; }} }}
 class Cost:
     wall: float
     cpu: float
-    memory: int  # bytes at the peak of the largest process
+    memory: int  # bytes at the peak of the largest process, this bench counted before it became the command
 
 
 @dataclass(frozen=True)

@@ -51,8 +51,8 @@ async def _take(
     if wanted.size is not None and total is not None and total != wanted.size:
         text = f"the file should have {wanted.size} bytes, the server's has {total}"
         raise failed(Why.CHANGED, url, text)
-    chunks = answer.chunks()
-    first = await _first(chunks)
+    batches = answer.batches()
+    first = await _first(batches)
     _refuse_pages(wanted, url, judged, answer, b"".join(first))
     if judged.act is Act.START:
         await holding.drop()
@@ -61,22 +61,20 @@ async def _take(
     ways.emit(Event("started", wanted.name, holding.size, total, url=safe_url(url)))
     pump = Pump(wanted, ways, holding)
     if total is None:
-        await pump.take(Claim(0, ENDLESS), first, chunks)
+        await pump.take(Claim(0, ENDLESS), first, batches)
     else:
         crew = Crew(wanted, ways, holding, url, widen, pump)
-        await crew.fetch(answer, judged.length, first, chunks)
+        await crew.fetch(answer, judged.length, first, batches)
     _check_end(wanted, url, holding, answer)
     holding.whole = True
 
 
-async def _first(chunks: AsyncIterator[bytes]) -> list[bytes]:
+async def _first(batches: AsyncIterator[list[bytes]]) -> list[bytes]:
     """Enough of a body to tell a page from a file."""
     first: list[bytes] = []
-    seen = 0
-    async for chunk in chunks:
-        first.append(chunk)
-        seen += len(chunk)
-        if seen >= SNIFF:
+    async for batch in batches:
+        first += batch
+        if sum(map(len, first)) >= SNIFF:
             break
     return first
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
@@ -46,14 +46,14 @@ class Crew:
         self._open: Claim | None = None  # what the lead's first answer is taken into
 
     async def fetch(
-        self, answer: Answer, length: int | None, first: Sequence[bytes], chunks: AsyncIterator[bytes]
+        self, answer: Answer, length: int | None, first: list[bytes], batches: AsyncIterator[list[bytes]]
     ) -> None:
         """All that lacks, beginning with the open answer. Raises TransferFailed or what the disk says."""
         claim = self._claims.first()
         if claim is None:
             return
         end = claim.end if length is None else claim.at + length
-        work = self._lead(claim, end, answer, first, chunks)
+        work = self._lead(claim, end, answer, first, batches)
         if not self._may_widen(answer):
             await work
             return
@@ -80,14 +80,14 @@ class Crew:
     # --- The lead -------------------------------------------------------------------------------------------
 
     async def _lead(
-        self, claim: Claim, end: int, answer: Answer, first: Sequence[bytes], chunks: AsyncIterator[bytes]
+        self, claim: Claim, end: int, answer: Answer, first: list[bytes], batches: AsyncIterator[list[bytes]]
     ) -> None:
         def more(claim: Claim) -> bool:
             return claim.end < end and self._claims.extend(claim, self._piece())
 
         self._open = claim
         try:
-            beyond = await self._pump.take(claim, first, chunks, more)
+            beyond = await self._pump.take(claim, first, batches, more)
             if beyond and claim.at >= end:
                 text = f"the server sends more than the {end} bytes it has told of"
                 raise failed(Why.CHANGED, self._url, text)
@@ -220,7 +220,7 @@ class Crew:
 
     async def _pour(self, claim: Claim, length: int, answer: Answer) -> None:
         began = claim.at
-        beyond = await self._pump.take(claim, (), answer.chunks())
+        beyond = await self._pump.take(claim, [], answer.batches())
         if beyond and claim.at >= began + length:
             raise failed(Why.CHANGED, self._url, "the server sends more than it has told of")
         if claim.at == began:

@@ -71,11 +71,12 @@ class CurlTransport(httpx2.AsyncBaseTransport):
             reply = await self._engine.send(ask)
         except Fault as fault:
             raise _as_httpx(fault, request) from fault
+        body = _Body(reply, request, self._pace)
         return httpx2.Response(
             reply.status,
             headers=list(reply.headers),
-            stream=_Body(reply, request, self._pace),
-            extensions={"reason_phrase": reply.reason.encode("latin-1", "replace")},
+            stream=body,
+            extensions={"reason_phrase": reply.reason.encode("latin-1", "replace"), "body": body},
             request=request,
         )
 
@@ -89,15 +90,20 @@ class _Body(httpx2.AsyncByteStream):
         self._request = request
         self._pace = pace
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
+    async def read(self) -> list[bytes]:
+        """What has arrived since the last call, once there is something; empty at the end of a whole body."""
         try:
-            while batch := await self._reply.read():
-                if self._pace.rate:
-                    await self._pace.take(sum(map(len, batch)))
-                for chunk in batch:
-                    yield chunk
+            batch = await self._reply.read()
         except Fault as fault:
             raise _as_httpx(fault, self._request) from fault
+        if self._pace.rate:
+            await self._pace.take(sum(map(len, batch)))
+        return batch
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while batch := await self.read():
+            for chunk in batch:
+                yield chunk
 
     async def aclose(self) -> None:
         self._reply.close()
@@ -188,15 +194,24 @@ class Answer:
         self.status = response.status_code
         self.headers: Mapping[str, str] = {name.lower(): value for name, value in response.headers.items()}
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """The body as it comes off the wire, never decoded."""
-        stream = self._response.stream
-        assert isinstance(stream, httpx2.AsyncByteStream)
+    async def batches(self) -> AsyncIterator[list[bytes]]:
+        """The body as it comes off the wire, never decoded: all that is there at a time.
+
+        A chunk is 16 KiB, and 2 GiB are too many of them to hand from generator to generator.
+        """
+        body = self._response.extensions["body"]
+        assert isinstance(body, _Body)
         try:
-            async for chunk in stream:
-                yield chunk
+            while batch := await body.read():
+                yield batch
         except httpx2.HTTPError as error:
             raise failure(error, self.url) from error
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The same, chunk by chunk."""
+        async for batch in self.batches():
+            for chunk in batch:
+                yield chunk
 
     async def close(self) -> None:
         """Lets go of the connection; what was not read is lost. May be called twice."""

@@ -31,47 +31,36 @@ class Pump:
     async def take(
         self,
         claim: Claim,
-        first: Sequence[bytes],
-        chunks: AsyncIterator[bytes],
+        first: list[bytes],
+        batches: AsyncIterator[list[bytes]],
         more: Callable[[Claim], bool] = never,
     ) -> bool:
-        """The body into the claim; whatever ends it, all that arrived is taken in and counted.
+        """What was read of a body and what follows, into the claim; whatever ends it, all of it is taken in.
 
         Returns whether the body went on beyond the claim, of which `more` may make more: else it ended.
         """
-        batch: list[bytes] = []
+        held: list[bytes] = []
         size = 0
         try:
-            for chunk in first:
-                # A page's worth of bytes was read before the claim was made: it is in no case short of them.
-                batch.append(chunk)
-                size += len(chunk)
-                claim.at += len(chunk)
-            if claim.at > claim.end:
-                surplus = claim.at - claim.end
-                joined = b"".join(batch)
-                batch, size, claim.at = [joined[: len(joined) - surplus]], size - surplus, claim.end
-                return True
-            async for chunk in chunks:
-                length = len(chunk)
+            async for came in _after(first, batches):
+                length = sum(map(len, came))
                 while length > claim.left and more(claim):
                     pass
-                if length > claim.left:
-                    chunk = chunk[: claim.left]
-                    batch.append(chunk)
-                    size += len(chunk)
-                    claim.at = claim.end
-                    return True
-                batch.append(chunk)
+                beyond = length > claim.left
+                if beyond:
+                    came, length = [b"".join(came)[: claim.left]], claim.left
+                held += came
                 size += length
                 claim.at += length
+                if beyond:
+                    return True
                 if size >= _BATCH or self._due():
-                    full, batch, full_size, size = batch, [], size, 0
+                    full, held, full_size, size = held, [], size, 0
                     await self._write(full, full_size, claim.at - full_size)
         finally:
             try:
                 if size:
-                    await self._write(batch, size, claim.at - size)
+                    await self._write(held, size, claim.at - size)
             finally:
                 self.tell()
         return False
@@ -96,3 +85,10 @@ class Pump:
             self._ways.emit(Event("received", name, self._untold))
             self._ways.emit(Event("progress", name, self._holding.size, total))
             self._untold = 0
+
+
+async def _after(first: list[bytes], batches: AsyncIterator[list[bytes]]) -> AsyncIterator[list[bytes]]:
+    if first:
+        yield first
+    async for batch in batches:
+        yield batch
