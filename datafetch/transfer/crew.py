@@ -154,6 +154,8 @@ class Crew:
         try:
             if not self._proven:
                 await self._probe()
+            if not self._proven:
+                return  # what is left is too short to try
             while 1 + len(self._helpers) <= self._widen.wanted and not self._ways.hosts.crowded(self._host):
                 claim = self._claims.next(self._piece()) or self._claims.steal()
                 if claim is None:
@@ -240,7 +242,7 @@ class Crew:
         """Bytes of a fair piece: a few seconds of one connection, and less towards the end."""
         crew = 1 + len(self._helpers)
         least, most = _PIECE
-        fair = min(most, max(least, int(self._rate / crew * _PIECE_SECONDS)))
+        fair = min(most, max(least, int(self._rate / crew * _PIECE_SECONDS))) if self._rate else most
         return max(LEAST, min(fair, self._claims.left // (2 * crew)))
 
 
