@@ -12,14 +12,18 @@ from pathlib import Path
 from typing import Protocol
 
 from datafetch.archive.extract import Extracted, extract, link_file, place_file
-from datafetch.archive.join import join
+from datafetch.archive.join import digests_of
 from datafetch.errors import (
+    BadList,
     Damaged,
     DamagedArchive,
     DatafetchError,
     Interrupted,
+    LayoutMismatch,
     Locked,
+    NeedsPerson,
     NoRoom,
+    Offline,
     TimeLimit,
     TransferFailed,
     TransferLimit,
@@ -40,6 +44,7 @@ from datafetch.model import (
     Shards,
     Step,
     Verb,
+    Why,
 )
 from datafetch.obtain import Obtainer
 from datafetch.plan.difference import difference
@@ -47,11 +52,24 @@ from datafetch.store import files as store
 from datafetch.store import inventory, journal
 from datafetch.store.home import slug
 from datafetch.task import Task
-from datafetch.verify import remember
+from datafetch.verify import remember, write_damaged
 
 RUN_AGAIN = "run the same command again to go on: what is here is kept"
 
 Emit = Callable[[Event], None]
+
+WHYS = {
+    UnsafeArchive: Why.UNSAFE,
+    LayoutMismatch: Why.LAYOUT,
+    BadList: Why.BAD_LIST,
+    NeedsPerson: Why.MANUAL,
+    Offline: Why.OFFLINE,
+    NoRoom: Why.CANNOT_WRITE,
+    Locked: Why.LOCKED,
+    TimeLimit: Why.LIMIT,
+    TransferLimit: Why.LIMIT,
+    Interrupted: Why.INTERRUPTED,
+}
 
 # Errors that end the run and not one artifact: going on would meet them again at once.
 STOPS = (NoRoom, Locked, TimeLimit, TransferLimit, Interrupted)
@@ -68,10 +86,13 @@ class Settle(Protocol):
 class Run:
     """One run over one dataset: what is wanted, what has been seen, and how each step is done."""
 
-    def __init__(
-        self, task: Task, seen: dict[str, Seen], emit: Emit, still_mine: Callable[[], bool]
-    ) -> None:
-        self.recipe, self.wanted, self.home, self.settings = task.recipe, task.wanted, task.home, task.settings
+    def __init__(self, task: Task, seen: dict[str, Seen], emit: Emit, still_mine: Callable[[], bool]) -> None:
+        self.recipe, self.wanted, self.home, self.settings = (
+            task.recipe,
+            task.wanted,
+            task.home,
+            task.settings,
+        )
         self.seen = seen
         self.given_up: set[str] = set()
         self.stopped = threading.Event()  # extraction runs in a thread and looks at it between two members
@@ -126,6 +147,7 @@ class Run:
                 case Verb.BUILD:
                     await _in_thread(lambda: self._build(step.name))
         except STOPS:
+            self.stopped.set()
             raise
         except Damaged as error:  # staged files are gone; what to do about it shows when we look again
             self._tell(Event("note", step.name, text=str(error)))
@@ -143,7 +165,7 @@ class Run:
 
     def _give_up(self, step: Step, error: DatafetchError) -> None:
         self.given_up |= {a.name for a in self.wanted if step.name in (a.name, a.folder)}
-        why = error.why if isinstance(error, TransferFailed) else str(error)
+        why = why_of(error)
         url = error.url if isinstance(error, TransferFailed) else ""
         text, code = str(error), error.exit_code
         self._tell(Event("failed", step.name, why=why, url=url, text=text, hint=error.hint, code=code))
@@ -162,8 +184,9 @@ class Run:
     def _extract(self, artifact: Artifact, only: frozenset[str]) -> None:
         """From the verified archive to a sealed staging folder. Blocks; runs in a thread."""
         home, name = self.home, artifact.name
-        files, fetched = self._archive(artifact)
+        store.remove_tree(home.seal(name))  # of a recipe that has changed since
         try:
+            files, fetched = self._archive(artifact)
             if artifact.unpack:
                 result = extract(
                     files,
@@ -181,13 +204,19 @@ class Run:
                 result = self._link(artifact, files, fetched) or place_file(
                     files, artifact, self.recipe.layout, home.staging(name), fetched, stop=self.stopped.is_set
                 )
-        except UnsafeArchive as error:
+        except DamagedArchive as error:
             self._drop_archive(artifact)
-            self._refuse(artifact, fetched, error)
+            self._fetch_once_more(artifact, error)
             return
+        except UnsafeArchive as error:
+            # Another copy would be refused as well: it is kept, so that a run in a loop does not fetch it for ever.
+            raise UnsafeArchive(
+                str(error), error.hint or f"remove {home.archive(name)} to fetch it anew"
+            ) from error
         with journal.Journal(home.journal(name)) as rows:
             if not only:
-                rows.append(journal.Staged(len(result.records), {Outcome.SKIPPED: result.skipped}))
+                dropped = {Outcome.SKIPPED: result.skipped}
+                rows.append(journal.Staged(len(result.records), self.settings.names, dropped))
             seal(home.state, slug(name), result.records)
         if name in self._linked:  # before its state is remembered: losing a name changes that
             store.remove_tree(home.archive(name))
@@ -205,34 +234,35 @@ class Run:
         return result
 
     def _archive(self, artifact: Artifact) -> tuple[list[Path], Fetched]:
-        """The file or files to open, and what is known of them; of shards, what is known of the first."""
+        """The file or files to open, and what is known of the whole. Raises DamagedArchive for shards that do not
+        make the file that the recipe speaks of.
+        """
         home = self.home
-        if isinstance(artifact.source, Shards):
-            names = [shard.name for shard in artifact.source.shards]
-            files = [home.shard(artifact.name, name) for name in names]
-            known = journal.known(home.journal(home.shard_key(artifact.name, names[0])))
-            if not artifact.unpack:
-                joined = home.archive(artifact.name)
-                size, sha256 = join(files, joined)
-                first = known.done
-                assert first is not None, "fetched shards are in the journal"
-                return [joined], replace(first, size=size, sha256=sha256)
-        else:
-            files = [home.archive(artifact.name)]
-            known = journal.known(home.journal(artifact.name))
-        assert known.done is not None, "a fetched file is in the journal"
-        return files, known.done
-
-    def _refuse(self, artifact: Artifact, fetched: Fetched, error: UnsafeArchive) -> None:
-        """A damaged archive whose checksum nobody published may have been damaged on its way: fetch it once more."""
-        proven = artifact.checksums or isinstance(artifact.source, Manual | Bundled)
-        if isinstance(error, DamagedArchive) and not proven and artifact.name not in self._damaged:
-            self._damaged.add(artifact.name)
-            self._tell(
-                Event("retry", artifact.name, why=str(error), text="fetching it once more", url=fetched.url)
+        if not isinstance(artifact.source, Shards):
+            known = journal.known(home.journal(artifact.name)).done
+            assert known is not None, "a fetched file is in the journal"
+            return [home.archive(artifact.name)], known
+        names = [shard.name for shard in artifact.source.shards]
+        files = [home.shard(artifact.name, name) for name in names]
+        first = journal.known(home.journal(home.shard_key(artifact.name, names[0]))).done
+        assert first is not None, "a fetched shard is in the journal"
+        if artifact.unpack and not artifact.checksums and artifact.size is None:
+            return files, first  # nothing is known of the whole: each shard was checked by itself
+        size, digests = digests_of(files, [checksum.algorithm for checksum in artifact.checksums])
+        whole = replace(first, size=size, sha256=digests["sha256"], digests=tuple(digests.items()))
+        if not whole.satisfies(artifact.size, artifact.checksums):
+            raise DamagedArchive(
+                f"{artifact.name}: the joined parts are not the file that its checksum names"
             )
-            return
-        raise error
+        return files, whole
+
+    def _fetch_once_more(self, artifact: Artifact, error: DamagedArchive) -> None:
+        """An archive whose checksum nobody published may have been damaged on its way; once. Else raises `error`."""
+        proven = artifact.checksums or isinstance(artifact.source, Manual | Bundled)
+        if proven or artifact.name in self._damaged:
+            raise error
+        self._damaged.add(artifact.name)
+        self._tell(Event("retry", artifact.name, why=Why.UNSAFE, text=f"{error}; fetching it once more"))
 
     def _drop_archive(self, artifact: Artifact) -> None:
         home, name = self.home, artifact.name
@@ -257,6 +287,7 @@ class Run:
         after = before | {record.path: record for record in records}
         manifest.write(home.manifest, after.values())
         remember(home, records)
+        write_damaged(home, inventory.damaged(home) - {record.path for record in records})
         for artifact in staged:
             own = [record for record in after.values() if record.artifact == artifact.name]
             size = sum(record.size for record in own)
@@ -273,6 +304,13 @@ class Run:
         self._tell(Event("built", folder, count=len(built), done=sum(record.size for record in built)))
 
 
+def why_of(error: DatafetchError) -> Why:
+    """The class of an error, for those who filter by it."""
+    if isinstance(error, TransferFailed):
+        return error.why
+    return next((why for kind, why in WHYS.items() if isinstance(error, kind)), Why.UNKNOWN)
+
+
 async def _in_thread(work: Callable[[], None]) -> None:
     """Run `work` beside the loop. When cancelled, wait until it has come to rest: it looks at `stopped` by itself."""
     task = asyncio.ensure_future(asyncio.to_thread(work))
@@ -280,6 +318,7 @@ async def _in_thread(work: Callable[[], None]) -> None:
         await asyncio.shield(task)
     except asyncio.CancelledError:
         await asyncio.wait((task,))
+        task.exception()  # looked at, so that nobody reports it as forgotten: what cancelled us is what counts
         raise
 
 

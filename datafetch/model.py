@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-# --- Recipe: what should exist ---------------------------------------------------------------------------------------
+# --- Recipe: what should exist ------------------------------------------------------------------------------
 
 
 class Status(StrEnum):
@@ -157,7 +157,7 @@ class Recipe:
         return tuple(dict.fromkeys(a.folder for a in self.artifacts))
 
 
-# --- Choice and settings: what the user asked for ----------------------------------------------------------------------
+# --- Choice and settings: what the user asked for -----------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +192,7 @@ class Settings:
     retry_gone: bool = False
 
 
-# --- Inventory and plan: what exists, and the difference ---------------------------------------------------------------
+# --- Inventory and plan: what exists, and the difference ----------------------------------------------------
 
 
 class State(StrEnum):
@@ -243,7 +243,7 @@ class Plan:
         return bool(self.steps)
 
 
-# --- Outcomes ----------------------------------------------------------------------------------------------------------
+# --- Outcomes -----------------------------------------------------------------------------------------------
 
 
 class Why(StrEnum):
@@ -272,9 +272,15 @@ class Why(StrEnum):
     TOO_SMALL = "too small"
     TOO_LARGE = "too large"
     NO_SPACE = "no space"
+    CANNOT_WRITE = "cannot write"
     MANUAL = "manual"
     OFFLINE = "offline"
     UNSAFE = "unsafe archive"
+    LAYOUT = "layout"  # the archive holds nothing that the recipe's layout knows
+    BAD_LIST = "bad list"
+    LOCKED = "locked"
+    LIMIT = "limit"  # of time or bytes, by the user
+    INTERRUPTED = "interrupted"
     UNKNOWN = "unknown"
 
 
@@ -293,7 +299,6 @@ class Event:
     """One thing that happened. `run` hands each to the report and the console; `--json` prints it.
 
     kind        name        meaning
-    planned     artifact    `why` is its state; `done` of `total` bytes are here
     started     artifact    a transfer begins at byte `done` of `total`
     received    artifact    `done` more body bytes came over the network
     progress    artifact    the file holds `done` of `total` bytes
@@ -348,3 +353,9 @@ class Fetched:
     url: str  # the recipe's origin address, not a mirror's
     fetched_at: str
     digests: tuple[tuple[str, str], ...] = field(default=())  # other algorithms that a recipe names
+
+    def satisfies(self, size: int | None, checksums: tuple[Checksum, ...]) -> bool:
+        """Whether it is the file that a recipe speaks of now, as far as the recipe says."""
+        known = {**dict(self.digests), "sha256": self.sha256}
+        right = all(known.get(checksum.algorithm) == checksum.digest for checksum in checksums)
+        return right and size in (None, self.size)

@@ -29,7 +29,7 @@ from datafetch.model import (
     UrlList,
 )
 from datafetch.plan.difference import holder
-from datafetch.store import journal
+from datafetch.store import inventory, journal
 from datafetch.store.files import make_folder
 from datafetch.store.home import slug
 from datafetch.task import Task
@@ -110,11 +110,13 @@ class Obtainer:
 
     async def _shards(self, artifact: Artifact, shards: Sequence[Shard]) -> None:
         home = self._home
+        built = journal.known(home.journal(artifact.name)).built is not None
         work = []
         for shard in shards:
             key, target = home.shard_key(artifact.name, shard.name), home.shard(artifact.name, shard.name)
-            if target.exists():
+            if inventory.shard_here(home, artifact, shard) is not None:
                 continue
+            known = journal.known(home.journal(key)).done
             wanted = Wanted(
                 name=key,
                 urls=shard.urls,
@@ -123,6 +125,7 @@ class Obtainer:
                 path=str(target.relative_to(home.state)),
                 size=shard.size,
                 checksums=shard.checksums,
+                known_sha256=known.sha256 if known and built else "",
                 archive=artifact.unpack and shard is shards[0],
             )
             work.append((wanted, journal.Journal(home.journal(key))))
@@ -149,7 +152,7 @@ class Obtainer:
             retry_gone=settings.retry_gone,
         )
         with journal.Journal(home.journal(artifact.name)) as rows:
-            rows.append(journal.Staged(len(outcome.records), outcome.dropped))
+            rows.append(journal.Staged(len(outcome.records), settings.names, outcome.dropped))
         await asyncio.to_thread(seal, home.state, slug(artifact.name), outcome.records)
 
     def _list_file(self, source: UrlList) -> Path:
@@ -198,17 +201,18 @@ class Obtainer:
             for brought, target in zip(files, placed.targets, strict=True)
             if target is not None
         ]
-        records = local.stage(work, home.staging(name), name, "by hand")
+        records = local.stage(work, home.staging(name), name, "by hand", self._stopped.is_set)
         with journal.Journal(home.journal(name)) as rows:
-            rows.append(
-                journal.Staged(len(records), {Outcome.SKIPPED: Counter(why for _, why in placed.skipped)})
-            )
+            dropped = {Outcome.SKIPPED: Counter(why for _, why in placed.skipped)}
+            rows.append(journal.Staged(len(records), self._settings.names, dropped))
         seal(home.state, slug(name), records)
 
     def _copy_in(self, artifact: Artifact, file: Path, origin: str) -> None:
         home, name = self._home, artifact.name
         self._emit(Event("started", name, total=file.stat().st_size))
-        fetched = local.copy_in(file, home.archive(name), artifact, origin)
+        known = journal.known(home.journal(name))
+        before = known.done.sha256 if known.done and known.built else ""
+        fetched = local.copy_in(file, home.archive(name), artifact, origin, before, self._stopped.is_set)
         with journal.Journal(home.journal(name)) as rows:
             rows.append(journal.Done(fetched))
         self._emit(Event("fetched", name, done=fetched.size, total=fetched.size))

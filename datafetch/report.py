@@ -18,10 +18,14 @@ class Problem:
     """One thing a person may want to act on."""
 
     name: str
-    why: str
+    why: str  # a Why, or what a verification found
     url: str = ""
     hint: str = ""
+    text: str = ""  # the whole sentence
     code: int = field(default=0, compare=False)
+
+    def as_json(self) -> dict[str, str]:
+        return {"name": self.name, "why": self.why, "url": self.url, "hint": self.hint, "text": self.text}
 
     @property
     def outcome(self) -> Outcome:
@@ -57,7 +61,7 @@ class Report:
             "bytes": {"transferred": self.transferred, "on_disk": self.on_disk, "peak": self.peak},
             "seconds": round(self.seconds, 3),
             "tree_digest": self.tree_digest,
-            "problems": [{"name": p.name, "why": p.why, "url": p.url, "hint": p.hint} for p in self.problems],
+            "problems": [problem.as_json() for problem in self.problems],
             "notes": list(self.notes),
             "finished_at": self.finished_at,
         }
@@ -87,8 +91,8 @@ class Tally:
                 case "freed":
                     self._held.pop(("file", event.name), None)
                 case "failed":
-                    hint = event.hint or event.text
-                    self.problems.append(Problem(event.name, event.why, event.url, hint, event.code))
+                    problem = Problem(event.name, event.why, event.url, event.hint, event.text, event.code)
+                    self.problems.append(problem)
                 case "note":
                     self.notes.append(event.text)
 
@@ -126,12 +130,12 @@ def verdict(counts: Mapping[str, int], problems: Iterable[Problem], min_complete
     return ("partial" if counts["ok"] else "failed"), code
 
 
-def unexpected(counts: Iterable[tuple[str, str]], paths: Sequence[str]) -> list[str]:
+def unexpected(counts: Sequence[tuple[str, str]], paths: Sequence[str]) -> list[str]:
     """What of the recipe's expected counts the tree does not hold; only of folders that are built.
 
     A glob names files below the output directory: `*` is within one folder, `**` any depth.
     """
-    built = {path.partition("/")[0] for path in paths}
+    built = {path.partition("/")[0] for path in paths} if counts else set()
     notes = []
     for glob, expected in counts:
         if glob.partition("/")[0] in built:

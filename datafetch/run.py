@@ -30,11 +30,13 @@ from datafetch.model import (
     Settings,
     State,
     Step,
+    UrlList,
     Verb,
+    Why,
 )
 from datafetch.plan.budget import Budget, estimate
 from datafetch.plan.choose import choose
-from datafetch.plan.difference import difference
+from datafetch.plan.difference import difference, with_holders
 from datafetch.report import Report, Tally, add_up, unexpected, verdict
 from datafetch.store import files as store
 from datafetch.store import inventory, journal
@@ -61,7 +63,7 @@ def home_of(settings: Settings, dataset: str) -> Home:
 def plan(recipe: Recipe, choice: Choice, settings: Settings) -> Budget:
     """What `get` would do now and what it would cost. Writes nothing, asks nobody."""
     home = home_of(settings, recipe.name)
-    wanted = choose(recipe, choice)
+    wanted = with_holders(choose(recipe, choice), recipe.artifacts)
     files = inventory.published(home)
     return estimate(wanted, inventory.observe(home, wanted, files, inventory.lost(home.root, files)))
 
@@ -79,7 +81,8 @@ def get(
     a single artifact. Raised are only errors that stop a run before it has begun: a choice that does not exist, terms
     that were not accepted, a lease that another run holds, a folder that cannot be written.
     """
-    return bring(recipe, choose(recipe, choice), settings, emit, show)
+    wanted = with_holders(choose(recipe, choice), recipe.artifacts)
+    return bring(recipe, wanted, settings, emit, show)
 
 
 def repair(recipe: Recipe, damaged: Collection[str], settings: Settings, emit: Emit = ignore) -> Report:
@@ -104,27 +107,32 @@ def bring(
     home = home_of(settings, recipe.name)
     _ask_terms(recipe, settings, home)
     with Lease(home.lease) as lease:
-        _keep_names(home, wanted, settings)
+        _keep_names(home, recipe, settings)
         files = inventory.published(home)
-        gone = inventory.lost(home.root, files) | damaged
+        gone = inventory.lost(home.root, files) | inventory.damaged(home) | damaged
         seen = inventory.observe(home, wanted, files, gone)
-        if settings.retry_gone:
-            seen |= _asked_again(wanted, seen, home)
+        seen |= _asked_again(wanted, seen, home, settings)
         tally = Tally(on_disk=sum(file.size for file in files))
 
         def tell(event: Event) -> None:
             tally(event)
             emit(event)
 
+        noted: list[str] = []
         if difference(wanted, seen):
             show(estimate(wanted, seen))
             _settle_all(Task(recipe, tuple(wanted), home, settings), seen, tell, lease)
             files = inventory.published(home)
-            gone = inventory.lost(home.root, files)
+            gone = inventory.lost(home.root, files) | inventory.damaged(home)
+            noted = unexpected(recipe.counts, [file.path for file in files])
         for artifact in wanted:
             if seen[artifact.name].state is State.BUILT:
                 _tidy(home, artifact, settings)
-        report = _report(recipe, home, settings, tally, files, gone)
+            elif not tally.problems:
+                text = "it could not be built, and nothing said why"
+                tell(Event("failed", artifact.name, why=Why.UNKNOWN, text=text, code=1))
+        tally.notes += noted
+        report = _report(Task(recipe, tuple(wanted), home, settings), tally, files, gone)
         store.write_atomic(home.report, msgspec.json.format(msgspec.json.encode(report.as_json())) + b"\n")
         return report
 
@@ -133,13 +141,13 @@ def _settle_all(task: Task, seen: dict[str, Seen], tell: Emit, lease: Lease) -> 
     """Run the loop, and turn what stopped it early into an event: the report is written whatever happens."""
     import asyncio
 
-    from datafetch.act import Run
+    from datafetch.act import Run, why_of
 
     try:
         asyncio.run(Run(task, seen, tell, lease.still_mine).settle(settle))
     except DatafetchError as error:
         text, code = str(error), error.exit_code
-        tell(Event("failed", task.recipe.name, why=text, text=text, hint=error.hint, code=code))
+        tell(Event("failed", task.recipe.name, why=why_of(error), text=text, hint=error.hint, code=code))
 
 
 async def settle(
@@ -192,23 +200,30 @@ def _ask_terms(recipe: Recipe, settings: Settings, home: Home) -> None:
         )
 
 
-def _keep_names(home: Home, wanted: Sequence[Artifact], settings: Settings) -> None:
-    for artifact in wanted:
-        built = journal.known(home.journal(artifact.name)).built
+def _keep_names(home: Home, recipe: Recipe, settings: Settings) -> None:
+    """One mode of names for a dataset: two side by side would pair no mask with its image."""
+    for artifact in recipe.artifacts:
+        known = journal.known(home.journal(artifact.name))
+        staged = known.staged if home.seal(artifact.name).exists() else None
+        built = known.built or staged
         if built is not None and built.names != settings.names:
             raise UsageError(
-                f"{artifact.folder}/ was built with --names {built.names}",
+                f"{recipe.name} was built with --names {built.names}",
                 hint=f"keep to --names {built.names}, or build into another folder with -o",
             )
 
 
-def _asked_again(wanted: Sequence[Artifact], seen: dict[str, Seen], home: Home) -> dict[str, Seen]:
-    """The lists whose missing items are to be asked for once more, though they are built."""
+def _asked_again(
+    wanted: Sequence[Artifact], seen: Mapping[str, Seen], home: Home, settings: Settings
+) -> dict[str, Seen]:
+    """The re-check pass, once a run: published lists with items that may come back, or with --retry-gone are gone."""
     again = {}
     for artifact in wanted:
         now = seen[artifact.name]
-        if now.state is State.BUILT and dropped(home, artifact)[Outcome.MISSING]:
-            again[artifact.name] = replace(now, state=State.PARTIAL)
+        if isinstance(artifact.source, UrlList) and now.state is State.BUILT:
+            left = dropped(home, artifact)
+            if left[Outcome.FAILED] or (settings.retry_gone and left[Outcome.MISSING]):
+                again[artifact.name] = replace(now, state=State.PARTIAL)
     return again
 
 
@@ -224,23 +239,16 @@ def _tidy(home: Home, artifact: Artifact, settings: Settings) -> None:
             (home.state / folder).rmdir()
 
 
-def _report(
-    recipe: Recipe,
-    home: Home,
-    settings: Settings,
-    tally: Tally,
-    files: Sequence[inventory.Entry],
-    gone: Collection[str],
-) -> Report:
+def _report(task: Task, tally: Tally, files: Sequence[inventory.Entry], gone: Collection[str]) -> Report:
     """What the dataset is now: the files of the manifest, less those that are gone, and what never came to be one."""
-    parts: list[Mapping[Outcome, int]] = [
-        {Outcome.OK: len(files) - len(gone), Outcome.MISSING: len(gone)},
-        *(dropped(home, artifact) for artifact in recipe.artifacts),
-    ]
-    # An artifact with published files is counted by them; one without, as a single item.
+    recipe, home, settings = task.recipe, task.home, task.settings
     with_files = {file.artifact for file in files}
-    absent = {p.name: p.outcome for p in tally.problems if p.name not in with_files}
-    parts.append(Counter(absent.values()))
+    parts: list[Mapping[Outcome, int]] = [{Outcome.OK: len(files) - len(gone), Outcome.MISSING: len(gone)}]
+    parts += [dropped(home, artifact) for artifact in recipe.artifacts if artifact.name in with_files]
+    # A wanted artifact without published files counts as a single item.
+    why = {problem.name: problem.outcome for problem in tally.problems}
+    absent = [a.name for a in task.wanted if a.name not in with_files]
+    parts.append(Counter(why.get(name, Outcome.FAILED) for name in absent))
     counts = add_up(parts)
     least = recipe.min_complete if settings.min_complete is None else settings.min_complete
     status, code = verdict(counts, tally.problems, least)
@@ -254,9 +262,9 @@ def _report(
         on_disk=sum(file.size for file in files),
         peak=tally.peak,
         seconds=tally.seconds,
-        tree_digest=manifest.tree_digest(files) if files else "",
+        tree_digest="" if gone or not files else manifest.tree_digest(files),
         problems=tuple(tally.problems),
-        notes=(*tally.notes, *unexpected(recipe.counts, [file.path for file in files])),
+        notes=tuple(tally.notes),
         finished_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     )
 

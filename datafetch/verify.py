@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from datafetch.errors import NoRoom
 from datafetch.model import Event, FileRecord, Why
 from datafetch.store import files as store
 from datafetch.store.home import Home
@@ -71,7 +72,7 @@ class Verified:
 def verify(
     home: Home, records: Sequence[FileRecord], level: Level, *, full: bool, emit: Callable[[Event], None]
 ) -> Verified:
-    """Compares the tree with the manifest's records. Writes nothing but the list of sights, when hashes were checked.
+    """Compares the tree with the manifest's records. Writes only, when hashes were checked, what it saw.
 
     A file whose sight is unchanged since its hash was last right costs a stat only, unless `full`.
     """
@@ -99,10 +100,13 @@ def verify(
         bad = list(_undecodable(home.root, good))
         findings += bad
         good = [r for r in good if r.path not in {f.path for f in bad}]
-    if level in (Level.HASH, Level.DECODE):
-        write_sights(home.seen, [sights[r.path] for r in good])
     findings.sort(key=lambda f: os.fsencode(f.path))
-    return Verified(level, len(good), len(to_hash), tuple(findings))
+    found = Verified(level, len(good), len(to_hash), tuple(findings))
+    if level in (Level.HASH, Level.DECODE):
+        with suppress(NoRoom):  # a dataset that may only be read can be verified all the same
+            write_sights(home.seen, [sights[r.path] for r in good])
+            write_damaged(home, found.damaged)
+    return found
 
 
 def sight_of(path: str, stat: os.stat_result) -> Sight:
@@ -129,6 +133,14 @@ def remember(home: Home, records: Sequence[FileRecord]) -> None:
         with suppress(FileNotFoundError):
             sights[record.path] = sight_of(record.path, os.lstat(home.root / record.path))
     write_sights(home.seen, list(sights.values()))
+
+
+def write_damaged(home: Home, paths: frozenset[str]) -> None:
+    """Remember what is wrong, so that the next `get` mends it too."""
+    if paths:
+        store.write_atomic(home.damaged, msgspec.json.encode(sorted(paths)))
+    else:
+        store.remove_tree(home.damaged)
 
 
 def _look(home: Home, records: Sequence[FileRecord]) -> tuple[dict[str, Sight], list[str]]:

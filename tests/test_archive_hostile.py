@@ -8,22 +8,22 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
+import hostile
 import pytest
+from archives import GOOD, Entry, raw_zip, tar_of
 
 from datafetch.archive.extract import Extracted, extract
 from datafetch.archive.members import Limits
 from datafetch.archive.open import open_archive
 from datafetch.errors import UnsafeArchive
 from datafetch.model import Artifact, Http
-from tests import archives
-from tests.archives import GOOD, Entry, raw_zip
 
 REAL = Artifact("real", Http(("https://host.example/pods.zip",)), "pods", unpack=True)
 
 # What is refused before the first byte is written, rather than while the member is read.
 WHILE_READING = frozenset(
     name
-    for name in archives.HOSTILE_ZIPS
+    for name in hostile.HOSTILE_ZIPS
     if name.startswith(("CRC", "size", "large", "deflate stream", "bomb that says nothing", "local header"))
 )
 
@@ -68,23 +68,23 @@ def refuse(world: Path, data: bytes, words: str, limits: Limits = Limits()) -> N
     assert "\n" not in str(refusal.value)
 
 
-@pytest.mark.parametrize("name", archives.HOSTILE_ZIPS)
+@pytest.mark.parametrize("name", hostile.HOSTILE_ZIPS)
 def test_hostile_zip_is_refused_and_leaves_nothing(world: Path, name: str) -> None:
-    make, words = archives.HOSTILE_ZIPS[name]
+    make, words = hostile.HOSTILE_ZIPS[name]
     refuse(world, make(), words)
 
 
-@pytest.mark.parametrize("name", archives.HOSTILE_TARS)
+@pytest.mark.parametrize("name", hostile.HOSTILE_TARS)
 def test_hostile_tar_is_refused_and_leaves_nothing(world: Path, name: str) -> None:
-    make, words = archives.HOSTILE_TARS[name]
+    make, words = hostile.HOSTILE_TARS[name]
     refuse(world, make(), words)
 
 
-@pytest.mark.parametrize("name", sorted(archives.HOSTILE_ZIPS.keys() - WHILE_READING))
+@pytest.mark.parametrize("name", sorted(hostile.HOSTILE_ZIPS.keys() - WHILE_READING))
 def test_hostile_zip_is_refused_before_anything_is_written(
     world: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make, words = archives.HOSTILE_ZIPS[name]
+    make, words = hostile.HOSTILE_ZIPS[name]
     (world / "archive").write_bytes(make())
 
     def never(*args: object, **kwargs: object) -> None:
@@ -106,7 +106,7 @@ def test_too_many_members_are_refused(world: Path) -> None:
 
 def test_too_many_members_of_a_tar_are_refused(world: Path) -> None:
     tree = {f"train/{k}.jpg": b"" for k in range(11)}
-    refuse(world, archives.tar_of(tree), "more than 10", Limits(members=10))
+    refuse(world, tar_of(tree), "more than 10", Limits(members=10))
 
 
 def test_a_directory_that_lies_about_its_length_does_not_pass_the_member_limit(world: Path) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from datafetch.archive.inflate import METHODS, STORED, UNSUPPORTED
 from datafetch.archive.members import Limits, Member, decode, safe_name
-from datafetch.errors import UnsafeArchive
+from datafetch.errors import DamagedArchive, UnsafeArchive
 
 _END = struct.Struct("<IHHHHIIH")
 _END_MARK = b"PK\x05\x06"
@@ -51,7 +51,7 @@ def find_end(pread: Pread, size: int) -> End:
                 found.append((start + at, record))
         at = tail.rfind(_END_MARK, 0, at)
     if not found:
-        raise UnsafeArchive("the zip has no directory at its end: it is cut short, or bytes were added")
+        raise DamagedArchive("the zip has no directory at its end: it is cut short, or bytes were added")
     if len(found) > 1:
         raise UnsafeArchive("the zip has two directories, and readers would differ on which one counts")
     position, (_, disk, first_disk, here, entries, length, offset, _) = found[0]
@@ -65,7 +65,7 @@ def find_end(pread: Pread, size: int) -> End:
         raise UnsafeArchive("the zip is one volume of several (.z01, .z02, …)")
     before = position - length - offset
     if before < 0:
-        raise UnsafeArchive("the zip is cut short: its directory lies outside of it")
+        raise DamagedArchive("the zip is cut short: its directory lies outside of it")
     return End(entries, exact, position - length, length, before)
 
 
@@ -77,7 +77,7 @@ def _find_end64(pread: Pread, position: int, size: int) -> tuple[int, int, int, 
     where = position - _LOCATOR.size - _END64.size
     record = pread(_END64.size, where) if where >= 0 else b""
     if len(record) < _END64.size or record[:4] != _END64_MARK.to_bytes(4, "little"):
-        raise UnsafeArchive("the zip64 end record is damaged")
+        raise DamagedArchive("the zip64 end record is damaged")
     _, _, _, _, disk, first_disk, here, entries, length, offset = _END64.unpack(record)
     return where, disk, first_disk, here, entries, length, offset
 
@@ -87,7 +87,7 @@ def read_directory(pread: Pread, size: int, limits: Limits) -> list[Member]:
     a plain file or folder, not readable, encrypted, or that shares its bytes with another."""
     end = find_end(pread, size)
     if end.before and pread(4, 0) == b"PK\x03\x04":
-        raise UnsafeArchive("the file holds two zips, one after the other; the first would be lost")
+        raise DamagedArchive("the file holds two zips, one after the other; the first would be lost")
     if end.entries > limits.members:
         raise UnsafeArchive(f"it holds {end.entries:,} members; at most {limits.members:,} are allowed")
     raw = pread(end.size, end.offset)
@@ -95,13 +95,13 @@ def read_directory(pread: Pread, size: int, limits: Limits) -> list[Member]:
     at = 0
     while at < len(raw):
         if len(raw) - at < _ENTRY.size:
-            raise UnsafeArchive("the directory of the zip is damaged")
+            raise DamagedArchive("the directory of the zip is damaged")
         member, at = _read_entry(raw, at, end, limits)
         members.append(member)
         if len(members) > limits.members:
-            raise UnsafeArchive(f"it holds more than {limits.members:,} members")
+            raise DamagedArchive(f"it holds more than {limits.members:,} members")
     if len(raw) != end.size or (len(members) if end.exact else len(members) & _FULL16) != end.entries:
-        raise UnsafeArchive(f"the zip announces {end.entries:,} members, and lists {len(members):,}")
+        raise DamagedArchive(f"the zip announces {end.entries:,} members, and lists {len(members):,}")
     return _bounded(members, end)
 
 
@@ -111,7 +111,7 @@ def _read_entry(raw: bytes, at: int, end: End, limits: Limits) -> tuple[Member, 
     start = at + _ENTRY.size
     next_entry = start + name_size + extra_size + note_size
     if mark != _ENTRY_MARK or next_entry > len(raw):
-        raise UnsafeArchive("the directory of the zip is damaged")
+        raise DamagedArchive("the directory of the zip is damaged")
     spelled = decode(raw[start : start + name_size])
     if _FULL32 in (size, packed, offset) or disk == _FULL16:
         extra = raw[start + name_size : start + name_size + extra_size]
@@ -124,12 +124,12 @@ def _read_entry(raw: bytes, at: int, end: End, limits: Limits) -> tuple[Member, 
         label = UNSUPPORTED.get(method, f"method {method}")
         raise UnsafeArchive(f"{name!r} is packed with {label}, which is not supported")
     if (method == STORED and size != packed) or (is_dir and size) or disk:
-        raise UnsafeArchive(
+        raise DamagedArchive(
             f"the header of {name!r} contradicts itself: {packed:,} bytes packed, {size:,} unpacked"
         )
     offset += end.before
     if offset + LOCAL_SIZE + name_size + packed > end.offset:
-        raise UnsafeArchive(f"the bytes of {name!r} lie outside of the zip, or in its directory")
+        raise DamagedArchive(f"the bytes of {name!r} lie outside of the zip, or in its directory")
     return Member(name, is_dir, size, packed, offset, 0, method, flags, crc), next_entry
 
 
@@ -169,7 +169,7 @@ def _wide(
         if disk == _FULL16:
             (disk,) = struct.unpack_from("<I", field, position)
     except struct.error:
-        raise UnsafeArchive(f"the zip64 sizes of {name!r} are damaged") from None
+        raise DamagedArchive(f"the zip64 sizes of {name!r} are damaged") from None
     return size, packed, offset, disk
 
 
@@ -182,5 +182,5 @@ def _bounded(members: list[Member], end: End) -> list[Member]:
         # The local header holds the name again, at least one byte of it.
         if member.offset + LOCAL_SIZE + 1 + member.packed > limit:
             raise UnsafeArchive(f"{member.name!r} overlaps {members[index + 1].name!r} in the zip")
-        bounded.append(member._replace(end=limit))
+        bounded.append(Member._make((*member[:5], limit, *member[6:])))  # _replace is four times slower
     return bounded

@@ -14,7 +14,7 @@ from pathlib import Path
 from datafetch.archive.join import ShardsReader
 from datafetch.archive.members import CHUNK, DEFAULT_LIMITS, Archive, Chunk, Limits, Member
 from datafetch.archive.open import open_archive
-from datafetch.errors import DatafetchError, Interrupted, UnsafeArchive
+from datafetch.errors import DamagedArchive, DatafetchError, Interrupted, UnsafeArchive
 from datafetch.layout.place import place
 from datafetch.layout.ready import file_name
 from datafetch.model import Artifact, Event, Fetched, FileRecord, Rule
@@ -68,6 +68,7 @@ def extract(
     UnsafeArchive, LayoutMismatch, NoRoom, or Interrupted once `stop` turns true; then `into` is gone. May be
     called again; what stood in `into` is removed first.
     """
+    remove_tree(into)
     origin = Origin(artifact.name, url, fetched_at)
     with open_archive(archive, limits) as opened, _fresh(into):
         files = [member for member in opened.members if not member.is_dir]
@@ -111,7 +112,7 @@ def place_file(
         ):
             size, sha256 = _write_file(tree, target, _until(stop, _whole(source)))
         if sha256 != fetched.sha256:
-            raise UnsafeArchive(f"{artifact.name} has changed since it was fetched: its SHA-256 differs")
+            raise DamagedArchive(f"{artifact.name} has changed since it was fetched: its SHA-256 differs")
         sync_tree(into)
     return Extracted((origin.record(target, size, sha256, name),), {}, "")
 
@@ -159,7 +160,7 @@ def _named(archive: Path | Sequence[Path]) -> Iterator[None]:
         yield
     except UnsafeArchive as error:
         path = archive if isinstance(archive, Path) else archive[0]
-        raise UnsafeArchive(f"{path.name}: {error}", error.hint) from error
+        raise type(error)(f"{path.name}: {error}", error.hint) from error
 
 
 def _write(

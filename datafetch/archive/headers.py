@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from datafetch.archive.members import CHUNK, Limits, Member, decode, safe_name
-from datafetch.errors import UnsafeArchive
+from datafetch.errors import DamagedArchive, UnsafeArchive
 
 BLOCK = 512
 _HEADER = struct.Struct("100s8s8s8s12s12s8sc100s6s2s32s32s8s8s155s12s")
@@ -57,11 +57,11 @@ def read_members(stream: Stream, limits: Limits) -> Iterator[Member]:
     while True:
         block = stream.pread(BLOCK, offset)
         if len(block) < BLOCK:
-            raise UnsafeArchive("the tar ends without its end mark: it is cut short")
+            raise DamagedArchive("the tar ends without its end mark: it is cut short")
         if block == _ZEROS:
             break
         if not _checksum_fits(block):
-            raise UnsafeArchive(f"the tar header at byte {offset:,} is damaged")
+            raise DamagedArchive(f"the tar header at byte {offset:,} is damaged")
         count += 1
         if count > limits.members:
             raise UnsafeArchive(f"it holds more than {limits.members:,} members")
@@ -78,7 +78,7 @@ def read_members(stream: Stream, limits: Limits) -> Iterator[Member]:
         limits.refuse_size("the archive", offset, stream.packed_size, limits.total_bytes)
         yield member
     if said != _Said():
-        raise UnsafeArchive("the tar ends after a long name, before the member that bears it")
+        raise DamagedArchive("the tar ends after a long name, before the member that bears it")
     _refuse_rest(stream, offset + BLOCK, limits)
 
 
@@ -112,7 +112,7 @@ def _read_meta(stream: Stream, kind: int, size: int, data: int, said: _Said) -> 
         raise UnsafeArchive(f"a tar header claims a name of {size:,} bytes")
     raw = stream.pread(size, data)
     if len(raw) < size:
-        raise UnsafeArchive("the tar ends inside a header: it is cut short")
+        raise DamagedArchive("the tar ends inside a header: it is cut short")
     if kind == ord("L"):
         if said.name is not None:
             raise UnsafeArchive("a tar member has two long names")
@@ -139,7 +139,7 @@ def _pax(raw: bytes) -> dict[bytes, bytes]:
         record = raw[at + len(digits) + 1 : at + length]
         key, equals, value = record.partition(b"=")
         if not space or not equals or not value.endswith(b"\n") or at + length > len(raw):
-            raise UnsafeArchive("an extended header of the tar is damaged")
+            raise DamagedArchive("an extended header of the tar is damaged")
         if key in found:
             raise UnsafeArchive(f"an extended header of the tar says {decode(key)!r} twice")
         found[key] = value[:-1]
@@ -149,7 +149,7 @@ def _pax(raw: bytes) -> dict[bytes, bytes]:
 
 def _decimal(digits: bytes) -> int:
     if not digits.isdigit() or len(digits) > 19:
-        raise UnsafeArchive("a number in an extended header of the tar is damaged")
+        raise DamagedArchive("a number in an extended header of the tar is damaged")
     return int(digits)
 
 
@@ -162,7 +162,7 @@ def _number(raw: bytes) -> int:
         value = int(digits, 8) if digits.isdigit() and b"8" not in digits and b"9" not in digits else -1
         value = 0 if not digits else value
     if value < 0:
-        raise UnsafeArchive("a size in a tar header is damaged")
+        raise DamagedArchive("a size in a tar header is damaged")
     return value
 
 
@@ -185,6 +185,6 @@ def _refuse_rest(stream: Stream, offset: int, limits: Limits) -> None:
     """Members behind the end mark would be lost in silence; reading on proves a compressed stream whole."""
     while data := stream.pread(CHUNK, offset):
         if data.count(0) != len(data):
-            raise UnsafeArchive("bytes follow the end mark of the tar: it may be two archives in one file")
+            raise DamagedArchive("bytes follow the end mark of the tar: it may be two archives in one file")
         offset += len(data)
         limits.refuse_size("the archive", offset, stream.packed_size, limits.total_bytes)

@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Protocol
 
 from datafetch.archive.members import CHUNK
-from datafetch.errors import UnsafeArchive
+from datafetch.errors import DamagedArchive
 
 
 def _fastest() -> ModuleType:
@@ -60,12 +60,12 @@ def damage(what: str) -> Iterator[None]:
     try:
         yield
     except _FAULTS as error:
-        raise UnsafeArchive(f"{what} is damaged: {error}") from error
+        raise DamagedArchive(f"{what} is damaged: {error}") from error
     except OSError as error:
         if error.errno is not None:
             raise
         # bz2 and gzip say OSError without a number for bytes they cannot read.
-        raise UnsafeArchive(f"{what} is damaged: {error}") from error
+        raise DamagedArchive(f"{what} is damaged: {error}") from error
 
 
 def inflate_whole(packed: bytes | memoryview, most: int) -> bytes | None:

@@ -1,4 +1,4 @@
-"""A file cut into shards, read as one without joining it, or joined."""
+"""A file cut into shards, read as one without joining it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ import hashlib
 import io
 import os
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 from datafetch.archive.members import CHUNK
-from datafetch.store.files import atomic_file
 
 
 class ShardsReader(io.RawIOBase):
@@ -77,13 +76,13 @@ class ShardsReader(io.RawIOBase):
         super().close()
 
 
-def join(shards: Sequence[Path], target: Path) -> tuple[int, str]:
-    """Write the shards, in this order, as one durable file: its size and SHA-256. Absent or whole."""
-    digest = hashlib.sha256()
-    with ShardsReader(shards) as whole, atomic_file(target) as file:
+def digests_of(shards: Sequence[Path], algorithms: Iterable[str]) -> tuple[int, dict[str, str]]:
+    """Size of the whole file and its digests, by algorithm; SHA-256 is always among them."""
+    digests = {name: hashlib.new(name, usedforsecurity=False) for name in {*algorithms, "sha256"}}
+    with ShardsReader(shards) as whole:
         offset = 0
         while data := whole.pread(CHUNK, offset):
-            file.write(data)
-            digest.update(data)
+            for digest in digests.values():
+                digest.update(data)
             offset += len(data)
-    return offset, digest.hexdigest()
+    return offset, {name: digest.hexdigest() for name, digest in digests.items()}

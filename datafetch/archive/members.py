@@ -28,7 +28,7 @@ class Limits:
     ratio_from: int = 1 << 26  # unpacked bytes below which the ratio is nobody's business
     segment_bytes: int = 255  # of one name, in UTF-8
     path_bytes: int = 3072  # leaves room for the output directory below PATH_MAX
-    depth: int = 64  # folders below each other
+    depth: int = 48  # folders below each other; the store goes to 64
 
     def refuse_size(self, what: str, unpacked: int, packed: int, most: int) -> None:
         """UnsafeArchive when so many bytes are too many, or too many for so few packed ones."""

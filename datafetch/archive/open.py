@@ -12,7 +12,7 @@ from datafetch.archive.join import ShardsReader
 from datafetch.archive.members import DEFAULT_LIMITS, Archive, Limits
 from datafetch.archive.tar import PackedStream, TarArchive
 from datafetch.archive.zip import ZipArchive
-from datafetch.errors import UnsafeArchive
+from datafetch.errors import DamagedArchive, UnsafeArchive
 from datafetch.store.faults import user_errors
 
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
@@ -46,7 +46,7 @@ def open_archive(path: Path | Sequence[Path], limits: Limits = DEFAULT_LIMITS) -
             return _open(file, limits)
         except UnsafeArchive as error:
             file.close()
-            raise UnsafeArchive(f"{paths[0].name}: {error}", error.hint) from error
+            raise type(error)(f"{paths[0].name}: {error}", error.hint) from error
         except BaseException:
             file.close()
             raise
@@ -67,7 +67,7 @@ def _open(file: ShardsReader, limits: Limits) -> Archive:
     what = _looks_like(head, file.size)
     if not what and _ends_as_zip(file):
         return ZipArchive(file, limits)  # a self-extracting zip: a program stands before it
-    raise UnsafeArchive(f"it is not an archive: it {what or f'begins with {head[:16]!r}'}")
+    raise DamagedArchive(f"it is not an archive: it {what or f'begins with {head[:16]!r}'}")
 
 
 def _ends_as_zip(file: ShardsReader) -> bool:

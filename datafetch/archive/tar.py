@@ -14,7 +14,7 @@ from datafetch.archive.headers import Stream, read_members
 from datafetch.archive.inflate import damage
 from datafetch.archive.join import ShardsReader
 from datafetch.archive.members import CHUNK, DEFAULT_LIMITS, Chunk, Limits, Member, check_members
-from datafetch.errors import UnsafeArchive
+from datafetch.errors import DamagedArchive
 
 
 def _open_gzip(file: IO[bytes]) -> IO[bytes]:
@@ -87,7 +87,7 @@ class TarArchive:
         while left > 0:
             data = self._stream.pread(min(CHUNK, left), offset)
             if not data:
-                raise UnsafeArchive(f"the tar ends inside {member.name!r}: it is cut short")
+                raise DamagedArchive(f"the tar ends inside {member.name!r}: it is cut short")
             yield data
             offset += len(data)
             left -= len(data)

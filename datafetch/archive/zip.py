@@ -20,7 +20,7 @@ from datafetch.archive.members import (
     decode,
     safe_name,
 )
-from datafetch.errors import UnsafeArchive
+from datafetch.errors import DamagedArchive
 
 _LOCAL = struct.Struct("<IHHHHHIIIHH")
 _LOCAL_MARK = 0x04034B50
@@ -57,7 +57,7 @@ class ZipArchive:
             with damage(repr(member.name)):
                 data = inflate_whole(packed, member.size)
         if data is None or len(data) != member.size:
-            raise UnsafeArchive(f"{member.name!r} is damaged: it does not unpack to {member.size:,} bytes")
+            raise DamagedArchive(f"{member.name!r} is damaged: it does not unpack to {member.size:,} bytes")
         if crc32(data, 0) != member.crc:
             raise _crc_error(member)
         return data
@@ -69,13 +69,13 @@ class ZipArchive:
             for data in unpack(member.method, self._packed(start, member.packed)):
                 size += len(data)
                 if size > member.size:
-                    raise UnsafeArchive(
+                    raise DamagedArchive(
                         f"{member.name!r} holds more than the {member.size:,} bytes it announces"
                     )
                 crc = crc32(data, crc)
                 yield data
         if size != member.size:
-            raise UnsafeArchive(f"{member.name!r} holds {size:,} bytes; it announces {member.size:,}")
+            raise DamagedArchive(f"{member.name!r} holds {size:,} bytes; it announces {member.size:,}")
         if crc != member.crc:
             raise _crc_error(member)
 
@@ -91,7 +91,7 @@ class ZipArchive:
     def _data_start(self, member: Member, raw: bytes) -> int:
         """Where the bytes begin after the local header; UnsafeArchive when that is not the directory's."""
         if len(raw) < LOCAL_SIZE:
-            raise UnsafeArchive(f"the zip ends before {member.name!r}")
+            raise DamagedArchive(f"the zip ends before {member.name!r}")
         mark, _, flags, method, _, _, crc, packed, size, name_size, extra_size = _LOCAL.unpack_from(raw)
         spelled = raw[LOCAL_SIZE : LOCAL_SIZE + name_size]
         if len(spelled) < name_size:
@@ -109,7 +109,9 @@ class ZipArchive:
                 or packed not in (member.packed, _FULL32)
             )
         if differs or (spelled != member.name.encode() and safe_name(decode(spelled)) != member.name):
-            raise UnsafeArchive(f"the header of {member.name!r} does not agree with the directory of the zip")
+            raise DamagedArchive(
+                f"the header of {member.name!r} does not agree with the directory of the zip"
+            )
         return start
 
     def close(self) -> None:
@@ -124,5 +126,5 @@ class ZipArchive:
         self.close()
 
 
-def _crc_error(member: Member) -> UnsafeArchive:
-    return UnsafeArchive(f"{member.name!r} is damaged: its CRC differs")
+def _crc_error(member: Member) -> DamagedArchive:
+    return DamagedArchive(f"{member.name!r} is damaged: its CRC differs")

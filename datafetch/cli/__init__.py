@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import sys
@@ -10,7 +11,7 @@ from typing import Any
 import typer
 
 from datafetch import __version__
-from datafetch.errors import DatafetchError, RecipeError
+from datafetch.errors import DatafetchError, RecipeError, UnknownName, UsageError
 
 
 def main() -> None:
@@ -41,7 +42,10 @@ def run(args: list[str]) -> int:
     except typer.Exit as leave:
         return leave.exit_code
     except Exception as error:
-        return _usage(error) if hasattr(error, "format_message") else _bug(error)
+        if type(error).__name__ == "NoArgsIsHelpError":  # typer's own click has no public name for it
+            print(error.ctx.get_help(), file=sys.stderr)  # type: ignore[attr-defined]
+            return UsageError.exit_code
+        return _fail(_usage(error) if hasattr(error, "format_message") else _bug(error), args)
     return result if isinstance(result, int) else 0
 
 
@@ -50,6 +54,9 @@ def _fail(error: DatafetchError, args: list[str]) -> int:
         print(f"error: {issue}", file=sys.stderr)
     if not isinstance(error, RecipeError):
         print(f"error: {error}", file=sys.stderr)
+    if not error.hint and isinstance(error, UsageError | UnknownName):
+        words = itertools.takewhile(lambda word: not word.startswith("-"), args)
+        error.hint = f"{' '.join(('datafetch', *words))} --help shows what it takes"
     if error.hint:
         print(f"hint: {error.hint}", file=sys.stderr)
     if "--json" in args:
@@ -67,19 +74,17 @@ def _print_failure(error: DatafetchError, args: list[str]) -> None:
     print(json.dumps(document | {"bytes": nothing, "seconds": 0, "tree_digest": "", "problems": [problem]}))
 
 
-def _usage(error: Any) -> int:
+def _usage(error: Any) -> UsageError:
     message = error.format_message().rstrip(".")
-    print(f"error: {message[:1].lower()}{message[1:]}", file=sys.stderr)
-    where = error.ctx.command_path if getattr(error, "ctx", None) else "datafetch"
-    print(f"hint: {where} --help shows what it takes", file=sys.stderr)
-    return 2
+    where = error.ctx.command_path if getattr(error, "ctx", None) else ""
+    hint = f"{where} --help shows what it takes" if where else ""
+    return UsageError(f"{message[:1].lower()}{message[1:]}", hint)
 
 
-def _bug(error: Exception) -> int:
+def _bug(error: Exception) -> DatafetchError:
     if os.environ.get("DATAFETCH_DEBUG"):
         raise error
-    print(
-        f"error: {type(error).__name__}: {error}: this is a bug in datafetch {__version__}", file=sys.stderr
+    return DatafetchError(
+        f"{type(error).__name__}: {error}: this is a bug in datafetch {__version__}",
+        hint="run it again with DATAFETCH_DEBUG=1 and report what it prints",
     )
-    print("hint: run it again with DATAFETCH_DEBUG=1 and report what it prints", file=sys.stderr)
-    return 1

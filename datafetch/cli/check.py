@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from datafetch import run
 from datafetch.console.screens import report_line
 from datafetch.console.text import number, plural
-from datafetch.errors import Damaged, Issue, UnknownName
+from datafetch.errors import Damaged, Issue, NoRoom, UnknownName
 from datafetch.layout import manifest
 from datafetch.model import Event, Outcome, Recipe, Settings
 from datafetch.report import Problem, Report, add_up
@@ -50,7 +51,9 @@ def _verify(
     records = manifest.read(home.manifest)
     if not records:
         raise Damaged(f"{recipe.name} is not in {home.root}", hint=f"datafetch get {recipe.name} fetches it")
-    with Lease(home.lease):
+    with ExitStack() as stack:
+        with suppress(NoRoom):  # where nothing can be written, nobody else writes either
+            stack.enter_context(Lease(home.lease))
         return verify(home, records, level, full=full, emit=emit)
 
 
@@ -73,7 +76,7 @@ def _report(recipe: Recipe, home: Home, found: Verified, mended: Report | None, 
         on_disk=sum(record.size for record in records),
         peak=mended.peak if mended else 0,
         seconds=seconds,
-        tree_digest=manifest.tree_digest(records),
+        tree_digest="" if found.damaged else manifest.tree_digest(records),
         problems=problems,
     )
 
@@ -91,7 +94,9 @@ def verify_lines(report: Report, found: Verified, mended: Report | None) -> list
         lines.append(f"repair: {report_line(mended)}")
     by_why = Counter(f.why for f in found.findings)
     said = [plural(found.ok, "file") + " ok", *(f"{number(n)} {why}" for why, n in by_why.items())]
-    said.append(f"level {found.level}, {plural(found.hashed, 'file')} read, tree {report.tree_digest[:16]}")
+    said.append(f"level {found.level}, {plural(found.hashed, 'file')} read")
+    if report.tree_digest:
+        said.append(f"tree {report.tree_digest[:16]}")
     lines.append(f"{report.dataset}: {', '.join(said)}")
     if found.damaged and mended is None:
         lines.append(f"hint: datafetch verify {report.dataset} --repair fetches what is damaged")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -40,6 +41,7 @@ from datafetch.cli.options import (
     parse_rate,
     parse_size,
 )
+from datafetch.errors import UsageError
 
 if TYPE_CHECKING:
     from datafetch.console.live import Watcher
@@ -80,7 +82,7 @@ def shell(
 def get_command(
     ctx: typer.Context,
     name: Name,
-    only: Only = "",
+    only: Only = [],  # noqa: B006
     everything: Everything = False,
     output_dir: OutputDir = DEFAULT_DIR,
     names: Annotated[
@@ -104,7 +106,7 @@ def get_command(
     ] = False,
     registry: Registry = [],  # noqa: B006
     dry_run: Annotated[
-        bool, option("-n", "--dry-run", help="show the plan, fetch nothing", panel=LIMITS, env=None)
+        bool, option("-n", "--dry-run", help="show the plan, fetch nothing", panel=LIMITS)
     ] = False,
     jobs: Annotated[
         int, option("-j", "--jobs", help="transfers at once (default 4)", panel=LIMITS, min=1, metavar="N")
@@ -126,7 +128,8 @@ def get_command(
         ),
     ] = 4,
     limit_rate: Annotated[
-        str, option("--limit-rate", help="bytes per second in all: 500K, 4.2M …", panel=LIMITS, metavar="RATE")
+        str,
+        option("--limit-rate", help="bytes per second in all: 500K, 4.2M …", panel=LIMITS, metavar="RATE"),
     ] = "",
     max_duration: Annotated[
         str, option("--max-duration", help="stop after 90s, 15m, 2h …", panel=LIMITS, metavar="TIME")
@@ -156,6 +159,7 @@ def get_command(
 
     recipe = _recipe(name, registry)
     choice = _choice(ctx, only, everything)
+    _check_places(mirror, from_dir)
     settings = Settings(
         root=str(output_dir),
         jobs=jobs,
@@ -192,7 +196,7 @@ def get_command(
 def plan_command(
     ctx: typer.Context,
     name: Name,
-    only: Only = "",
+    only: Only = [],  # noqa: B006
     everything: Everything = False,
     output_dir: OutputDir = DEFAULT_DIR,
     registry: Registry = [],  # noqa: B006
@@ -224,7 +228,7 @@ def demo_command(
     with nullcontext(str(output_dir)) if kept else tempfile.TemporaryDirectory() as folder:
         played = play(Path(folder))
     if as_json:
-        print(json.dumps(played.report.as_json(), ensure_ascii=False))
+        _say(json.dumps(played.report.as_json(), ensure_ascii=False))
     else:
         _print(played.lines)
         if not kept:
@@ -241,7 +245,7 @@ def list_command(output_dir: OutputDir = DEFAULT_DIR, registry: Registry = [], a
     shelf = recipes.shelf(tuple(registry))
     found = listed(shelf.recipes, output_dir)
     if as_json:
-        print(json.dumps([one.as_json() for one in found]))
+        _say(json.dumps([one.as_json() for one in found]))
     else:
         _print(list_lines(found, _width()))
     for error in shelf.broken:
@@ -257,7 +261,7 @@ def info_command(name: Name, registry: Registry = [], as_json: Json = False) -> 
 
     recipe = _recipe(name, registry)
     if as_json:
-        print(json.dumps(info_document(recipe), ensure_ascii=False))
+        _say(json.dumps(info_document(recipe), ensure_ascii=False))
     else:
         _print(info_screen(recipe, _width()))
     return 0
@@ -282,7 +286,7 @@ def status_command(
     recipe = _recipe(name, registry)
     document = status_document(recipe, home_of(Settings(root=str(output_dir)), recipe.name), why)
     if as_json:
-        print(json.dumps(document, ensure_ascii=False))
+        _say(json.dumps(document, ensure_ascii=False))
     else:
         _print(status_lines(document, urls=urls, width=_width()))
     return 0
@@ -298,7 +302,7 @@ def verify_command(
     full: Annotated[
         bool, option("--full", help="read every file, also those unchanged since last time")
     ] = False,
-    repair: Annotated[bool, option("--repair", help="fetch what is missing or damaged", env=None)] = False,
+    repair: Annotated[bool, option("--repair", help="fetch what is missing or damaged")] = False,
     mirror: Mirror = [],  # noqa: B006
     mirror_only: MirrorOnly = False,
     allow_private: AllowPrivate = False,
@@ -324,7 +328,7 @@ def verify_command(
     with _watcher(name, progress, as_json=as_json, quiet=quiet, verbose=verbose) as watcher:
         report, lines = verify_and_repair(recipe, settings, level, full=full, repair=repair, emit=watcher)
     if as_json:
-        print(json.dumps(report.as_json(), ensure_ascii=False))
+        _say(json.dumps(report.as_json(), ensure_ascii=False))
     elif not quiet or report.exit_code:
         _print(lines)
     return report.exit_code
@@ -347,13 +351,13 @@ def lint_command(
     if schema:
         from datafetch.recipe.schema import schema as as_schema
 
-        print(as_schema().decode(), end="")
+        _say(as_schema().decode().rstrip())
         return 0
     issues, checked = lint_paths(tuple(paths), tuple(registry))
     if as_json:
         from dataclasses import asdict
 
-        print(json.dumps([asdict(issue) for issue in issues], ensure_ascii=False))
+        _say(json.dumps([asdict(issue) for issue in issues], ensure_ascii=False))
     else:
         _print(lint_lines(issues, checked))
     return 2 if issues else 0
@@ -365,11 +369,22 @@ def _recipe(name: str, folders: Sequence[Path]) -> Recipe:
     return registry.load(name, tuple(folders))
 
 
-def _choice(ctx: typer.Context, only: str, everything: bool) -> Choice:
+def _choice(ctx: typer.Context, only: Sequence[str], everything: bool) -> Choice:
     from datafetch.model import Choice
 
-    groups = tuple(group.strip() for group in only.split(",") if group.strip())
+    groups = tuple(group.strip() for given in only for group in given.split(",") if group.strip())
     return Choice(tuple(ctx.meta.get(PICKED, ())), groups, everything)
+
+
+def _check_places(mirrors: Sequence[str], from_dir: Path | None) -> None:
+    """Refuse at once what would fail later, file by file."""
+    for mirror in mirrors:
+        if not mirror.startswith(("http://", "https://")) or not mirror.partition("://")[2].strip("/"):
+            raise UsageError(
+                f"--mirror {mirror} is no http or https address", "write it like http://host:port"
+            )
+    if from_dir is not None and not from_dir.is_dir():
+        raise UsageError(f"--from {from_dir} is not a folder", "name the folder that holds the files")
 
 
 def _watcher(name: str, progress: Progress, *, as_json: bool, quiet: bool, verbose: bool) -> Watcher:
@@ -394,7 +409,7 @@ def _show_plan(recipe: Recipe, choice: Choice, settings: Settings, as_json: bool
     budget = run.plan(recipe, choice, settings)
     free = free_space(Path(settings.root))[0]
     if as_json:
-        print(json.dumps(plan_document(recipe, settings, budget, free), ensure_ascii=False))
+        _say(json.dumps(plan_document(recipe, settings, budget, free), ensure_ascii=False))
     else:
         _print(plan_screen(recipe, budget, free, _width()))
     return 0
@@ -402,19 +417,35 @@ def _show_plan(recipe: Recipe, choice: Choice, settings: Settings, as_json: bool
 
 def _say_report(report: Report, *, as_json: bool, quiet: bool) -> int:
     from datafetch.console.screens import report_line
+    from datafetch.console.text import size
 
     if as_json:
-        print(json.dumps(report.as_json(), ensure_ascii=False))
+        _say(json.dumps(report.as_json(), ensure_ascii=False))
+    elif report.exit_code in (130, 143):
+        kept = f"{size(report.transferred)} fetched and kept" if report.transferred else "nothing is lost"
+        _say(f"{report.dataset}: interrupted, {kept}; run the same command again to go on")
     elif not quiet or report.exit_code:
-        print(report_line(report))
+        _say(report_line(report))
         for note in report.notes:
             print(f"note: {note}", file=sys.stderr)
     return report.exit_code
 
 
 def _print(lines: Sequence[str]) -> None:
-    if lines:
-        print("\n".join(lines))
+    if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
+        from datafetch.console.text import colour
+
+        lines = [colour(line) for line in lines]
+    for line in lines:
+        _say(line)
+
+
+def _say(text: str) -> None:
+    """One line on stdout. A reader that has gone away, as `head` does, changes neither the work nor its exit code."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _width(stream: TextIO = sys.stdout) -> int | None:

@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 
 from datafetch.console.screens import how, known_size
-from datafetch.console.text import fields, number, size, table
-from datafetch.model import Recipe, Settings, State
+from datafetch.console.text import cut, fields, number, size, table
+from datafetch.model import Recipe, Seen, Settings, State
 from datafetch.plan.budget import Budget
 from datafetch.store.home import Home
 
@@ -75,7 +75,7 @@ def list_lines(found: Sequence[Listed], width: int | None) -> list[str]:
         )
         for one in found
     ]
-    return table([header, *rows], right=(2, 3), width=width)
+    return [cut(line, width) for line in table([header, *rows], right=(2, 3))]
 
 
 def info_document(recipe: Recipe) -> dict[str, Any]:
@@ -114,7 +114,7 @@ def status_document(recipe: Recipe, home: Home, why: str) -> dict[str, Any]:
         "artifacts": [
             {
                 "name": artifact.name,
-                "state": str(seen[artifact.name].state),
+                "state": str(_state(seen[artifact.name])),
                 "files": seen[artifact.name].files,
                 "bytes": seen[artifact.name].tree_bytes,
                 "dropped": dropped_words(home, artifact.name),
@@ -123,6 +123,11 @@ def status_document(recipe: Recipe, home: Home, why: str) -> dict[str, Any]:
         ],
         "missing": [row for row in missing if not why or row["why"] == why],
     }
+
+
+def _state(now: Seen) -> State:
+    """As a person sees it: a built artifact of which a few files were lost is not absent."""
+    return State.PARTIAL if now.state is State.ABSENT and len(now.lost) < now.files else now.state
 
 
 def dropped_words(home: Home, artifact: str) -> dict[str, dict[str, int]]:
@@ -149,7 +154,8 @@ def status_lines(document: Mapping[str, Any], *, urls: bool, width: int | None) 
         (a["name"], a["state"], number(a["files"]), size(a["bytes"]), _dropped_text(a["dropped"]))
         for a in document["artifacts"]
     ]
-    lines = table([("FILE", "STATE", "FILES", "SIZE", "LEFT OUT"), *rows], right=(2, 3), width=width)
+    lines = table([("FILE", "STATE", "FILES", "SIZE", "LEFT OUT"), *rows], right=(2, 3))
+    lines = [cut(line, width) for line in lines]
     if missing:
         lines += ["", "missing"]
         lines += fields(

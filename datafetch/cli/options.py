@@ -79,10 +79,10 @@ def complete_names(incomplete: str) -> Iterator[str]:
         return
 
 
-def option(*flags: str, help: str, panel: str = "", env: str | None = "", **more: Any) -> Any:
-    """A typer option that also listens to DATAFETCH_<OPTION>, unless `env` is None."""
+def option(*flags: str, help: str, panel: str = "", env: str = "", **more: Any) -> Any:
+    """A typer option that also listens to DATAFETCH_<OPTION>."""
     name = flags[-1].lstrip("-").upper().replace("-", "_")
-    variable = None if env is None else [f"DATAFETCH_{name}", *([env] if env else [])]
+    variable = [f"DATAFETCH_{name}", *([env] if env else [])]
     more.setdefault("show_default", False)
     return typer.Option(
         *flags, help=help, envvar=variable, show_envvar=False, rich_help_panel=panel or None, **more
@@ -95,9 +95,9 @@ Name = Annotated[
     str, typer.Argument(metavar="NAME", help="a dataset, see: datafetch list", autocompletion=complete_names)
 ]
 Only = Annotated[
-    str, option("--only", help="restrict to these groups", panel=WHAT, env=None, metavar="GROUP,…")
+    list[str], option("--only", help="restrict to these groups (repeatable)", panel=WHAT, metavar="GROUP,…")
 ]
-Everything = Annotated[bool, option("--all", help="everything the recipe has", panel=WHAT, env=None)]
+Everything = Annotated[bool, option("--all", help="everything the recipe has", panel=WHAT)]
 OutputDir = Annotated[
     Path,
     option(
@@ -127,7 +127,7 @@ Registry = Annotated[
     list[Path],
     option("--registry", help="look here first for recipes (repeatable)", panel=WHERE_FROM, metavar="DIR"),
 ]
-Json = Annotated[bool, option("--json", help="one JSON document on stdout", panel=OUTPUT, env=None)]
+Json = Annotated[bool, option("--json", help="one JSON document on stdout", panel=OUTPUT)]
 Quiet = Annotated[bool, option("-q", "--quiet", help="say nothing unless something is wrong", panel=OUTPUT)]
 Verbose = Annotated[bool, option("-v", "--verbose", help="also each retry and each step", panel=OUTPUT)]
 ProgressMode = Annotated[
@@ -221,7 +221,7 @@ def _words(args: Sequence[str], params: Iterable[Any]) -> tuple[list[str], tuple
     takes_value = {
         flag for p in params if not getattr(p, "is_flag", False) for flag in getattr(p, "opts", ())
     }
-    folders = [Path(f) for f in os.environ.get("DATAFETCH_REGISTRY", "").split() if f]
+    folders = [Path(f) for f in os.environ.get("DATAFETCH_REGISTRY", "").split(os.pathsep) if f]
     words, rest = [], iter(args)
     for word in rest:
         if word in takes_value and word.startswith("-"):
@@ -245,9 +245,10 @@ def _options_of(recipe: Recipe) -> list[Any]:
         inspect.Parameter(
             offered.name.replace("-", "_"),
             inspect.Parameter.KEYWORD_ONLY,
-            annotation=str if offered.values else bool,
+            # A list, so that an option given twice is refused by name and not half ignored.
+            annotation=list[str] if offered.values else bool,
             default=typer.Option(
-                "" if offered.values else False,
+                [] if offered.values else False,
                 f"--{offered.name}",
                 help=offered.help,
                 metavar="|".join(offered.values) or None,
@@ -270,9 +271,12 @@ def _options_of(recipe: Recipe) -> list[Any]:
 
 
 def _keep(ctx: typer.Context, param: typer.CallbackParam, value: Any) -> Any:
-    if value:
-        name = param.opts[0].removeprefix("--")
-        ctx.meta.setdefault(PICKED, []).append((name, "true" if value is True else value))
+    name = param.opts[0].removeprefix("--")
+    picked = ctx.meta.setdefault(PICKED, [])
+    if isinstance(value, list):
+        picked.extend((name, one) for one in value)
+    elif value:
+        picked.append((name, "true"))
     return value
 
 

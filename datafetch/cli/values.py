@@ -31,9 +31,9 @@ def convert_plainly(param: Any) -> Any:
         try:
             value = convert(value) if convert and value is not None else ([] if self.multiple else None)
         except ValueError:
-            raise UsageError(f"{self.opts[0]}: {value!r} is not {_asked(self)}") from None
+            raise UsageError(f"{self.opts[-1]}: {value!r} is not {_asked(self)}") from None
         if getattr(self, "min", None) is not None and value is not None and value < self.min:
-            raise UsageError(f"{self.opts[0]}: {value} is less than {self.min}")
+            raise UsageError(f"{self.opts[-1]}: {value} is less than {self.min}")
         return value if self.callback is None else self.callback(ctx, self, value)
 
     param.process_value = MethodType(process_value, param)

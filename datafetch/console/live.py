@@ -72,6 +72,8 @@ class Flow:
 
     def line(self) -> str:
         """ "3 files, 1.2 GB of 4.0 GB, 35 MB/s, 1 min 20 s left, 2 retries"."""
+        if not self.done:
+            return f"waiting for an answer, {plural(self.retries, 'retry')}" if self.retries else "asking"
         seconds = max(time.monotonic() - self.started, 1e-6)
         rate = self.received / seconds
         done = sum(self.done.values())
@@ -85,7 +87,7 @@ class Flow:
                 said.append(f"{duration((total - done) / rate)} left")
         said.insert(2, f"{size(int(rate))}/s")
         if self.retries:
-            said.append(f"{number(self.retries)} retries" if self.retries > 1 else "1 retry")
+            said.append(plural(self.retries, "retry"))
         return ", ".join(said)
 
 
@@ -168,14 +170,12 @@ class Bars:
             BarColumn,
             Progress,
             TextColumn,
-            TimeRemainingColumn,
         )
 
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=None),
+            BarColumn(bar_width=16),
             TextColumn("{task.fields[amount]}", markup=False),
-            TimeRemainingColumn(compact=True),
             console=Console(stderr=True, highlight=False),
             transient=True,
         )
@@ -197,6 +197,8 @@ class Bars:
             match event.kind:
                 case "started" | "progress":
                     self._move("file", event, f"{size(event.done)} of {size(event.total)}")
+                case "retry":
+                    self._move("file", event, event.text)
                 case "extract" | "extracting":
                     self._move("tree", event, f"{number(event.done)} of {number(event.total or 0)} files")
                 case "verifying":

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import textwrap
+from collections.abc import Sequence
 
-from datafetch.console.text import duration, fields, number, plural, size, table
+from datafetch.console.text import cut, duration, fields, number, plural, size, table
 from datafetch.model import Artifact, Bundled, Checksum, Http, Manual, Recipe, Shards, State, UrlList
 from datafetch.plan.budget import Budget
 from datafetch.report import Report
@@ -23,7 +24,6 @@ def known_size(recipe: Recipe) -> int | None:
 
 
 def info_screen(recipe: Recipe, width: int | None) -> list[str]:
-    lines = [f"{recipe.name}: {recipe.title}", ""]
     terms = recipe.terms
     pairs = [
         ("status", recipe.status + (f": {recipe.note}" if recipe.note else "")),
@@ -31,45 +31,54 @@ def info_screen(recipe: Recipe, width: int | None) -> list[str]:
         ("licence", recipe.licence or "unknown"),
         ("terms", f"{terms.text} {terms.link}".strip() if terms else ""),
         ("disk", f"{size(recipe.needs)} by upstream's word" if recipe.needs else ""),
+        ("builds", " ".join(f"{folder}/" for folder in recipe.folders)),
     ]
-    lines += fields(pairs, width)
-    if recipe.options:
-        lines += ["", "choices"]
-        rows = [(f"  --{o.name}", "|".join(o.values) or "(flag)", o.help) for o in recipe.options]
-        lines += table(rows, width=width)
-    if recipe.groups:
-        lines += table([("  --only", ",".join(recipe.groups), "restrict to these groups")], width=width)
-    lines += ["", "files"]
-    lines += table([("  NAME", "SIZE", "CHECKSUM", "STATUS", "SOURCE"), *_file_rows(recipe)], right=(1,))
-    for artifact in recipe.artifacts:
-        if artifact.note:
-            lines += ["", *fields([(f"  {artifact.name}", artifact.note)], width)]
-        if isinstance(artifact.source, Manual):
-            lines += [
-                f"  by hand: {p.link}" + (f" (code {p.code})" if p.code else "")
-                for p in artifact.source.places
-            ]
+    lines = [f"{recipe.name}: {recipe.title}", "", *fields(pairs, width)]
+    if recipe.options or recipe.groups:
+        lines += ["", "choices", *table(_choice_rows(recipe), width=width)]
+    lines += ["", *_file_lines(recipe, width)]
     if recipe.counts:
-        lines += ["", "expected"]
-        lines += table([(f"  {glob}", count) for glob, count in recipe.counts])
+        lines += ["", "expected", *table([(f"  {glob}", count) for glob, count in recipe.counts])]
     if recipe.citation:
         lines += ["", "citation", *(f"  {line}" for line in recipe.citation.strip().splitlines())]
     return lines
 
 
-def plan_screen(recipe: Recipe, budget: Budget, free: int, width: int | None) -> list[str]:
-    header = ("FILE", "SIZE", "TO FETCH", "STATE", "INTO")
+def _choice_rows(recipe: Recipe) -> list[tuple[str, str]]:
+    rows = []
+    for offered in recipe.options:
+        rows.append((f"  --{offered.name}", offered.help))
+        if offered.values:
+            rows.append(("", " | ".join(offered.values)))
+    if recipe.groups:
+        rows.append(("  --only", "restrict to these groups"))
+        rows.append(("", " | ".join(recipe.groups)))
+    return rows
+
+
+def _file_lines(recipe: Recipe, width: int | None) -> list[str]:
+    """Two lines a file: what it is, and where; then what there is to know about it."""
     rows = [
-        (
-            line.name,
-            size(line.size),
-            "-" if line.state is State.BUILT else size(line.todo),
-            line.state,
-            line.folder + "/",
+        (f"  {a.name}", size(_size_of(a)), _checksum_words(a.checksums), a.status) for a in recipe.artifacts
+    ]
+    heads = table([("files", "SIZE", "CHECKSUM", "STATUS"), *rows], right=(1,))
+    lines = heads[:1]
+    for artifact, head in zip(recipe.artifacts, heads[1:], strict=True):
+        lines += [head, *(f"    {line}" for line in _addresses(artifact))]
+        lines += textwrap.wrap(
+            artifact.note, (width or 110) - 4, initial_indent="    ", subsequent_indent="    "
         )
+    return lines
+
+
+def plan_screen(recipe: Recipe, budget: Budget, free: int, width: int | None) -> list[str]:
+    header = ("FILE", "SIZE", "TO FETCH", "STATE")
+    rows = [
+        (line.name, size(line.size), "-" if line.state is State.BUILT else size(line.todo), line.state)
         for line in budget.lines
     ]
-    return [*table([header, *rows], right=(1, 2), width=width), "", budget_line(recipe.name, budget, free)]
+    lines = [cut(line, width) for line in table([header, *rows], right=(1, 2))]
+    return [*lines, "", budget_line(recipe.name, budget, free)]
 
 
 def budget_line(name: str, budget: Budget, free: int) -> str:
@@ -109,33 +118,22 @@ def problem_lines(report: Report, limit: int = 10) -> list[str]:
     return lines
 
 
-def _file_rows(recipe: Recipe) -> Iterable[tuple[str, ...]]:
-    for artifact in recipe.artifacts:
-        yield (
-            f"  {artifact.name}",
-            size(_size_of(artifact)),
-            _checksum_words(artifact.checksums),
-            artifact.status,
-            _address(artifact),
-        )
-
-
 def _checksum_words(checksums: Sequence[Checksum]) -> str:
     return " ".join(f"{c.algorithm}:{c.digest[:12]}…" for c in checksums) or "unknown"
 
 
-def _address(artifact: Artifact) -> str:
+def _addresses(artifact: Artifact) -> list[str]:
     match artifact.source:
         case Http(urls=urls):
-            return urls[0]
+            return [urls[0], *(f"mirror {url}" for url in urls[1:])]
         case Shards(shards=shards):
-            return f"{shards[0].urls[0]} … {len(shards)} parts"
+            return [f"{shards[0].urls[0]} and {len(shards) - 1} more parts"]
         case UrlList(file=file):
-            return f"list in {file}"
+            return [f"one address a row, in {file}"]
         case Manual(places=places):
-            return f"by hand: {places[0].at}" if places else "by hand"
+            return [f"by hand: {p.link}" + (f" (code {p.code})" if p.code else "") for p in places]
         case Bundled(path=path):
-            return f"ships with the recipe: {path.rpartition('/')[2]}"
+            return [f"ships with the recipe: {path.rpartition('/')[2]}"]
 
 
 def _kind(artifact: Artifact) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Sequence
 
@@ -71,3 +72,26 @@ def table(rows: Sequence[Sequence[str]], right: Sequence[int] = (), width: int |
 def fields(pairs: Sequence[tuple[str, str]], width: int | None = None) -> list[str]:
     """Label and text, one pair a line, wrapped; pairs without text are left out."""
     return table([(label, text) for label, text in pairs if text], width=width)
+
+
+def cut(line: str, width: int | None) -> str:
+    """The line, shortened with an ellipsis to stay inside the width."""
+    return line if width is None or len(line) <= width else line[: width - 1].rstrip() + "…"
+
+
+COLOURS = {
+    "complete": 32,
+    "built": 32,
+    "ok": 32,
+    "partial": 33,
+    "manual": 33,
+    "historic": 33,
+    "withdrawn": 33,
+}
+COLOURS |= dict.fromkeys(("error", "failed", "missing", "damaged", "undecodable", "extra"), 31)
+_WORDS = re.compile(rf"(?<![\w/.-])({'|'.join(COLOURS)})(?![\w/.-])")
+
+
+def colour(line: str) -> str:
+    """The line with the words that say how things stand in colour. It says the same without."""
+    return _WORDS.sub(lambda found: f"\x1b[{COLOURS[found[0]]}m{found[0]}\x1b[0m", line)

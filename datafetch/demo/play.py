@@ -12,6 +12,7 @@ from pathlib import Path
 from datafetch.demo import data
 from datafetch.demo.server import Answer, FaultServer, Thing, corrupt, drop_after, first, status, web_page
 from datafetch.demo.story import story, tree
+from datafetch.errors import Interrupted
 from datafetch.model import Choice, Event, Settings
 from datafetch.recipe import registry
 from datafetch.report import Report
@@ -42,6 +43,8 @@ def play(root: Path, emit: Callable[[Event], None] = lambda event: None) -> Play
         settings = Settings(root=str(root.absolute()), jobs=8, mirrors=(server.url,), mirror_only=True)
         everything = Choice(everything=True)
         report = get(recipe, everything, settings, keep)
+        if report.exit_code > 128:
+            raise Interrupted("interrupted", hint="datafetch demo starts anew")
         asked = len(server.seen)
         again = get(recipe, everything, settings)
         asked_again = len(server.seen) - asked

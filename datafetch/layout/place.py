@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase, translate
 
@@ -38,12 +38,13 @@ def place(artifact: Artifact, rules: Sequence[Rule], names: Sequence[str], mode:
     """
     ready = tuple(way for index, rule in enumerate(rules) for way in compile_rule(rule, index, artifact))
     folders = _Folders(artifact, ready)
-    root = folders.choose_root(names) if any(way.rooted for way in ready) else ""
+    reasons = [folders.skips(name) for name in names]
+    root = folders.choose_root([name for name, why in zip(names, reasons, strict=True) if not why])
     skipped: list[tuple[str, str]] = []
     targets: list[str | None] = []
     numbered: list[int] = []
     for index, name in enumerate(names):
-        reason = folders.skips(name)
+        reason = reasons[index]
         found = None if reason else folders.target(name, root)
         if found is None:
             skipped.append((name, reason or NO_RULE))
@@ -97,19 +98,21 @@ class _Folders:
             ways = self._ways[folder] = tuple((way, above) for way, above in found if above is not None)
         return ways
 
-    def choose_root(self, names: Iterable[str]) -> str:
+    def choose_root(self, names: Sequence[str]) -> str:
+        folders = {name.rpartition("/")[0] for name in names}
+        roots = {above.root for folder in folders for way, above in self._fitting(folder) if way.rooted}
+        if len(roots) < 2:
+            return roots.pop() if roots else ""
         fits: Counter[str] = Counter()
         earliest: dict[str, tuple[int, int]] = {}
         for name in names:
-            if self.skips(name):
-                continue
             folder, _, last = name.rpartition("/")
-            roots = set()
+            fitting = set()
             for way, above in self._fitting(folder):
-                if way.rooted and above.root not in roots and way.file.fullmatch(last):
-                    roots.add(above.root)
+                if way.rooted and above.root not in fitting and way.file.fullmatch(last):
+                    fitting.add(above.root)
                     earliest[above.root] = min(earliest.get(above.root, way.order), way.order)
-            fits.update(roots)
+            fits.update(fitting)
         order = sorted(
             fits, key=lambda root: (-fits[root], earliest[root], -root.count("/"), -len(root), root)
         )
@@ -180,6 +183,13 @@ def _sketch(names: Sequence[str]) -> str:
         folder, slash, last = name.rpartition("/")
         counts[folder + slash] += 1
         first.setdefault(folder + slash, last)
-    shown = [f"{folder}{first[folder]} ({counts[folder]} files)" for folder in sorted(counts)[:_SHOWN]]
+    shown = [
+        f"{_plain(folder + first[folder])} ({counts[folder]} files)" for folder in sorted(counts)[:_SHOWN]
+    ]
     more = f" and {len(counts) - _SHOWN} more folders" if len(counts) > _SHOWN else ""
     return ", ".join(shown).replace("(1 files)", "(1 file)") + more
+
+
+def _plain(name: str) -> str:
+    """The name, fit to stand in a line of text."""
+    return name if name.isprintable() else repr(name)

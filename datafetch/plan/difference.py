@@ -16,7 +16,7 @@ def difference(wanted: Sequence[Artifact], seen: Inventory, given_up: Collection
     staged                  build its folder, once every wanted artifact of that folder is staged or built
     built                   none
 
-    Artifacts in `given_up` failed for good in this run: they get no step, and their folder waits for a later run.
+    Artifacts in `given_up` failed for good in this run: they get no step, nor does their folder.
     """
     steps = []
     for artifact in wanted:
@@ -28,8 +28,18 @@ def difference(wanted: Sequence[Artifact], seen: Inventory, given_up: Collection
                 steps.append(Step(Verb.GET, artifact.name, now.lost))
             case State.FETCHED:
                 steps.append(Step(Verb.EXTRACT, artifact.name, now.lost))
-    steps.extend(Step(Verb.BUILD, folder) for folder in _ready_folders(wanted, seen))
+    steps.extend(Step(Verb.BUILD, folder) for folder in _ready_folders(wanted, seen, given_up))
     return Plan(tuple(steps))
+
+
+def with_holders(wanted: Sequence[Artifact], artifacts: Sequence[Artifact]) -> tuple[Artifact, ...]:
+    """The wanted artifacts, in the recipe's order, and those that hold the lists of wanted URL lists."""
+    names = {artifact.name for artifact in wanted}
+    for artifact in wanted:
+        owner = holder(artifact.source, artifacts) if isinstance(artifact.source, UrlList) else None
+        if owner is not None:
+            names.add(owner.name)
+    return tuple(artifact for artifact in artifacts if artifact.name in names)
 
 
 def holder(source: UrlList, artifacts: Sequence[Artifact]) -> Artifact | None:
@@ -49,12 +59,13 @@ def _list_is_here(artifact: Artifact, seen: Inventory) -> bool:
     )
 
 
-def _ready_folders(wanted: Sequence[Artifact], seen: Inventory) -> list[str]:
+def _ready_folders(wanted: Sequence[Artifact], seen: Inventory, given_up: Collection[str]) -> list[str]:
     states: dict[str, set[State]] = {}
     for artifact in wanted:
         states.setdefault(artifact.folder, set()).add(seen.get(artifact.name, Seen()).state)
+    spoilt = {artifact.folder for artifact in wanted if artifact.name in given_up}
     return [
         folder
         for folder, found in states.items()
-        if State.STAGED in found and found <= {State.STAGED, State.BUILT}
+        if folder not in spoilt and State.STAGED in found and found <= {State.STAGED, State.BUILT}
     ]

@@ -37,6 +37,11 @@ class Home:
         return self.state / "seen.jsonl"
 
     @property
+    def damaged(self) -> Path:
+        """Published paths that the last verification found to be wrong, one JSON list; absent when there were none."""
+        return self.state / "damaged.json"
+
+    @property
     def report(self) -> Path:
         return self.state / "report.json"
 

@@ -8,11 +8,23 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from operator import attrgetter
 from pathlib import Path
 
 import msgspec
 
-from datafetch.model import Artifact, Bundled, Http, Manual, Outcome, Seen, Shards, State, UrlList
+from datafetch.model import (
+    Artifact,
+    Bundled,
+    Fetched,
+    Http,
+    Manual,
+    Seen,
+    Shard,
+    Shards,
+    State,
+    UrlList,
+)
 from datafetch.store import journal
 from datafetch.store.home import Home
 
@@ -45,6 +57,14 @@ def _readable(data: bytes, decoder: msgspec.json.Decoder[Entry]) -> Iterator[Ent
             yield decoder.decode(line)
 
 
+def damaged(home: Home) -> frozenset[str]:
+    """What the last verification found to be wrong and nobody has mended since."""
+    try:
+        return frozenset(msgspec.json.decode(home.damaged.read_bytes(), type=list[str]))
+    except (FileNotFoundError, msgspec.MsgspecError):
+        return frozenset()
+
+
 def lost(root: Path, files: Sequence[Entry]) -> frozenset[str]:
     """The published paths that are absent, have another size, or are no plain files of ours any more.
 
@@ -52,27 +72,27 @@ def lost(root: Path, files: Sequence[Entry]) -> frozenset[str]:
     """
     base, lstat, is_file = f"{root}/", os.lstat, stat.S_ISREG
     gone = []
-    folders: dict[str, bool] = {"": True}
+    ours: dict[str, bool] = {"": True}  # folder -> whether it and all above it are folders and no links
     for file in files:
         path = file.path
+        above = path.rpartition("/")[0]
         try:
             found = lstat(base + path)
+            if above not in ours:
+                _look_above(base, above, ours)
         except OSError:
             gone.append(path)
             continue
-        if found.st_size != file.size or not is_file(found.st_mode) or not _ours(base, path, folders):
+        if found.st_size != file.size or not is_file(found.st_mode) or not ours[above]:
             gone.append(path)
     return frozenset(gone)
 
 
-def _ours(base: str, path: str, folders: dict[str, bool]) -> bool:
-    """Whether every folder above `path` is a folder and no link; asked once for each."""
-    above = path.rpartition("/")[0]
-    known = folders.get(above)
-    if known is None:
-        known = stat.S_ISDIR(os.lstat(base + above).st_mode) and _ours(base, above, folders)
-        folders[above] = known
-    return known
+def _look_above(base: str, folder: str, ours: dict[str, bool]) -> None:
+    if folder not in ours:
+        above = folder.rpartition("/")[0]
+        _look_above(base, above, ours)
+        ours[folder] = ours[above] and stat.S_ISDIR(os.lstat(base + folder).st_mode)
 
 
 def walk(root: str, folder: str) -> Iterator[tuple[str, os.stat_result]]:
@@ -94,17 +114,21 @@ def observe(
     home: Home, artifacts: Sequence[Artifact], files: Sequence[Entry], gone: Collection[str]
 ) -> dict[str, Seen]:
     """One Seen for each artifact. `gone` are the published paths to bring back: lost, or found to be damaged."""
-    count: Counter[str] = Counter()
-    size: Counter[str] = Counter()
-    missing: dict[str, set[str]] = {}
+    count = Counter(map(attrgetter("artifact"), files))
+    size = dict.fromkeys(count, 0)
     for file in files:
-        count[file.artifact] += 1
         size[file.artifact] += file.size
+    missing: dict[str, set[str]] = {}
+    for file in files if gone else ():
         if file.path in gone:
             missing.setdefault(file.artifact, set()).add(file.path)
     return {
         artifact.name: look(
-            home, artifact, count[artifact.name], size[artifact.name], frozenset(missing.get(artifact.name, ()))
+            home,
+            artifact,
+            count[artifact.name],
+            size.get(artifact.name, 0),
+            frozenset(missing.get(artifact.name, ())),
         )
         for artifact in artifacts
     }
@@ -120,25 +144,19 @@ def look(home: Home, artifact: Artifact, files: int, tree_bytes: int, missing: f
     here = Seen(
         size=size if size is not None else artifact.size, files=files, tree_bytes=tree_bytes, lost=missing
     )
-    if home.seal(artifact.name).exists():
+    stale = known.done is not None and not _is_wanted(artifact, known.done)
+    if home.seal(artifact.name).exists() and not stale:
         return replace(here, state=State.STAGED)
-    whole = known.built is not None and known.built.files == files and not missing
-    if whole and not _asks_again(artifact, known):
+    if known.built is not None and known.built.files == files and not missing:
         return replace(here, state=State.BUILT)
     state, bytes_here = _of_source(home, artifact, known)
     return replace(here, state=state, bytes_here=bytes_here)
 
 
-def _asks_again(artifact: Artifact, known: journal.Known) -> bool:
-    """Whether a published URL list has items that failed in a way that may mend: the re-check pass."""
-    staged = known.staged
-    return isinstance(artifact.source, UrlList) and staged is not None and bool(staged.dropped.get(Outcome.FAILED))
-
-
 def _of_source(home: Home, artifact: Artifact, known: journal.Known) -> tuple[State, int]:
     match artifact.source:
         case Shards(shards=shards):
-            whole = [_size(home.shard(artifact.name, shard.name)) for shard in shards]
+            whole = [shard_here(home, artifact, shard) for shard in shards]
             parts = [_held(home.part(home.shard_key(artifact.name, shard.name))) for shard in shards]
             bytes_here = sum(size or 0 for size in (*whole, *parts))
             if None not in whole:
@@ -148,10 +166,27 @@ def _of_source(home: Home, artifact: Artifact, known: journal.Known) -> tuple[St
             return (State.PARTIAL if home.batches(artifact.name).exists() else State.ABSENT), 0
         case Http() | Manual() | Bundled():
             whole_file = _size(home.archive(artifact.name))
-            if known.done is not None and whole_file == known.done.size:
+            if known.done is not None and whole_file == known.done.size and _is_wanted(artifact, known.done):
                 return State.FETCHED, whole_file
             part = _held(home.part(artifact.name))
             return (State.PARTIAL if part else State.ABSENT), part or 0
+
+
+def shard_here(home: Home, artifact: Artifact, shard: Shard) -> int | None:
+    """The size of a shard that was verified and has its final name; None when it is to be fetched."""
+    done = journal.known(home.journal(home.shard_key(artifact.name, shard.name))).done
+    if done is None or not done.satisfies(shard.size, shard.checksums):
+        return None
+    return done.size if _size(home.shard(artifact.name, shard.name)) == done.size else None
+
+
+def _is_wanted(artifact: Artifact, done: Fetched) -> bool:
+    """Whether a file of an earlier run is what the recipe speaks of today."""
+    if isinstance(artifact.source, Http) and not artifact.checksums:
+        addresses = {url.partition("?")[0] for url in artifact.source.urls}
+        if done.url.partition("?")[0] not in addresses:
+            return False
+    return done.satisfies(artifact.size, artifact.checksums)
 
 
 def _size(path: Path) -> int | None:

@@ -40,6 +40,12 @@ class Wrote(msgspec.Struct, frozen=True, tag="wrote"):
     end: int
 
 
+class Whole(msgspec.Struct, frozen=True, tag="whole"):
+    """The part is whole, verified and durable; it is about to take its final name."""
+
+    fetched: Fetched
+
+
 class Done(msgspec.Struct, frozen=True, tag="done"):
     """The file is whole, verified and durable under its final name."""
 
@@ -50,6 +56,7 @@ class Staged(msgspec.Struct, frozen=True, tag="staged"):
     """All that the artifact holds has been looked at: what stands in the staging folder, and what not."""
 
     files: int
+    names: str = "keep"
     dropped: Mapping[Outcome, Mapping[str, int]] = {}  # outcome other than ok -> reason -> items
 
 
@@ -67,7 +74,7 @@ class Gone(msgspec.Struct, frozen=True, tag="gone"):
     url: str
 
 
-Row = Part | Wrote | Done | Staged | Built | Gone
+Row = Part | Wrote | Whole | Done | Staged | Built | Gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +83,7 @@ class Known:
 
     part: Part | None = None  # None once the file is done
     wrote: tuple[Wrote, ...] = ()  # since `part` was written
+    whole: Fetched | None = None  # None once the file is done, or begun anew
     done: Fetched | None = None
     staged: Staged | None = None
     built: Built | None = None
@@ -86,6 +94,7 @@ def fold(rows: Iterable[Row]) -> Known:
     """Add up the rows of one artifact in the order in which they were written."""
     part: Part | None = None
     wrote: list[Wrote] = []
+    whole: Fetched | None = None
     done: Fetched | None = None
     staged: Staged | None = None
     built: Built | None = None
@@ -93,18 +102,20 @@ def fold(rows: Iterable[Row]) -> Known:
     for row in rows:
         match row:
             case Part():
-                part, wrote = row, []
+                part, wrote, whole = row, [], None
             case Wrote():
                 wrote.append(row)
+            case Whole():
+                whole = row.fetched
             case Done():
-                part, wrote, done, gone = None, [], row.fetched, None
+                part, wrote, whole, done, gone = None, [], None, row.fetched, None
             case Staged():
                 staged = row
             case Built():
                 built = row
             case Gone():
                 gone = row
-    return Known(part, tuple(wrote), done, staged, built, gone)
+    return Known(part, tuple(wrote), whole, done, staged, built, gone)
 
 
 def known(path: Path) -> Known:

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
 from datafetch.model import Fetched
-from datafetch.store.journal import Done, Gone, Journal, Part, Wrote, known, settled
+from datafetch.store.journal import Done, Gone, Journal, Part, Whole, Wrote, known, settled
 from datafetch.store.machine import boot_id
 from datafetch.transfer.part import PartFile
 from datafetch.transfer.resume import Held, Validators, trusted
@@ -131,11 +131,25 @@ class Holding:
         with self._rows:
             self._journal.append(Gone(url))
 
+    def finished_before(self, target: Path, fits: Callable[[Fetched], bool]) -> Fetched | None:
+        """The file that an earlier run verified and was killed while giving it its final name; now it has it."""
+        whole = known(self._journal.path).whole
+        if whole is None or not fits(whole):
+            return None
+        if self.part.position == whole.size:
+            self.part.rename(target)
+        elif not target.is_file() or target.stat().st_size != whole.size:
+            return None
+        self._journal.append(Done(whole))
+        return whole
+
     async def finish(self, target: Path, fetched: Fetched) -> None:
         """The whole file is verified: it takes its final name, and then the journal says so."""
         await self._idle()
 
         def act() -> None:
+            self.part.sync()
+            self._journal.append(Whole(fetched))
             self.part.rename(target)
             self._journal.append(Done(fetched))
             if self.spread:

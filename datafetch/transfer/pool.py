@@ -25,7 +25,9 @@ async def fetch(wanted: Wanted, ways: Ways, journal: Journal) -> Fetched:
     algorithms = tuple(checksum.algorithm for checksum in wanted.checksums)
     holding = await asyncio.to_thread(Holding, wanted.part, journal, algorithms)
     try:
-        fetched = await _from_any(wanted, ways, holding)
+        fetched = await asyncio.to_thread(holding.finished_before, wanted.target, wanted.fits)
+        if fetched is None:
+            fetched = await _from_any(wanted, ways, holding)
     finally:
         await holding.close()
     ways.emit(Event("fetched", wanted.name, fetched.size, fetched.size, url=fetched.url))
@@ -130,7 +132,7 @@ async def _verified(wanted: Wanted, holding: Holding, url: str) -> Fetched:
             Why.CHANGED,
             f"{shown_host(url)}: another file than before: sha256 was {wanted.known_sha256} and is {sha256}",
             safe_url(url),
-            f"if upstream has replaced it on purpose, remove {holding.journal_path} and run again",
+            "upstream may have replaced it: build the new version whole, into another folder with -o",
         )
     others = tuple((name, digest) for name, digest in digests.items() if name != "sha256")
     fetched = Fetched(wanted.path, holding.size, sha256, safe_url(wanted.urls[0]), now(), others)

@@ -49,7 +49,7 @@ class Verdict:
 class Patience:
     """How long a transfer insists. Waits are seconds; tries count from the last byte that arrived."""
 
-    tries: int = 8
+    tries: int = 6
     tries_before_next: int = 3  # when another address is left to ask
     first: float = 0.5
     cap: float = 60.0  # longest single wait, whatever a server asks for

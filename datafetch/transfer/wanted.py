@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx2
 
 from datafetch.errors import TransferFailed
-from datafetch.model import Checksum, Event, Why
+from datafetch.model import Checksum, Event, Fetched, Why
 from datafetch.transfer.addresses import origin, safe_url, shown_host
 from datafetch.transfer.engine import Limits
 from datafetch.transfer.hosts import Hosts
@@ -33,6 +33,13 @@ class Wanted:
     known_sha256: str = ""  # from an earlier run; a file that differs from it is refused
     archive: bool = False  # then no text is taken for it
     end_proves: bool = False  # the caller reads it to an end that proves it whole, as an archive's does
+
+    def fits(self, fetched: Fetched) -> bool:
+        """Whether a file of an earlier run is the one wanted now."""
+        if self.known_sha256 and fetched.sha256 != self.known_sha256:
+            return False
+        here = self.checksums or fetched.url in map(safe_url, self.urls)
+        return bool(here) and fetched.satisfies(self.size, self.checksums)
 
     @property
     def proven(self) -> bool:

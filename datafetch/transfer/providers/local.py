@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Protocol
 
-from datafetch.errors import TransferFailed
+from datafetch.errors import Interrupted, TransferFailed
 from datafetch.model import Artifact, Checksum, Fetched, FileRecord, Why
 from datafetch.store.durable import sync_tree
 from datafetch.store.faults import user_errors
@@ -22,17 +22,23 @@ class _Digest(Protocol):
     def update(self, data: bytes, /) -> None: ...
 
 
-def copy_in(file: Path, target: Path, artifact: Artifact, origin: str) -> Fetched:
+def copy_in(
+    file: Path, target: Path, artifact: Artifact, origin: str, known_sha256: str, stop: Callable[[], bool]
+) -> Fetched:
     """`file` copied to `target`, durable, and what is known of it. The user's own file is only read.
 
-    Raises TransferFailed when its size or a checksum is not what the recipe says; nothing is left then.
+    Raises TransferFailed when it is not what the recipe says, or not the `known_sha256` of an earlier run, and
+    Interrupted once `stop` turns true; nothing is left then.
     """
     digests = {c.algorithm: hashlib.new(c.algorithm, usedforsecurity=False) for c in artifact.checksums}
     digests.setdefault("sha256", hashlib.sha256())
     with user_errors(file), file.open("rb", buffering=0) as source, atomic_file(target) as out:
-        size = _copy(source, out, list(digests.values()))
+        size = _copy(source, out, list(digests.values()), stop)
         found = {name: digest.hexdigest() for name, digest in digests.items()}
         _check(file, artifact, size, found)
+        if known_sha256 and found["sha256"] != known_sha256:
+            text = f"{file} is another file than before: sha256 was {known_sha256} and is {found['sha256']}"
+            raise TransferFailed(Why.CHANGED, text, hint="build it into another folder with -o")
     return Fetched(target.name, size, found["sha256"], origin, _now(), tuple(found.items()))
 
 
@@ -47,7 +53,9 @@ def _check(file: Path, artifact: Artifact, size: int, found: dict[str, str]) -> 
         raise TransferFailed(Why.CHECKSUM, text, hint=hint)
 
 
-def stage(files: Sequence[tuple[str, Path, str]], into: Path, artifact: str, origin: str) -> list[FileRecord]:
+def stage(
+    files: Sequence[tuple[str, Path, str]], into: Path, artifact: str, origin: str, stop: Callable[[], bool]
+) -> list[FileRecord]:
     """Each (name, file, target) copied below the fresh folder `into`, durable; one record for each."""
     remove_tree(into)
     make_folder(into)
@@ -56,15 +64,17 @@ def stage(files: Sequence[tuple[str, Path, str]], into: Path, artifact: str, ori
         for name, file, target in files:
             digest = hashlib.sha256()
             with file.open("rb", buffering=0) as source, os.fdopen(tree.create(target), "wb") as out:
-                size = _copy(source, out, [digest])
+                size = _copy(source, out, [digest], stop)
             records.append(FileRecord(target, size, digest.hexdigest(), origin, _now(), artifact, name))
     sync_tree(into)
     return records
 
 
-def _copy(source: IO[bytes], out: IO[bytes], digests: Sequence[_Digest]) -> int:
+def _copy(source: IO[bytes], out: IO[bytes], digests: Sequence[_Digest], stop: Callable[[], bool]) -> int:
     size = 0
     while data := source.read(_CHUNK):
+        if stop():
+            raise Interrupted("stopped while copying", hint="run the same command again to go on")
         for digest in digests:
             digest.update(data)
         out.write(data)

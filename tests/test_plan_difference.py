@@ -1,0 +1,96 @@
+"""The plan is the difference: it asks for all that is missing, for nothing that is there, and it ends."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from datafetch.model import Artifact, Http, Seen, State, Step, UrlList, Verb
+from datafetch.plan.budget import estimate
+from datafetch.plan.difference import difference
+
+URL = Http(("https://example.org/a.zip",))
+LIST = UrlList(file="list", read="map", keys=("id",), url=("<url>",), save_as="<id>.jpg")
+
+
+def artifact(
+    name: str, folder: str = "set", source: Http | UrlList = URL, size: int | None = None
+) -> Artifact:
+    return Artifact(name, source, folder, unpack=True, size=size)
+
+
+TABLE = [
+    (State.ABSENT, [Step(Verb.GET, "a")]),
+    (State.PARTIAL, [Step(Verb.GET, "a")]),
+    (State.FETCHED, [Step(Verb.EXTRACT, "a")]),
+    (State.STAGED, [Step(Verb.BUILD, "set")]),
+    (State.BUILT, []),
+]
+
+
+def test_each_state_has_its_step() -> None:
+    for state, steps in TABLE:
+        assert list(difference([artifact("a")], {"a": Seen(state)}).steps) == steps, state
+
+
+def test_what_was_never_seen_is_absent() -> None:
+    assert difference([artifact("a")], {}).steps == (Step(Verb.GET, "a"),)
+
+
+def test_a_folder_waits_for_all_its_artifacts() -> None:
+    wanted = [artifact("a"), artifact("b")]
+    assert Verb.BUILD not in {s.verb for s in difference(wanted, {"a": Seen(State.STAGED)}).steps}
+    both = {"a": Seen(State.STAGED), "b": Seen(State.BUILT)}
+    assert difference(wanted, both).steps == (Step(Verb.BUILD, "set"),)
+
+
+def test_a_list_waits_for_the_artifact_that_holds_it() -> None:
+    wanted = [artifact("list"), artifact("images", source=LIST)]
+    assert [s.name for s in difference(wanted, {}).steps] == ["list"]
+    assert Step(Verb.GET, "images") in difference(wanted, {"list": Seen(State.STAGED)}).steps
+
+
+def test_only_lost_paths_are_asked_for_again() -> None:
+    lost = frozenset({"set/x.jpg"})
+    for state, verb in ((State.ABSENT, Verb.GET), (State.FETCHED, Verb.EXTRACT)):
+        assert difference([artifact("a")], {"a": Seen(state, lost=lost)}).steps == (Step(verb, "a", lost),)
+
+
+def test_what_failed_for_good_is_left_alone() -> None:
+    assert not difference([artifact("a")], {}, {"a"})
+
+
+NEXT = {State.ABSENT: State.FETCHED, State.PARTIAL: State.FETCHED, State.FETCHED: State.STAGED}
+STATES = st.sampled_from(list(State))
+
+
+@given(st.lists(st.tuples(st.sampled_from(["one", "two", "three"]), STATES), min_size=1, max_size=8))
+def test_when_every_step_succeeds_the_plan_ends_empty_with_all_built(rows: list[tuple[str, State]]) -> None:
+    wanted = [artifact(f"a{i}", folder) for i, (folder, _) in enumerate(rows)]
+    seen = {f"a{i}": Seen(state) for i, (_, state) in enumerate(rows)}
+    for _ in range(3 * len(wanted) + 3):
+        plan = difference(wanted, seen)
+        if not plan:
+            break
+        for step in plan.steps:
+            if step.verb is Verb.BUILD:
+                for one in wanted:
+                    if one.folder == step.name:
+                        assert seen[one.name].state in (State.STAGED, State.BUILT)
+                        seen[one.name] = Seen(State.BUILT)
+            else:
+                assert seen[step.name].state is not State.BUILT, "a plan never asks for what is there"
+                seen[step.name] = Seen(NEXT[seen[step.name].state])
+    assert all(now.state is State.BUILT for now in seen.values())
+
+
+def test_the_budget_counts_archives_and_trees_and_says_what_is_unknown() -> None:
+    wanted = [artifact("a", size=100), artifact("b", size=50), artifact("c"), artifact("d", size=7)]
+    seen = {"a": Seen(State.PARTIAL, bytes_here=40), "b": Seen(State.FETCHED), "d": Seen(State.BUILT)}
+    budget = estimate(wanted, seen)
+    assert (budget.fetch, budget.unknown) == (60, 1)
+    assert budget.disk == 60 + 100 + 50
+    known = estimate(wanted, seen | {"c": replace(Seen(), size=1000)})
+    assert (known.fetch, known.unknown) == (1060, 0)
