@@ -6,13 +6,13 @@ import asyncio
 import os
 import signal
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from datafetch.archive.extract import extract, place_file
+from datafetch.archive.extract import Extracted, extract, link_file, place_file
 from datafetch.archive.join import digests_of
 from datafetch.errors import (
     BadList,
@@ -38,6 +38,7 @@ from datafetch.model import (
     Bundled,
     Event,
     Fetched,
+    Http,
     Manual,
     Outcome,
     Plan,
@@ -99,6 +100,8 @@ class Run:
         self.given_up: set[str] = set()
         self.stopped = threading.Event()  # extraction runs in a thread and looks at it between two members
         self._artifacts = {artifact.name: artifact for artifact in task.wanted}
+        self._fetched: set[str] = set()  # single files that this run has verified
+        self._linked: set[str] = set()  # of them, those whose archive and staged file are one
         self._damaged: set[str] = set()  # artifacts whose archive proved damaged once already
         self._tell = emit
         self._still_mine = still_mine
@@ -140,6 +143,8 @@ class Run:
             match step.verb:
                 case Verb.GET:
                     await self._obtainer.obtain(self._artifacts[step.name], step.only)
+                    if isinstance(self._artifacts[step.name].source, Http):
+                        self._fetched.add(step.name)
                 case Verb.EXTRACT:
                     await _in_thread(lambda: self._extract(self._artifacts[step.name], step.only))
                 case Verb.BUILD:
@@ -199,7 +204,7 @@ class Run:
                     stop=self.stopped.is_set,
                 )
             else:
-                result = place_file(
+                result = self._link(artifact, files, fetched) or place_file(
                     files, artifact, self.recipe.layout, home.staging(name), fetched, stop=self.stopped.is_set
                 )
         except DamagedArchive as error:
@@ -219,8 +224,20 @@ class Run:
         if astray := result.skipped.get(ELSEWHERE):
             text = f"{name}: {astray} pictures lie outside the folders that the layout speaks of, and are left out"
             self._tell(Event("note", name, text=text))
+        if name in self._linked:  # before its state is remembered: losing a name changes that
+            store.remove_tree(home.archive(name))
         size = sum(record.size for record in result.records)
         self._tell(Event("staged", name, done=size, count=len(result.records)))
+
+    def _link(self, artifact: Artifact, files: Sequence[Path], fetched: Fetched) -> Extracted | None:
+        """A file that this run has verified takes its place without being copied, unless it is kept as well."""
+        if artifact.name not in self._fetched or self.settings.keep_archives or len(files) != 1:
+            return None
+        staging = self.home.staging(artifact.name)
+        result = link_file(files[0], artifact, self.recipe.layout, staging, fetched)
+        if result is not None:
+            self._linked.add(artifact.name)
+        return result
 
     def _archive(self, artifact: Artifact) -> tuple[list[Path], Fetched]:
         """The file or files to open, and what is known of the whole. Raises DamagedArchive for shards that do not

@@ -176,6 +176,8 @@ class Settings:
     root: str  # absolute path of the output directory
     jobs: int = 4
     max_per_host: int = 4
+    connections: int = 4  # for one large file, of those to its host
+    limit_rate: int | None = None  # bytes per second of the whole run
     mirrors: tuple[str, ...] = ()
     mirror_only: bool = False
     allow_private: bool = False

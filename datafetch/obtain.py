@@ -39,6 +39,7 @@ from datafetch.transfer.pool import fetch
 from datafetch.transfer.providers import local, manual
 from datafetch.transfer.shards import fetch_shards
 from datafetch.transfer.wanted import Wanted, Ways
+from datafetch.transfer.widen import Width
 
 ITEMS_AT_ONCE = 16  # small files wait for the network most of the time
 
@@ -86,7 +87,8 @@ class Obtainer:
             http = await self._stack.enter_async_context(client(self._settings))
             hosts = Hosts(self._settings.max_per_host)
             mirrors, only = self._settings.mirrors, self._settings.mirror_only
-            self._ways = Ways(http, hosts, self._emit, mirrors, only)
+            width = Width(min(self._settings.connections, self._settings.max_per_host))
+            self._ways = Ways(http, hosts, self._emit, mirrors, only, width=width)
         return self._ways
 
     async def _file(self, artifact: Artifact, urls: tuple[str, ...]) -> None:

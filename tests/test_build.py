@@ -7,7 +7,7 @@ import hashlib
 import os
 import random
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datafetch.errors import Damaged, DatafetchError, NoRoom, UnsafeArchive
+from datafetch.layout import build
 from datafetch.layout.build import drop_seals, publish, seal, sealed
 from datafetch.model import FileRecord
 
@@ -53,11 +54,15 @@ class Place:
             seal(self.state, slug, records)
         return self
 
-    def publish(self, *slugs: str, owned: Mapping[str, str] | None = None) -> tuple[FileRecord, ...]:
-        return publish(self.state, self.root, "pods", slugs or tuple(ALL), owned or {})
+    def publish(
+        self, *slugs: str, owned: Mapping[str, str] | None = None, others: Collection[str] = ()
+    ) -> tuple[FileRecord, ...]:
+        return publish(self.state, self.root, "pods", slugs or tuple(ALL), owned or {}, others)
 
-    def finish(self, *slugs: str, owned: Mapping[str, str] | None = None) -> set[str]:
-        records = self.publish(*slugs, owned=owned)
+    def finish(
+        self, *slugs: str, owned: Mapping[str, str] | None = None, others: Collection[str] = ()
+    ) -> set[str]:
+        records = self.publish(*slugs, owned=owned, others=others)
         drop_seals(self.state, slugs or tuple(ALL))
         return {record.path for record in records}
 
@@ -93,7 +98,9 @@ def place(tmp_path: Path) -> Place:
     return Place(tmp_path / "data")
 
 
-WHOLE = {**merged(REAL, MASKS, INFO), ".datafetch/pods/": b""}
+# The two folders of work stay until the run ends: another artifact may be on its way into them.
+WORK = {".datafetch/pods/staging/": b"", ".datafetch/pods/assembling/": b""}
+WHOLE = {**merged(REAL, MASKS, INFO), **WORK}
 
 
 # --- What is published -------------------------------------------------------------------------------------
@@ -148,7 +155,7 @@ def test_an_artifact_without_a_seal_is_never_published(place):
 
 def test_adding_to_a_published_folder_keeps_it(place):
     place.stage({"real": REAL}).finish("real")
-    place.stage({"masks": MASKS}).finish("masks", owned=dict.fromkeys(REAL, ""))
+    place.stage({"masks": MASKS}).finish("masks", others=REAL)
     assert place.dataset() == merged(REAL, MASKS)
 
 
@@ -261,6 +268,92 @@ def test_two_artifacts_that_meet_are_refused(place, other):
     with pytest.raises(UnsafeArchive, match="pods/"):
         place.stage({**ALL, "other": {other: b"x"}}).publish(*ALL, "other")
     assert place.dataset() == {}
+
+
+# `black` and `white` are values of one option and hold the same names. The second one's file replaced the
+# first one's in silence, and the manifest gave the path to whoever was published last.
+@pytest.mark.parametrize("data", [REAL["pods/test/1.jpg"], b"another"])
+def test_a_path_of_another_published_artifact_is_refused_whatever_it_holds(place, data):
+    place.stage({"white": REAL}).finish("white")
+    place.stage({"black": {"pods/test/1.jpg": data, "pods/new.jpg": b"new"}})
+    before = place.files()
+    with pytest.raises(UnsafeArchive, match=r"black: pods/test/1\.jpg.*pods/test/1\.jpg") as caught:
+        place.publish("black", others=REAL)
+    assert caught.value.hint
+    assert place.files() == before
+
+
+@pytest.mark.parametrize(
+    ("path", "other"),
+    [
+        ("pods/test/1.JPG", "pods/test/1.jpg"),
+        ("pods/TRAIN/x.jpg", "pods/train/"),
+        ("pods/train/l'e\u0301te\u0301.jpg", "pods/train/l'été.jpg"),
+        ("pods/test/1.jpg/x", "pods/test/1.jpg"),
+        ("pods/train/screws", "pods/train/screws/"),
+    ],
+)
+def test_a_path_that_is_one_with_a_published_one_where_case_does_not_count_is_refused(place, path, other):
+    place.stage({"white": REAL}).finish("white")
+    place.stage({"black": {path: b"x"}})
+    before = place.files()
+    with pytest.raises(UnsafeArchive) as caught:
+        place.publish("black", others=REAL)
+    assert path in str(caught.value) and other in str(caught.value)
+    assert place.files() == before
+
+
+def test_published_paths_that_already_meet_each_other_stop_nobody_else(place):
+    others = ["pods/a.jpg", "pods/A.jpg", "pods/X/1.jpg", "pods/x/1.jpg", "other/test/1.jpg", "Other/test"]
+    place.stage({"real": REAL}).finish("real", others=others)
+    assert place.dataset() == REAL
+
+
+def test_files_that_no_seal_names_are_never_published(place):
+    place.stage(ALL)
+    staging, assembling = place.state / "staging", place.state / "assembling"
+    (staging / "real/pods/left.jpg").write_bytes(b"of an earlier run")
+    (staging / "real/pods/train/link").symlink_to(place.root)
+    (staging / "real/pods/old/deep").mkdir(parents=True)
+    (staging / "real/pods/old/deep/1.jpg").write_bytes(b"of an earlier run")
+    (staging / "real/pods/test_masks").mkdir()
+    (staging / "real/pods/test_masks/1.png").write_bytes(b"at a path of another artifact")
+    (assembling / "pods/train/screws").mkdir(parents=True)
+    (assembling / "pods/train/screws/gone.jpg").write_bytes(b"of a seal that was written anew since")
+    (assembling / "pods/pods_info.json").mkdir()
+    assert place.finish() == set(merged(REAL, MASKS, INFO))
+    assert place.files() == WHOLE
+
+
+def test_a_folder_that_stands_where_a_sealed_file_belongs_unseals_its_artifact(place):
+    place.stage(ALL)
+    file = place.state / "staging/info/pods/pods_info.json"
+    file.unlink()
+    file.mkdir()
+    with pytest.raises(Damaged, match=r"pods_info\.json"):
+        place.publish()
+    place.stage({"info": INFO}).finish()
+    assert place.files() == WHOLE
+
+
+# `staging` went with the last seal while a thread was about to make a folder in it, which then failed.
+def test_dropping_seals_leaves_the_folders_that_others_may_be_about_to_use(place):
+    place.stage({"real": REAL}).finish("real")
+    assert (place.state / "staging").is_dir() and (place.state / "assembling").is_dir()
+    (place.state / "staging/other").mkdir()
+    drop_seals(place.state, ["real", "masks"])
+    assert (place.state / "staging/other").is_dir()
+
+
+# The artifacts of the run that was killed were made durable by a walk over all of `staging`.
+def test_taking_apart_what_another_choice_assembled_leaves_the_staging_of_others_alone(place, monkeypatch):
+    dies_at(12, place.stage(ALL).publish)
+    assert (place.state / "assembling/pods.json").exists()
+    synced: list[str] = []
+    monkeypatch.setattr(build, "sync_tree", lambda path: synced.append(path.name))
+    place.finish("real", "info")
+    assert set(synced) <= set(ALL)
+    assert place.dataset() == merged(REAL, INFO)
 
 
 @pytest.mark.parametrize("harm", ["gone", "short", "link"])
@@ -403,7 +496,7 @@ def test_other_choice_after_a_kill_publishes_only_what_it_wants(tmp_path, step):
     before = place.dataset()
     place.finish("real", "info")
     assert place.dataset() == (before or merged(REAL, INFO))
-    place.finish("masks", owned=dict.fromkeys(merged(REAL, INFO), ""))
+    place.finish("masks", others=merged(REAL, INFO))
     assert place.files() == WHOLE
 
 

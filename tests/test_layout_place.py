@@ -282,3 +282,31 @@ def test_a_capture_that_would_climb_out_refuses_the_archive() -> None:
     artifact = Artifact("set", Http(("https://example.org/set.zip",)), "set", unpack=True)
     with pytest.raises(UnsafeArchive, match=r"would be placed at '\.\.'"):
         place(artifact, (Rule(("set/a/img_<id>",), "<id>"),), ["a/img_.."])
+
+
+CLIMBS = Artifact("set", Http(("https://example.org/set.zip",)), "set", unpack=True)
+
+
+@pytest.mark.parametrize("name", ["../x.jpg", "a/../x.jpg", "a//x.jpg", "./x.jpg", "a/", "/x.jpg", "a\0b.jpg"])
+def test_a_member_without_a_rule_that_no_tree_could_hold_is_refused_by_name(name: str) -> None:
+    with pytest.raises(UnsafeArchive, match=re.escape(repr(name))):
+        place(CLIMBS, (), ["good.jpg", name])
+
+
+@pytest.mark.parametrize("mode", ["keep", "sequential"])
+@pytest.mark.parametrize(
+    ("source", "to", "name"),
+    [
+        ("set/a_<id>/<image>", "<id>/<image>", "a_../1.jpg"),
+        ("set/a_<id>/<image>", "<id>/<image>", "a_./1.jpg"),
+        ("set/<id>.d/<image>", "x/<id>/<image>", "...d/1.jpg"),
+        ("set/<id>.d/<image>", "x/<id>/<image>", "a\0.d/1.jpg"),
+        ("set/a/<image>", "<image>", "a/\0.jpg"),
+        ("set/a/img_<id>", "<id>", "a/img_.."),
+    ],
+)
+def test_a_captured_value_that_is_no_name_refuses_the_archive(
+    source: str, to: str, name: str, mode: str
+) -> None:
+    with pytest.raises(UnsafeArchive, match=re.escape(repr(name))):
+        place(CLIMBS, (Rule((source,), to),), [name], mode)

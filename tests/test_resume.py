@@ -18,7 +18,7 @@ from datafetch.transfer.resume import (
     content_length,
     judge,
     strong_validators,
-    trusted_size,
+    trusted,
 )
 
 URL, OTHER = "http://a/x", "http://b/x"
@@ -39,6 +39,13 @@ RANGE = ("Range", "bytes=40-")
         (Held(URL, 40, Validators('"v1"')), URL, True, 0, ()),  # total unknown
         (Held(URL, 101, TAGGED), URL, True, 0, ()),
         (Held(URL, 40, TAGGED), URL, False, 40, (RANGE, ("If-Range", '"v1"'))),
+        (
+            Held(URL, 40, TAGGED, 60),  # bytes 60 to 100 are held as well
+            URL,
+            False,
+            40,
+            (("Range", "bytes=40-59"), ("If-Range", '"v1"')),
+        ),
         (Held(URL, 40, DATED), URL, False, 40, (RANGE, ("If-Range", OLD))),
         (Held(URL, 40, BARE), URL, True, 0, ()),
         (Held(URL, 40, TAGGED), OTHER, True, 40, (RANGE,)),
@@ -146,9 +153,21 @@ def test_the_length_of_a_body(headers: Mapping[str, str], length: int | None) ->
 
 
 def test_a_kill_costs_nothing_and_a_power_cut_only_what_was_not_synced() -> None:
-    assert trusted_size(900, 500, same_boot=True) == 900
-    assert trusted_size(900, 500, same_boot=False) == 500
-    assert trusted_size(300, 500, same_boot=False) == 300
+    assert trusted(900, 500, None, (), same_boot=True) == ((0, 900),)
+    assert trusted(900, 500, None, (), same_boot=False) == ((0, 500),)
+    assert trusted(300, 500, None, (), same_boot=False) == ((0, 300),)
+
+
+def test_of_a_part_with_gaps_only_what_was_said_to_be_written_counts() -> None:
+    said: list[tuple[int, int]] = [(500, 520), (700, 710), (880, 990)]
+    assert trusted(900, 500, ((600, 650),), said, same_boot=True) == (
+        (0, 520),
+        (600, 650),
+        (700, 710),
+        (880, 900),
+    )
+    assert trusted(900, 500, ((600, 650),), said, same_boot=False) == ((0, 500), (600, 650))
+    assert trusted(0, 500, ((600, 650),), said, same_boot=True) == ()
 
 
 headers_like = st.dictionaries(

@@ -161,9 +161,9 @@ def test_a_short_write_is_completed(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(os, "pwritev", lambda fd, buffers, offset: real(fd, [b"".join(buffers)[:7]], offset))
 
     async def write() -> dict[str, str]:
-        part = PartFile(tmp_path / "x.part", 0, ("md5",))
+        part = PartFile(tmp_path / "x.part", (), ("md5",))
         try:
-            await part.write([b"hello ", b"world, ", b"again"], 18)
+            await part.write([b"hello ", b"world, ", b"again"], 18, 0)
             return await part.digests()
         finally:
             await part.close()

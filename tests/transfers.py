@@ -18,6 +18,7 @@ from datafetch.transfer.http import client
 from datafetch.transfer.pool import fetch
 from datafetch.transfer.retry import Patience
 from datafetch.transfer.wanted import Wanted, Ways
+from datafetch.transfer.widen import Width
 
 LIMITS = Limits(connect=2, low_speed_time=1, total=5)
 
@@ -49,6 +50,10 @@ class Bench:
     folder: Path
     events: list[Event] = field(default_factory=list)
     time: Time = field(default_factory=Time)
+    limits: Limits = LIMITS
+
+    def __post_init__(self) -> None:
+        self.hosts = Hosts(4, self.time.clock, self.time.sleep)
 
     @property
     def part(self) -> Path:
@@ -85,7 +90,8 @@ class Bench:
         *urls: str,
         settings: Mapping[str, Any] | None = None,
         patience: Patience | None = None,
-        limits: Limits = LIMITS,
+        limits: Limits | None = None,
+        width: Width | None = None,
         **wanted: Any,
     ) -> Fetched:
         chosen = Settings(root=str(self.folder), **({"allow_private": True} | dict(settings or {})))
@@ -93,12 +99,13 @@ class Bench:
         async with client(chosen) as http:
             ways = Ways(
                 http,
-                Hosts(4, self.time.clock, self.time.sleep),
+                self.hosts,
                 self.events.append,
                 chosen.mirrors,
                 chosen.mirror_only,
                 patience or Patience(tries=4, tries_before_next=2),
-                limits,
+                limits or self.limits,
+                width or Width(),
                 chance=lambda: 0.0,
             )
             return await fetch(asked, ways, Journal(self.journal))

@@ -117,6 +117,29 @@ def place_file(
     return Extracted((origin.record(target, size, sha256, name),), {}, "")
 
 
+def link_file(
+    file: Path, artifact: Artifact, rules: Sequence[Rule], into: Path, fetched: Fetched
+) -> Extracted | None:
+    """Stage the one file of an artifact as a second name of it, for a caller who has just verified its bytes and
+    will not keep the first. None when the file system has no such names: then it is to be placed.
+    """
+    name = file_name(artifact)
+    target = place(artifact, rules, [name]).targets[0]
+    assert target is not None  # or place would have raised
+    folder, _, last = target.rpartition("/")
+    try:
+        with _fresh(into):
+            with Tree(into) as tree:
+                os.link(file, last, dst_dir_fd=tree.makedirs(folder), follow_symlinks=False)
+                if tree.size(target) != fetched.size:
+                    raise OSError(f"{file} is no longer the file that was fetched")
+            sync_tree(into)
+    except OSError:
+        return None
+    origin = Origin(artifact.name, fetched.url, fetched.fetched_at)
+    return Extracted((origin.record(target, fetched.size, fetched.sha256, name),), {}, "")
+
+
 @contextmanager
 def _fresh(into: Path) -> Iterator[None]:
     """An empty folder; gone again when the block fails."""

@@ -38,6 +38,7 @@ from datafetch.cli.options import (
     option,
     parse_duration,
     parse_percent,
+    parse_rate,
     parse_size,
 )
 from datafetch.errors import UsageError
@@ -116,6 +117,20 @@ def get_command(
             "-x", "--max-per-host", help="of them from one host (default 4)", panel=LIMITS, min=1, metavar="N"
         ),
     ] = 4,
+    connections: Annotated[
+        int,
+        option(
+            "--connections",
+            help="of these for one large file (default 4)",
+            panel=LIMITS,
+            min=1,
+            metavar="N",
+        ),
+    ] = 4,
+    limit_rate: Annotated[
+        str,
+        option("--limit-rate", help="bytes per second in all: 500K, 4.2M …", panel=LIMITS, metavar="RATE"),
+    ] = "",
     max_duration: Annotated[
         str, option("--max-duration", help="stop after 90s, 15m, 2h …", panel=LIMITS, metavar="TIME")
     ] = "",
@@ -149,6 +164,8 @@ def get_command(
         root=str(output_dir),
         jobs=jobs,
         max_per_host=max_per_host,
+        connections=connections,
+        limit_rate=parse_rate(limit_rate) if limit_rate else None,
         mirrors=tuple(mirror),
         mirror_only=mirror_only,
         allow_private=allow_private,

@@ -44,6 +44,15 @@ def parse_size(text: str) -> int:
     return int(float(match[1]) * SIZES[match[2].upper()])
 
 
+def parse_rate(text: str) -> int:
+    """Bytes per second of "4.2M", "500K" or "4.2M/s". Raises UsageError; at least 1K is asked for."""
+    words = text.strip()
+    rate = parse_size(words[:-2] if words.lower().endswith("/s") else words)
+    if rate < 1000:
+        raise UsageError(f"{text!r} is too slow to end", hint="write a rate of 1K or more, like 4.2M")
+    return rate
+
+
 def parse_duration(text: str) -> float:
     """Seconds of "90", "90s", "15m", "2h" or "1d". Raises UsageError."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhd]?)", text.strip().lower())

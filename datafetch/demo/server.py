@@ -36,6 +36,12 @@ class Seen:
         match = _RANGE.match(self.headers.get("range", ""))
         return int(match[1]) if match else 0
 
+    @property
+    def stop(self) -> int | None:
+        """Behind the last byte of the range that is asked for; None when it goes to the end."""
+        match = _RANGE.match(self.headers.get("range", ""))
+        return int(match[2]) + 1 if match and match[2] else None
+
 
 class Exchange:
     """One request and the connection to answer it on. An Answer writes what it likes; nothing is checked."""
@@ -121,9 +127,9 @@ class Thing:
         start, total = seen.start, len(self.data)
         if start >= total:
             return 416, b"", headers | {"Content-Range": f"bytes */{total}", "Content-Length": 0}
-        body = self.data[start:]
+        body = self.data[start : seen.stop]
         extra: dict[str, str | int] = {
-            "Content-Range": f"bytes {start}-{total - 1}/{total}",
+            "Content-Range": f"bytes {start}-{start + len(body) - 1}/{total}",
             "Content-Length": len(body),
         }
         return 206, body, headers | extra

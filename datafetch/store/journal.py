@@ -28,7 +28,16 @@ class Part(msgspec.Struct, frozen=True, tag="part"):
     last_modified: str = ""
     total: int | None = None
     boot: str = ""  # store.machine.boot_id(): while it is the same, bytes beyond `durable` are good as well
-    durable: int = 0  # bytes that survive a power cut
+    durable: int = 0  # bytes from the beginning on that survive a power cut
+    # Further spans that do. None: the part has no gaps, so its length says how much of it counts.
+    spread: tuple[tuple[int, int], ...] | None = None
+
+
+class Wrote(msgspec.Struct, frozen=True, tag="wrote"):
+    """Bytes of a part with gaps that the system has: good while the boot of the last Part row is the same."""
+
+    start: int
+    end: int
 
 
 class Whole(msgspec.Struct, frozen=True, tag="whole"):
@@ -65,7 +74,7 @@ class Gone(msgspec.Struct, frozen=True, tag="gone"):
     url: str
 
 
-Row = Part | Whole | Done | Staged | Built | Gone
+Row = Part | Wrote | Whole | Done | Staged | Built | Gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +82,7 @@ class Known:
     """What the rows about one artifact add up to: the last word of each kind."""
 
     part: Part | None = None  # None once the file is done
+    wrote: tuple[Wrote, ...] = ()  # since `part` was written
     whole: Fetched | None = None  # None once the file is done, or begun anew
     done: Fetched | None = None
     staged: Staged | None = None
@@ -83,6 +93,7 @@ class Known:
 def fold(rows: Iterable[Row]) -> Known:
     """Add up the rows of one artifact in the order in which they were written."""
     part: Part | None = None
+    wrote: list[Wrote] = []
     whole: Fetched | None = None
     done: Fetched | None = None
     staged: Staged | None = None
@@ -91,23 +102,31 @@ def fold(rows: Iterable[Row]) -> Known:
     for row in rows:
         match row:
             case Part():
-                part, whole = row, None
+                part, wrote, whole = row, [], None
+            case Wrote():
+                wrote.append(row)
             case Whole():
                 whole = row.fetched
             case Done():
-                part, whole, done, gone = None, None, row.fetched, None
+                part, wrote, whole, done, gone = None, [], None, row.fetched, None
             case Staged():
                 staged = row
             case Built():
                 built = row
             case Gone():
                 gone = row
-    return Known(part, whole, done, staged, built, gone)
+    return Known(part, tuple(wrote), whole, done, staged, built, gone)
 
 
 def known(path: Path) -> Known:
     """What the journal of an artifact says; an absent journal says nothing."""
     return fold(_read(path, msgspec.json.Decoder(Row)).rows)
+
+
+def settled(path: Path) -> tuple[Row, ...]:
+    """The rows of an artifact without those about a part on its way: what a compacted journal holds."""
+    rows = _read(path, msgspec.json.Decoder(Row)).rows
+    return tuple(row for row in rows if not isinstance(row, Part | Wrote))
 
 
 # --- The file -----------------------------------------------------------------------------------------------

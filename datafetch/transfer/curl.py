@@ -9,7 +9,7 @@ import pycurl
 
 from datafetch.model import Why
 
-_BUFFER = 512 << 10
+BUFFER = 512 << 10
 _SUPPRESS_CONNECT_HEADERS = 265  # CURLOPT_SUPPRESS_CONNECT_HEADERS, which pycurl has no name for
 
 
@@ -66,7 +66,7 @@ def fixed(trust: Trust, user_agent: str) -> Mapping[int, object]:
         pycurl.HTTP_CONTENT_DECODING: 0,
         pycurl.FOLLOWLOCATION: 0,
         pycurl.PROTOCOLS: pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS,
-        pycurl.BUFFERSIZE: _BUFFER,
+        pycurl.BUFFERSIZE: BUFFER,
         pycurl.TCP_KEEPALIVE: 1,
         pycurl.NOPROXY: "",  # that was decided before: libcurl must not decide again
         pycurl.SSL_VERIFYPEER: 1,

@@ -7,7 +7,7 @@ import asyncio
 import pycurl
 
 from datafetch.transfer.curl import Ask, Fault, Limits, Trust
-from datafetch.transfer.line import Line
+from datafetch.transfer.line import HELD, Line
 
 __all__ = ["Ask", "Engine", "Fault", "Limits", "Reply", "Trust"]
 
@@ -15,16 +15,24 @@ __all__ = ["Ask", "Engine", "Fault", "Limits", "Reply", "Trust"]
 class Engine:
     """Belongs to one loop. `send` may be called by any number of tasks; `close` ends what is under way."""
 
-    def __init__(self, trust: Trust, *, connections: int = 256, user_agent: str = "datafetch") -> None:
+    def __init__(
+        self,
+        trust: Trust,
+        *,
+        connections: int = 256,
+        user_agent: str = "datafetch",
+        held: int = HELD,
+    ) -> None:
         self._multi = pycurl.AsyncCurlMulti()
         self._multi.setopt(pycurl.M_MAXCONNECTS, connections)
         self._trust = trust
         self._user_agent = user_agent
+        self._held = held  # bytes of one transfer that wait for their reader before it is paused
         self._idle: list[Line] = []
 
     async def send(self, ask: Ask) -> Reply:
         """The head of the answer; its body is read from the Reply, which must be closed. Raises Fault."""
-        line = self._idle.pop() if self._idle else Line(self._trust, self._user_agent)
+        line = self._idle.pop() if self._idle else Line(self._trust, self._user_agent, self._held)
         line.prepare(ask, asyncio.get_running_loop())
         done = self._multi.add_handle(line.curl)
         done.add_done_callback(line.on_done)

@@ -1,21 +1,25 @@
-"""What is held of one file: the part and the journal row that says what it is a part of, kept in step.
+"""What is held of one file: the part and the journal rows that say what it is a part of, kept in step.
 
 A cut at any point never mixes two versions, because of the order: the part is cut to nothing, the row that
 says what it will hold is made durable, then bytes are written. A row of an older version meets an empty part.
+Before a part may have gaps, a durable row says that its length counts no more; from then on each write is
+followed by a row of its own, which a kill leaves behind and a power cut makes void.
 """
 
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
 from datafetch.model import Fetched
-from datafetch.store.journal import Done, Gone, Journal, Part, Whole, known
+from datafetch.store.journal import Done, Gone, Journal, Part, Whole, Wrote, known, settled
 from datafetch.store.machine import boot_id
 from datafetch.transfer.part import PartFile
-from datafetch.transfer.resume import Held, Validators, trusted_size
+from datafetch.transfer.resume import Held, Validators, trusted
+from datafetch.transfer.spans import Span, Spans
 
 
 class Holding:
@@ -23,41 +27,72 @@ class Holding:
 
     def __init__(self, part: Path, journal: Journal, algorithms: Iterable[str]) -> None:
         self._journal = journal
+        self._rows = threading.Lock()  # the journal is written from several threads
         self.journal_path = journal.path
         self._boot = boot_id()
         self._checkpoint: asyncio.Task[None] | None = None
-        row = known(journal.path).part
-        trusted = 0
+        self.spread = False  # whether the part may have gaps
         self.url = ""  # where the part is from, free of secrets
         self.validators = Validators()
+        found = known(journal.path)
+        row = found.part
+        spans: tuple[Span, ...] = ()
         if row is not None:
-            same_boot = bool(self._boot) and row.boot == self._boot
             on_disk = part.stat().st_size if part.is_file() else 0
-            trusted = trusted_size(on_disk, row.durable, same_boot)
+            wrote = ((one.start, one.end) for one in found.wrote)
+            same_boot = bool(self._boot) and row.boot == self._boot
+            spans = trusted(on_disk, row.durable, row.spread, wrote, same_boot)
+            self.spread = row.spread is not None
             self.url = row.url
             self.validators = Validators(row.etag, row.last_modified, row.total)
-        self.part = PartFile(part, trusted, algorithms)
+        self.part = PartFile(part, spans, algorithms, self._wrote)
         # Its end was seen: by length, or by a framing that has an end.
         self.whole = 0 < self.part.position == self.validators.total
 
     @property
-    def size(self) -> int:
+    def front(self) -> int:
+        """Bytes held from the beginning on, without a gap."""
         return self.part.position
 
+    @property
+    def size(self) -> int:
+        """Bytes held."""
+        return self.part.size
+
+    def gaps(self) -> tuple[Span, ...]:
+        """What lacks of the file, whose length is known."""
+        assert self.validators.total is not None
+        return self.part.gaps(self.validators.total)
+
     def held(self) -> Held:
-        return Held(self.url, self.size, self.validators)
+        end = None
+        total = self.validators.total
+        if total is not None:
+            gaps = self.part.gaps(total)
+            end = gaps[0][1] if gaps and gaps[0][1] < total else None
+        return Held(self.url, self.front, self.validators, end)
 
     async def drop(self) -> None:
         """Holds nothing any more."""
         await self.part.rewind()
-        self.url, self.validators, self.whole = "", Validators(), False
+        self.url, self.validators, self.whole, self.spread = "", Validators(), False, False
 
     async def describe(self, url: str, validators: Validators) -> None:
         """Says durably what the bytes that follow are of."""
         await self._idle()
-        await self.part.settled()
+        await self.part.written()
         self.url, self.validators, self.whole = url, validators, False
         await asyncio.to_thread(self._sync_and_say)
+
+    async def open_up(self) -> None:
+        """From now on bytes may come in any order."""
+        total = self.validators.total
+        if self.spread or total is None:
+            return
+        await self._idle()
+        self.spread = True  # first, so that no write falls between the row and the rows that follow it
+        await asyncio.to_thread(self._sync_and_say)
+        self.part.stretch(total)
 
     def checkpoint(self) -> None:
         """Has what is written made durable, beside the loop; at most one such wait is under way."""
@@ -72,22 +107,36 @@ class Holding:
             if error is not None:
                 raise error
 
+    def _wrote(self, start: int, end: int) -> None:
+        """Follows each write, on its thread."""
+        if self.spread:
+            with self._rows:
+                self._journal.append(Wrote(start, end), durable=False)
+
     def _sync_and_say(self) -> None:
-        durable = self.part.sync() if self.part.position else 0
+        durable = self.part.sync() if self.part.size else ()
         tied = self.validators
-        row = Part(self.url, tied.etag, tied.last_modified, tied.total, self._boot, durable)
-        self._journal.append(row)
+        first = durable[0][1] if durable and durable[0][0] == 0 else 0
+        rest = tuple(span for span in durable if span[0]) if self.spread else None
+        row = Part(self.url, tied.etag, tied.last_modified, tied.total, self._boot, first, rest)
+        with self._rows:
+            newer: list[Wrote] = []
+            if self.spread:  # the new row makes those before it void: what was not synced is said again
+                covered = Spans(durable)
+                newer = [Wrote(*span) for span in self.part.solid() if covered.reach(span[0]) < span[1]]
+            self._journal.extend((row, *newer))
 
     def gone(self, url: str) -> None:
         """Writes down that an address answered that the file is gone."""
-        self._journal.append(Gone(url))
+        with self._rows:
+            self._journal.append(Gone(url))
 
     def finished_before(self, target: Path, fits: Callable[[Fetched], bool]) -> Fetched | None:
         """The file that an earlier run verified and was killed while giving it its final name; now it has it."""
         whole = known(self._journal.path).whole
         if whole is None or not fits(whole):
             return None
-        if self.part.position == whole.size:
+        if self.front == whole.size:
             self.part.rename(target)
         elif not target.is_file() or target.stat().st_size != whole.size:
             return None
@@ -99,10 +148,12 @@ class Holding:
         await self._idle()
 
         def act() -> None:
-            self.part.sync()
+            self._sync_and_say()
             self._journal.append(Whole(fetched))
             self.part.rename(target)
             self._journal.append(Done(fetched))
+            if self.spread:
+                self._journal.replace(settled(self._journal.path))
 
         await asyncio.to_thread(act)
         self.url = ""  # nothing is left to describe
@@ -112,7 +163,7 @@ class Holding:
         try:
             await self._idle()
             if self.part.unsynced and self.url:
-                await self.part.settled()
+                await self.part.written()
                 await asyncio.to_thread(self._sync_and_say)
         except Exception:
             pass  # a full disk was told already, and what is unsaid is only fetched again

@@ -7,7 +7,7 @@ import os
 import urllib.request
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import certifi
@@ -27,6 +27,7 @@ from datafetch.transfer.addresses import (
     safe_url,
 )
 from datafetch.transfer.engine import Ask, Engine, Fault, Limits, Reply, Trust
+from datafetch.transfer.pace import Pace
 
 MAX_REDIRECTS = 10
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
@@ -39,8 +40,11 @@ _OURS = frozenset(
 class CurlTransport(httpx2.AsyncBaseTransport):
     """An httpx transport: one request, one answer, no redirects; its httpx errors are caused by Faults."""
 
-    def __init__(self, engine: Engine, policy: Policy, limits: Limits, environment: Environment) -> None:
+    def __init__(
+        self, engine: Engine, policy: Policy, limits: Limits, environment: Environment, pace: Pace
+    ) -> None:
         self._engine = engine
+        self._pace = pace
         self._policy = policy
         self._limits = limits
         self._environment = environment
@@ -67,11 +71,12 @@ class CurlTransport(httpx2.AsyncBaseTransport):
             reply = await self._engine.send(ask)
         except Fault as fault:
             raise _as_httpx(fault, request) from fault
+        body = _Body(reply, request, self._pace)
         return httpx2.Response(
             reply.status,
             headers=list(reply.headers),
-            stream=_Body(reply, request),
-            extensions={"reason_phrase": reply.reason.encode("latin-1", "replace")},
+            stream=body,
+            extensions={"reason_phrase": reply.reason.encode("latin-1", "replace"), "body": body},
             request=request,
         )
 
@@ -80,17 +85,25 @@ class CurlTransport(httpx2.AsyncBaseTransport):
 
 
 class _Body(httpx2.AsyncByteStream):
-    def __init__(self, reply: Reply, request: httpx2.Request) -> None:
+    def __init__(self, reply: Reply, request: httpx2.Request, pace: Pace) -> None:
         self._reply = reply
         self._request = request
+        self._pace = pace
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
+    async def read(self) -> list[bytes]:
+        """What has arrived since the last call, once there is something; empty at the end of a whole body."""
         try:
-            while batch := await self._reply.read():
-                for chunk in batch:
-                    yield chunk
+            batch = await self._reply.read()
         except Fault as fault:
             raise _as_httpx(fault, self._request) from fault
+        if self._pace.rate:
+            await self._pace.take(sum(map(len, batch)))
+        return batch
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while batch := await self.read():
+            for chunk in batch:
+                yield chunk
 
     async def aclose(self) -> None:
         self._reply.close()
@@ -158,9 +171,13 @@ async def client(settings: Settings, limits: Limits | None = None) -> AsyncItera
     if settings.offline:
         raise Offline("the network is switched off", hint="leave out --offline")
     environment = Environment.read()
-    engine = Engine(environment.trust, user_agent=f"datafetch/{__version__}")
+    pace = Pace(settings.limit_rate or 0)
+    limits = limits or Limits()
+    if pace.rate:  # a share of a small allowance is not a server's fault
+        limits = replace(limits, low_speed=min(limits.low_speed, pace.rate // 64))
+    engine = Engine(environment.trust, user_agent=f"datafetch/{__version__}", held=pace.held)
     policy = Policy.of(settings.mirrors, settings.allow_private)
-    transport = CurlTransport(engine, policy, limits or Limits(), environment)
+    transport = CurlTransport(engine, policy, limits, environment, pace)
     no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
     async with httpx2.AsyncClient(
         transport=transport, follow_redirects=False, trust_env=False, cookies=no_cookies, timeout=None
@@ -177,15 +194,28 @@ class Answer:
         self.status = response.status_code
         self.headers: Mapping[str, str] = {name.lower(): value for name, value in response.headers.items()}
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """The body as it comes off the wire, never decoded."""
-        stream = self._response.stream
-        assert isinstance(stream, httpx2.AsyncByteStream)
+    async def batches(self) -> AsyncIterator[list[bytes]]:
+        """The body as it comes off the wire, never decoded: all that is there at a time.
+
+        A chunk is 16 KiB, and 2 GiB are too many of them to hand from generator to generator.
+        """
+        body = self._response.extensions["body"]
+        assert isinstance(body, _Body)
         try:
-            async for chunk in stream:
-                yield chunk
+            while batch := await body.read():
+                yield batch
         except httpx2.HTTPError as error:
             raise failure(error, self.url) from error
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The same, chunk by chunk."""
+        async for batch in self.batches():
+            for chunk in batch:
+                yield chunk
+
+    async def close(self) -> None:
+        """Lets go of the connection; what was not read is lost. May be called twice."""
+        await self._response.aclose()
 
     async def discard(self) -> None:
         """Reads a short body to its end, so that the connection can serve again."""

@@ -10,9 +10,10 @@ import pycurl
 
 from datafetch.model import Why
 from datafetch.transfer.addresses import is_public
-from datafetch.transfer.curl import Ask, Fault, Limits, Trust, fault_of, fixed, limiting
+from datafetch.transfer.curl import BUFFER, Ask, Fault, Limits, Trust, fault_of, fixed, limiting
 
-_HELD_HIGH = 4 << 20  # bytes waiting for their reader before the transfer is paused
+HELD = 4 << 20  # bytes waiting for their reader before the transfer is paused
+_LEAST_KERNEL = 64 << 10  # bytes that a socket may hold, however little is to wait
 _HEADER_LINES = 200
 _ABORT = -1  # from a callback: libcurl ends the transfer
 
@@ -20,8 +21,9 @@ _ABORT = -1  # from a callback: libcurl ends the transfer
 class Line:
     """One easy handle with its callbacks; used for one request after another."""
 
-    def __init__(self, trust: Trust, user_agent: str) -> None:
+    def __init__(self, trust: Trust, user_agent: str, held: int = HELD) -> None:
         self.curl = pycurl.Curl()
+        self._held_high = held
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ask = Ask("")
         self._limits: Limits | None = None
@@ -30,6 +32,8 @@ class Line:
         self._clear()
         for option, value in fixed(trust, user_agent).items():
             self.curl.setopt(option, value)
+        if held < HELD:
+            self.curl.setopt(pycurl.BUFFERSIZE, min(held, BUFFER))
         self.curl.setopt(pycurl.OPENSOCKETFUNCTION, self._on_open)
         self.curl.setopt(pycurl.HEADERFUNCTION, self._on_header)
         self.curl.setopt(pycurl.WRITEFUNCTION, self._on_body)
@@ -130,6 +134,8 @@ class Line:
             self._unopened = Fault(why, f"no socket could be opened: {error.strerror}")
             return pycurl.SOCKET_BAD
         self._dialled = True
+        if self._held_high < HELD:  # what the system holds back counts as well
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, max(_LEAST_KERNEL, self._held_high))
         assert self._loop is not None
         self._loop.call_soon(opened.close)  # libcurl works on a duplicate
         return opened
@@ -165,7 +171,7 @@ class Line:
         return None
 
     def _on_body(self, data: bytes) -> int | None:
-        if self._held >= _HELD_HIGH:
+        if self._held >= self._held_high:
             self._paused = True
             return int(pycurl.WRITEFUNC_PAUSE)  # the same bytes are offered again after the pause
         size = len(data)

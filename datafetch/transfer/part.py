@@ -1,102 +1,168 @@
-"""The `.part` file of one transfer: written and hashed beside the loop, synced when told, renamed whole."""
+"""The `.part` file of one transfer: written and hashed beside the loop, synced when told, renamed whole.
+
+Bytes may come in any order. Those in order go to the digests straight from memory; what came ahead of its
+turn is read again from the file once all before it is there. So is what an earlier run left, while the rest
+arrives.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import os
+import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from datafetch.store.files import make_folder, sync_dir, sync_fd, user_errors
 from datafetch.transfer.lanes import Batch, Lane
+from datafetch.transfer.spans import Span, Spans
 
 MIB = 1 << 20
 _WAITING = 16 * MIB  # bytes that may wait for disk or digest before the network has to
 _READ = 1 * MIB
 _IOV = 1024  # buffers one writev takes
+_AT_ONCE = 16  # chunks a digest takes: few enough for the processor's cache, with one pass through the lock
+
+Placed = tuple[int, Batch]  # where a batch goes, and the batch
 
 
 class _Hash(Protocol):
     def update(self, data: bytes, /) -> None: ...
+    def hexdigest(self) -> str: ...
 
 
-def _hashing(digest: _Hash) -> Callable[[Batch], None]:
-    def work(batch: Batch) -> None:
-        digest.update(b"".join(batch))
+@dataclass(frozen=True, slots=True)
+class _Again:
+    """Bytes that a digest has to read from the file, once the write of that number is done."""
 
-    return work
+    start: int
+    end: int
+    after: int
+
+
+def no_one(start: int, end: int) -> None:
+    """Nobody wants to know what was written."""
 
 
 class PartFile:
-    """Opened at a trusted size; whatever stands behind that is cut off. Close it in any case."""
+    """Opened with the spans that are trusted; whatever else it holds does not count. Close it in any case.
 
-    def __init__(self, path: Path, trusted: int, algorithms: Iterable[str]) -> None:
+    `wrote` is called from another thread for every span once the system has it.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        trusted: Iterable[Span],
+        algorithms: Iterable[str],
+        wrote: Callable[[int, int], None] = no_one,
+    ) -> None:
         self.path = path
         self.algorithms = tuple(dict.fromkeys(("sha256", *algorithms)))
+        self._wrote = wrote
         self._fd = -1
-        self._lanes: list[Lane] = []
-        self._digests = {name: hashlib.new(name) for name in self.algorithms}
-        self.position = 0  # bytes accepted
-        self._written = 0  # bytes that the system has
-        self._synced = 0
+        self._writer: Lane[Placed] | None = None
+        self._hashers: list[_Hasher] = []
+        self._front = 0  # bytes that were handed to the digests
+        self._number = 0  # of the last write
+        self._lock = threading.Lock()  # of what the writing thread and the syncing one share
         make_folder(path.parent)
         with user_errors(path):
             flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
             self._fd = os.open(path, flags, 0o644)
-            self.position = self._written = min(trusted, os.fstat(self._fd).st_size)
-            os.ftruncate(self._fd, self.position)
-        self._unhashed = self.position
+            size = os.fstat(self._fd).st_size
+            there = Spans((start, min(end, size)) for start, end in trusted)
+            self._spans = there  # accepted
+            self._solid = Spans(there.all())  # the system has them
+            self._synced = 0  # bytes
+            os.ftruncate(self._fd, max((end for _, end in there.all()), default=0))
+
+    @property
+    def position(self) -> int:
+        """Bytes accepted from the beginning on, without a gap."""
+        return self._spans.reach(0)
+
+    @property
+    def size(self) -> int:
+        """Bytes accepted."""
+        return self._spans.size
 
     @property
     def unsynced(self) -> bool:
         """Whether bytes were taken in since the last sync."""
-        return self.position > self._synced
+        return self.size > self._synced
 
-    async def write(self, batch: Batch, size: int) -> None:
+    def gaps(self, total: int) -> tuple[Span, ...]:
+        return self._spans.gaps(total)
+
+    def stretch(self, total: int) -> None:
+        """Gives the file its full length, so that bytes may come in any order."""
+        with user_errors(self.path):
+            os.ftruncate(self._fd, total)
+
+    async def write(self, batch: Batch, size: int, at: int) -> None:
         """Takes a batch in; waits while too much of earlier ones is under way. Raises what the disk says."""
-        await self._catch_up()
-        if not self._lanes:
-            self._lanes.append(Lane("write", self._write))
-            self._lanes += (Lane(name, _hashing(self._digests[name])) for name in self.algorithms)
-        self.position += size
-        for lane in self._lanes:
-            lane.put(batch, size)
-        for lane in self._lanes:
-            await lane.below(_WAITING)
+        writer = self._start()
+        self._advance()
+        in_turn = at == self._front
+        self._number = writer.put((at, batch), size)
+        self._spans.add(at, at + size)
+        if in_turn:
+            self._front += size
+            for hasher in self._hashers:
+                hasher.lane.put(batch, size)
+        await writer.below(_WAITING)
+        for hasher in self._hashers:
+            await hasher.lane.below(_WAITING)
 
     async def settled(self) -> None:
-        """All that was taken in is written and hashed."""
-        await self._catch_up()
-        for lane in self._lanes:
-            await lane.below(0)
+        """All that was taken in is written, and hashed as far as it has no gap."""
+        if self._writer is None and not self.position:
+            return
+        writer = self._start()
+        await writer.below(0)
+        while self._advance() or any(hasher.behind for hasher in self._hashers):
+            for hasher in self._hashers:
+                await hasher.lane.below(0)
+        for hasher in self._hashers:
+            await hasher.lane.below(0)
+
+    async def written(self) -> None:
+        """All that was taken in is written; digests may be behind."""
+        if self._writer is not None:
+            await self._writer.below(0)
 
     async def rewind(self) -> None:
         """Starts again from nothing."""
         with suppress(OSError):
-            await self.settled()
-        self._unhashed = 0
-        self._digests = {name: hashlib.new(name) for name in self.algorithms}
+            await self.written()
         self._stop()
         with user_errors(self.path):
             os.ftruncate(self._fd, 0)
-            os.lseek(self._fd, 0, os.SEEK_SET)
-        self.position = self._written = self._synced = 0
+        self._spans, self._solid, self._synced, self._front = Spans(), Spans(), 0, 0
 
     async def digests(self) -> dict[str, str]:
         """The digests of all that was taken in, by algorithm."""
         await self.settled()
-        return {name: digest.hexdigest() for name, digest in self._digests.items()}
+        self._start()
+        return {hasher.name: hasher.digest.hexdigest() for hasher in self._hashers}
 
-    def sync(self) -> int:
-        """Makes what is written durable and says how much that is; blocks, so call it beside the loop."""
-        size = self._written
+    def sync(self) -> tuple[Span, ...]:
+        """Makes what is written durable and says what that is; blocks, so call it beside the loop."""
+        with self._lock:
+            spans = self._solid.all()
         with user_errors(self.path):
             getattr(os, "fdatasync", os.fsync)(self._fd)
-        self._synced = size
-        return size
+        self._synced = sum(end - start for start, end in spans)
+        return spans
+
+    def solid(self) -> tuple[Span, ...]:
+        """What the system has: a kill loses none of it."""
+        with self._lock:
+            return self._solid.all()
 
     def rename(self, target: Path) -> None:
         """Gives the whole, settled file its final name, durably; blocks."""
@@ -114,58 +180,91 @@ class PartFile:
     async def close(self) -> None:
         """Writes what was taken in, as far as the disk takes it, and lets go of it; may be called twice."""
         with suppress(Exception):  # what went wrong was told when it was written
-            for lane in self._lanes[:1]:
-                await lane.below(0)
+            await self.written()
         self._stop()
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
 
+    # --- Lanes ----------------------------------------------------------------------------------------------
+
+    def _start(self) -> Lane[Placed]:
+        if self._writer is None:
+            self._writer = Lane("write", self._write)
+            self._hashers = [_Hasher(name, self._fd, self._writer) for name in self.algorithms]
+            self._number = self._front = 0
+        return self._writer
+
     def _stop(self) -> None:
-        for lane in self._lanes:
-            lane.stop()
-        self._lanes = []
+        lanes = [hasher.lane for hasher in self._hashers] + ([self._writer] if self._writer else [])
+        for lane in lanes:
+            lane.stop(halt=True)
+        for lane in lanes:
+            lane.join()
+        self._writer, self._hashers = None, []
 
-    def _write(self, batch: Batch) -> None:
+    def _advance(self) -> bool:
+        """Has the digests read what lies before them in the file, unless they are busy with that already."""
+        reach = self._spans.reach(self._front)
+        if reach == self._front or any(hasher.behind > _WAITING for hasher in self._hashers):
+            return False
+        for hasher in self._hashers:
+            hasher.read(_Again(self._front, reach, self._number))
+        self._front = reach
+        return True
+
+    def _write(self, placed: Placed) -> None:
+        at, batch = placed
         with user_errors(self.path):
-            for at in range(0, len(batch), _IOV):
-                self._write_some(batch[at : at + _IOV])
+            start = at
+            for cut in range(0, len(batch), _IOV):
+                at += self._write_some(batch[cut : cut + _IOV], at)
+        with self._lock:
+            self._solid.add(start, at)
+        self._wrote(start, at)
 
-    def _write_some(self, batch: Batch) -> None:
+    def _write_some(self, batch: Batch, at: int) -> int:
         size = sum(map(len, batch))
-        done = os.pwritev(self._fd, batch, self._written)
+        done = os.pwritev(self._fd, batch, at)
         if done < size:
             rest = memoryview(b"".join(batch))[done:]
             while rest:
-                wrote = os.pwrite(self._fd, rest, self._written + done)
+                wrote = os.pwrite(self._fd, rest, at + done)
                 done += wrote
                 rest = rest[wrote:]
-        self._written += size
+        return size
 
-    async def _catch_up(self) -> None:
-        """Hashes what an earlier run left, once and beside the loop."""
-        if self._unhashed:
-            size, self._unhashed = self._unhashed, 0
-            halt = [False]
-            try:
-                await asyncio.to_thread(self._hash_prefix, size, halt)
-            except BaseException:
-                halt[0] = True
-                self._unhashed = size
-                self._digests = {name: hashlib.new(name) for name in self.algorithms}
-                raise
 
-    def _hash_prefix(self, size: int, halt: list[bool]) -> None:
-        digests = tuple(self._digests.values())
-        fd = os.dup(self._fd)  # the part may be closed while this thread still reads
-        try:
-            at = 0
-            while at < size and not halt[0]:
-                data = os.pread(fd, min(_READ, size - at), at)
-                if not data:
-                    raise OSError(f"{self.path} became shorter while it was read")
-                for digest in digests:
-                    digest.update(data)
-                at += len(data)
-        finally:
-            os.close(fd)
+class _Hasher:
+    """One digest on its lane, fed from memory or told to read."""
+
+    def __init__(self, name: str, fd: int, writer: Lane[Placed]) -> None:
+        self.name = name
+        self.digest: _Hash = hashlib.new(name)
+        self._fd, self._writer = fd, writer
+        self._asked = self._read = 0  # bytes to be read from the file, and those that were
+        self.lane: Lane[Batch | _Again] = Lane(name, self._work)
+
+    @property
+    def behind(self) -> int:
+        """Bytes still to be read from the file."""
+        return self._asked - self._read
+
+    def read(self, again: _Again) -> None:
+        self._asked += again.end - again.start
+        self.lane.put(again)
+
+    def _work(self, item: Batch | _Again) -> None:
+        if not isinstance(item, _Again):
+            for at in range(0, len(item), _AT_ONCE):
+                self.digest.update(b"".join(item[at : at + _AT_ONCE]))
+            return
+        self._writer.wait_for(item.after)
+        at = item.start
+        while at < item.end and not self.lane.halted:
+            data = os.pread(self._fd, min(_READ, item.end - at), at)
+            if not data:
+                raise OSError("the part became shorter while it was read")
+            self.digest.update(data)
+            at += len(data)
+            self._read += len(data)

@@ -13,6 +13,7 @@ from datafetch.transfer.attempt import attempt
 from datafetch.transfer.holding import Holding, now
 from datafetch.transfer.retry import Keep, Then, Tries, Verdict, backoff, decide, wait_for
 from datafetch.transfer.wanted import Throttled, Wanted, Ways, failed
+from datafetch.transfer.widen import Widen
 
 
 async def fetch(wanted: Wanted, ways: Ways, journal: Journal) -> Fetched:
@@ -69,13 +70,13 @@ def _telling(failures: Sequence[TransferFailed]) -> TransferFailed:
 
 async def _from_one(wanted: Wanted, ways: Ways, holding: Holding, url: str, last: bool) -> Fetched:
     """The file from one address, which is asked as often as the table says."""
-    tries = Tries()
+    tries, widen = Tries(), Widen(ways.width)
     furthest = holding.size
     while True:
         try:
             if not holding.whole:
                 async with ways.hosts.turn(shown_host(url)):
-                    await attempt(wanted, ways, holding, url)
+                    await attempt(wanted, ways, holding, url, widen)
             return await _verified(wanted, holding, url)
         except _Differs:
             raise

@@ -2,7 +2,7 @@
 
 What is asked for, with `n` bytes held of `total`:
 
-    held                                                   request
+    held                                                   request (up to the next byte held, if there is one)
     nothing, or total unknown, or n > total                GET from 0
     same address, strong ETag                              Range: bytes=n-, If-Range: the ETag
     same address, no ETag, strong Last-Modified            Range: bytes=n-, If-Range: the date
@@ -27,7 +27,7 @@ How the answer is read:
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -35,6 +35,7 @@ from enum import Enum
 
 from datafetch.model import Why
 from datafetch.transfer.retry import why_of_status
+from datafetch.transfer.spans import Span, Spans
 
 # RFC 9110, 8.8.2.2: a date is strong when it is clearly older than the answer that carries it.
 STRONG_AFTER = 60.0
@@ -51,6 +52,10 @@ class Validators:
     last_modified: str = ""
     total: int | None = None  # bytes of the whole file
 
+    @property
+    def strong(self) -> bool:
+        return bool(self.etag or self.last_modified)
+
 
 @dataclass(frozen=True, slots=True)
 class Held:
@@ -59,6 +64,7 @@ class Held:
     url: str
     size: int
     validators: Validators
+    end: int | None = None  # where what lacks after `size` ends, when something behind it is held as well
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +99,19 @@ def ask(held: Held | None, url: str, proven: bool) -> Asked:
     if held.size > held.validators.total:
         return Asked()
     known = held.validators
-    by_range = ("Range", f"bytes={held.size}-")
+    last = "" if held.end is None else held.end - 1
+    by_range = ("Range", f"bytes={held.size}-{last}")
     if held.url == url:
         tie = known.etag or known.last_modified
         return Asked(held.size, (by_range, ("If-Range", tie)), known) if tie else Asked()
     return Asked(held.size, (by_range,), known, same_url=False) if proven else Asked()
+
+
+def ask_piece(start: int, end: int, known: Validators) -> Asked:
+    """The request for one piece of a file whose other pieces are being fetched from the same address."""
+    by_range = ("Range", f"bytes={start}-{end - 1}")
+    tie = known.etag or known.last_modified
+    return Asked(start, (by_range, ("If-Range", tie)) if tie else (by_range,), known, same_url=known.strong)
 
 
 def judge(asked: Asked, status: int, headers: Mapping[str, str]) -> Answer:
@@ -189,6 +203,13 @@ def _date(text: str) -> datetime | None:
     return found if found.tzinfo else None
 
 
-def trusted_size(on_disk: int, durable: int, same_boot: bool) -> int:
-    """Bytes of a part that count: all that was written since the machine started, else what was synced."""
-    return on_disk if same_boot else min(on_disk, durable)
+def trusted(
+    on_disk: int, durable: int, spread: tuple[Span, ...] | None, wrote: Iterable[Span], same_boot: bool
+) -> tuple[Span, ...]:
+    """Spans of a part that count: all that was written since the machine started, else what was synced.
+
+    `spread` and `wrote` are what a part with gaps is known to hold: there, its length says nothing.
+    """
+    if spread is None:
+        return ((0, on_disk if same_boot else min(on_disk, durable)),)
+    return Spans([(0, durable), *spread, *(wrote if same_boot else ())]).upto(on_disk)

@@ -16,6 +16,7 @@ from datafetch.transfer.addresses import origin, safe_url, shown_host
 from datafetch.transfer.engine import Limits
 from datafetch.transfer.hosts import Hosts
 from datafetch.transfer.retry import Patience
+from datafetch.transfer.widen import Width
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class Ways:
     mirror_only: bool = False
     patience: Patience = field(default_factory=Patience)
     limits: Limits | None = None
+    width: Width = field(default_factory=Width)
     chance: Callable[[], float] = random.random
     clock: Callable[[], float] = time.monotonic
 
