@@ -297,7 +297,8 @@ class Run:
         names = {artifact.name for artifact in staged}
         owned = {path: record.sha256 for path, record in before.items() if record.artifact in names}
         fresh = {path for artifact in staged for path in self._proven(artifact)}
-        records = publish(home.state, home.root, folder, slugs, owned)
+        others = [path for path in before if path not in owned and path.startswith(f"{folder}/")]
+        records = publish(home.state, home.root, folder, slugs, owned, others)
         after = before | {record.path: record for record in records}
         manifest.write(home.manifest, after.values())
         remember(home, [record for record in records if record.path in fresh])

@@ -287,7 +287,9 @@ def test_a_capture_that_would_climb_out_refuses_the_archive() -> None:
 CLIMBS = Artifact("set", Http(("https://example.org/set.zip",)), "set", unpack=True)
 
 
-@pytest.mark.parametrize("name", ["../x.jpg", "a/../x.jpg", "a//x.jpg", "./x.jpg", "a/", "/x.jpg", "a\0b.jpg"])
+@pytest.mark.parametrize(
+    "name", ["../x.jpg", "a/../x.jpg", "a//x.jpg", "./x.jpg", "a/", "/x.jpg", "a\0b.jpg"]
+)
 def test_a_member_without_a_rule_that_no_tree_could_hold_is_refused_by_name(name: str) -> None:
     with pytest.raises(UnsafeArchive, match=re.escape(repr(name))):
         place(CLIMBS, (), ["good.jpg", name])

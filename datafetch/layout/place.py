@@ -18,6 +18,7 @@ from datafetch.model import Artifact, Rule
 JUNK, UNWANTED, NO_RULE, ELSEWHERE = "junk", "unwanted", "no rule", "picture outside the root"
 _JUNK_FOLDER = "__MACOSX"
 _JUNK_FILES = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
+_NO_NAMES = frozenset({"", ".", ".."})
 _SHOWN = 8
 
 
@@ -35,7 +36,8 @@ def place(artifact: Artifact, rules: Sequence[Rule], names: Sequence[str], mode:
 
     `<root>` is the prefix under which most names fit, then the one of the earliest rule, then the longest.
     Mode "sequential" numbers what captures named (see `sequence`). Raises LayoutMismatch when nothing finds
-    a place, and UnsafeArchive when two names would meet, letter case and Unicode form aside.
+    a place, and UnsafeArchive when two names would meet, letter case and Unicode form aside, or when what was
+    captured of a name is no name itself ("..", NUL).
     """
     ready = tuple(way for index, rule in enumerate(rules) for way in compile_rule(rule, index, artifact))
     folders = _Folders(artifact, ready)
@@ -126,17 +128,24 @@ class _Folders:
         """The path in the manifest, and whether its last segment may be numbered."""
         folder, _, last = name.rpartition("/")
         if not self._ready:
-            return self._home + name, holds_many(self._artifact)
+            return self._home + self._safe(name, name), holds_many(self._artifact)
         for way, above in self._fitting(folder):
             if way.rooted and above.root != root:
                 continue
             found = way.file.fullmatch(last)
             if found is not None:
                 path = way.fill({**above.captures, **found.groupdict()})
-                if not {"", ".", ".."}.isdisjoint(path.split("/")):
-                    raise UnsafeArchive(f"{self._artifact.name}: {name!r} would be placed at {path!r}")
-                return self._home + path, way.numbered
+                return self._home + self._safe(path, name), way.numbered
         return None
+
+    def _safe(self, path: str, name: str) -> str:
+        """The path, if every segment is a name: captured values are whatever upstream wrote."""
+        if "\0" in path or not _NO_NAMES.isdisjoint(path.split("/")):
+            raise UnsafeArchive(
+                f"{self._artifact.name}: {name!r} would be placed at {path!r}",
+                hint="every part of a path must be a name: not empty, not '.' or '..', and without NUL",
+            )
+        return path
 
     def why_not(self, name: str) -> str:
         """Why a name that nothing skips has no place."""
