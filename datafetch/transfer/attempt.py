@@ -15,6 +15,7 @@ from datafetch.transfer.claims import Claim
 from datafetch.transfer.crew import Crew
 from datafetch.transfer.holding import Holding
 from datafetch.transfer.http import Answer, open_url
+from datafetch.transfer.lanes import Chunk
 from datafetch.transfer.pages import SNIFF, page, squeezed
 from datafetch.transfer.pump import ENDLESS, Pump
 from datafetch.transfer.resume import Act, ask, content_length, judge
@@ -69,9 +70,9 @@ async def _take(
     holding.whole = True
 
 
-async def _first(batches: AsyncIterator[list[bytes]]) -> list[bytes]:
+async def _first(batches: AsyncIterator[list[Chunk]]) -> list[Chunk]:
     """Enough of a body to tell a page from a file."""
-    first: list[bytes] = []
+    first: list[Chunk] = []
     async for batch in batches:
         first += batch
         if sum(map(len, first)) >= SNIFF:

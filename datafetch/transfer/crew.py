@@ -13,6 +13,7 @@ from datafetch.transfer.addresses import shown_host
 from datafetch.transfer.claims import LEAST, Claim, Claims
 from datafetch.transfer.holding import Holding
 from datafetch.transfer.http import Answer, open_url
+from datafetch.transfer.lanes import Chunk
 from datafetch.transfer.pump import Pump
 from datafetch.transfer.resume import Act, ask_piece, judge
 from datafetch.transfer.resume import Answer as Judged
@@ -46,7 +47,7 @@ class Crew:
         self._open: Claim | None = None  # what the lead's first answer is taken into
 
     async def fetch(
-        self, answer: Answer, length: int | None, first: list[bytes], batches: AsyncIterator[list[bytes]]
+        self, answer: Answer, length: int | None, first: list[Chunk], batches: AsyncIterator[list[Chunk]]
     ) -> None:
         """All that lacks, beginning with the open answer. Raises TransferFailed or what the disk says."""
         claim = self._claims.first()
@@ -80,7 +81,7 @@ class Crew:
     # --- The lead -------------------------------------------------------------------------------------------
 
     async def _lead(
-        self, claim: Claim, end: int, answer: Answer, first: list[bytes], batches: AsyncIterator[list[bytes]]
+        self, claim: Claim, end: int, answer: Answer, first: list[Chunk], batches: AsyncIterator[list[Chunk]]
     ) -> None:
         def more(claim: Claim) -> bool:
             return claim.end < end and self._claims.extend(claim, self._piece())

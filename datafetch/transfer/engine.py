@@ -7,6 +7,7 @@ import asyncio
 import pycurl
 
 from datafetch.transfer.curl import Ask, Fault, Limits, Trust
+from datafetch.transfer.lanes import Chunk
 from datafetch.transfer.line import HELD, Line
 
 __all__ = ["Ask", "Engine", "Fault", "Limits", "Reply", "Trust"]
@@ -75,12 +76,12 @@ class Reply:
         self.reason = ""
         self.headers: tuple[tuple[str, str], ...] = ()
 
-    async def read(self) -> list[bytes]:
+    async def read(self) -> list[Chunk]:
         """What has arrived since the last call, waiting if nothing has; empty at the end of a whole body."""
         line = self._line
         if line is None:
             return []
-        while not line.chunks:
+        while not line.holds:
             if line.done:
                 if line.fault is not None:
                     raise line.fault

@@ -27,6 +27,7 @@ from datafetch.transfer.addresses import (
     safe_url,
 )
 from datafetch.transfer.engine import Ask, Engine, Fault, Limits, Reply, Trust
+from datafetch.transfer.lanes import Chunk
 from datafetch.transfer.pace import Pace
 
 MAX_REDIRECTS = 10
@@ -90,7 +91,7 @@ class _Body(httpx2.AsyncByteStream):
         self._request = request
         self._pace = pace
 
-    async def read(self) -> list[bytes]:
+    async def read(self) -> list[Chunk]:
         """What has arrived since the last call, once there is something; empty at the end of a whole body."""
         try:
             batch = await self._reply.read()
@@ -103,7 +104,7 @@ class _Body(httpx2.AsyncByteStream):
     async def __aiter__(self) -> AsyncIterator[bytes]:
         while batch := await self.read():
             for chunk in batch:
-                yield chunk
+                yield bytes(chunk)
 
     async def aclose(self) -> None:
         self._reply.close()
@@ -194,11 +195,8 @@ class Answer:
         self.status = response.status_code
         self.headers: Mapping[str, str] = {name.lower(): value for name, value in response.headers.items()}
 
-    async def batches(self) -> AsyncIterator[list[bytes]]:
-        """The body as it comes off the wire, never decoded: all that is there at a time.
-
-        A chunk is 16 KiB, and 2 GiB are too many of them to hand from generator to generator.
-        """
+    async def batches(self) -> AsyncIterator[list[Chunk]]:
+        """The body as it comes off the wire, never decoded: all that is there at a time."""
         body = self._response.extensions["body"]
         assert isinstance(body, _Body)
         try:
@@ -207,7 +205,7 @@ class Answer:
         except httpx2.HTTPError as error:
             raise failure(error, self.url) from error
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def chunks(self) -> AsyncIterator[Chunk]:
         """The same, chunk by chunk."""
         async for batch in self.batches():
             for chunk in batch:

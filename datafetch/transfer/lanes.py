@@ -9,7 +9,8 @@ from contextlib import suppress
 from queue import SimpleQueue
 from typing import Generic, TypeVar
 
-Batch = Sequence[bytes]
+Chunk = bytes | memoryview
+Batch = Sequence[Chunk]
 Item = TypeVar("Item")
 
 

@@ -11,11 +11,14 @@ import pycurl
 from datafetch.model import Why
 from datafetch.transfer.addresses import is_public
 from datafetch.transfer.curl import BUFFER, Ask, Fault, Limits, Trust, fault_of, fixed, limiting
+from datafetch.transfer.lanes import Chunk
 
-HELD = 4 << 20  # bytes waiting for their reader before the transfer is paused
+HELD = 2 << 20  # bytes waiting for their reader before the transfer is paused
+_SMALL = 128 << 10  # bytes of a body from which on it is gathered: libcurl hands on 16 KiB at a time
 _LEAST_KERNEL = 64 << 10  # bytes that a socket may hold, however little is to wait
 _HEADER_LINES = 200
 _ABORT = -1  # from a callback: libcurl ends the transfer
+_NOTHING = memoryview(b"")
 
 
 class Line:
@@ -41,7 +44,11 @@ class Line:
     def _clear(self) -> None:
         self.status, self.reason = 0, ""
         self.headers: list[tuple[str, str]] = []
-        self.chunks: list[bytes] = []
+        self.chunks: list[Chunk] = []
+        self._gathered = (
+            _NOTHING  # its bytes from `_given` to `_filled` are part of the body and in no chunk yet
+        )
+        self._given = self._filled = 0
         self.fault: Fault | None = None
         self.done = False
         self.reusable = True
@@ -76,7 +83,7 @@ class Line:
         self.reusable = ask.method == "GET" and not ask.body and not ask.login
 
     def forget(self) -> None:
-        self.chunks = []
+        self.chunks, self._gathered = [], _NOTHING
         if not self.head.done():
             self.head.cancel()
 
@@ -89,7 +96,13 @@ class Line:
         finally:
             self._waiter = None
 
-    def take(self) -> list[bytes]:
+    @property
+    def holds(self) -> bool:
+        """Whether bytes wait for their reader."""
+        return self._held > 0
+
+    def take(self) -> list[Chunk]:
+        self._give()
         taken, self.chunks, self._held = self.chunks, [], 0
         if self._paused and not self.done:
             self._paused = False
@@ -179,10 +192,31 @@ class Line:
         most = self._ask.limits.body_bytes
         if most is not None and self._received > most:
             return self._abort(Why.TOO_LARGE, f"the answer is longer than {most} bytes")
-        self.chunks.append(data)
+        if self._received <= _SMALL:
+            self.chunks.append(data)
+        else:
+            self._gather(data, size)
         self._held += size
         self._wake()
         return None
+
+    def _gather(self, data: bytes, size: int) -> None:
+        """Makes few large chunks of a long body: each one costs the threads that take it the lock.
+
+        A buffer serves once and is never written where it was given away: no chunk changes under its reader.
+        """
+        end = self._filled + size
+        if end > len(self._gathered):
+            self._give()
+            self._gathered = memoryview(bytearray(max(size, min(self._held_high, BUFFER))))
+            self._given, self._filled, end = 0, 0, size
+        self._gathered[self._filled : end] = data
+        self._filled = end
+
+    def _give(self) -> None:
+        if self._filled > self._given:
+            self.chunks.append(self._gathered[self._given : self._filled])
+            self._given = self._filled
 
     def _abort(self, why: Why, message: str) -> int:
         self.fault = Fault(why, message)

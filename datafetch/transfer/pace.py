@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 _SLACK = 0.1  # seconds of allowance that may be saved up
-_HELD = (16 << 10, 4 << 20)  # bytes, at least and at most
+_HELD = (16 << 10, 2 << 20)  # bytes, at least and at most
 
 
 class Pace:

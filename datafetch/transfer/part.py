@@ -17,20 +17,19 @@ from pathlib import Path
 from typing import Protocol
 
 from datafetch.store.files import make_folder, sync_dir, sync_fd, user_errors
-from datafetch.transfer.lanes import Batch, Lane
+from datafetch.transfer.lanes import Batch, Chunk, Lane
 from datafetch.transfer.spans import Span, Spans
 
 MIB = 1 << 20
-_WAITING = 16 * MIB  # bytes that may wait for disk or digest before the network has to
+_WAITING = 1 * MIB  # bytes that may wait for disk or digest before the network has to
 _READ = 1 * MIB
 _IOV = 1024  # buffers one writev takes
-_AT_ONCE = 16  # chunks a digest takes: few enough for the processor's cache, with one pass through the lock
 
 Placed = tuple[int, Batch]  # where a batch goes, and the batch
 
 
 class _Hash(Protocol):
-    def update(self, data: bytes, /) -> None: ...
+    def update(self, data: Chunk, /) -> None: ...
     def hexdigest(self) -> str: ...
 
 
@@ -256,8 +255,8 @@ class _Hasher:
 
     def _work(self, item: Batch | _Again) -> None:
         if not isinstance(item, _Again):
-            for at in range(0, len(item), _AT_ONCE):
-                self.digest.update(b"".join(item[at : at + _AT_ONCE]))
+            for chunk in item:
+                self.digest.update(chunk)
             return
         self._writer.wait_for(item.after)
         at = item.start

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 
 from datafetch.model import Event
 from datafetch.transfer.claims import Claim
 from datafetch.transfer.holding import Holding
+from datafetch.transfer.lanes import Batch, Chunk
 from datafetch.transfer.wanted import Wanted, Ways
 
 ENDLESS = 1 << 63  # the end of a claim on a body whose length nobody says
 _SYNC_EVERY = 2.0  # seconds of transfer that a power cut may cost
 _TELL_EVERY = 0.2  # seconds between two progress events
-_BATCH = 1 << 20  # bytes that are handed on at once; a kill costs no more of each connection
+_BATCH = 512 << 10  # bytes that are handed on at once; a kill costs no more of each connection
 
 
 def never(claim: Claim) -> bool:
@@ -31,15 +32,15 @@ class Pump:
     async def take(
         self,
         claim: Claim,
-        first: list[bytes],
-        batches: AsyncIterator[list[bytes]],
+        first: list[Chunk],
+        batches: AsyncIterator[list[Chunk]],
         more: Callable[[Claim], bool] = never,
     ) -> bool:
         """What was read of a body and what follows, into the claim; whatever ends it, all of it is taken in.
 
         Returns whether the body went on beyond the claim, of which `more` may make more: else it ended.
         """
-        held: list[bytes] = []
+        held: list[Chunk] = []
         size = 0
         try:
             async for came in _after(first, batches):
@@ -68,7 +69,7 @@ class Pump:
     def _due(self) -> bool:
         return self._ways.clock() - self._told >= _TELL_EVERY
 
-    async def _write(self, batch: Sequence[bytes], size: int, at: int) -> None:
+    async def _write(self, batch: Batch, size: int, at: int) -> None:
         self._untold += size
         await self._holding.part.write(batch, size, at)
         now = self._ways.clock()
@@ -87,7 +88,7 @@ class Pump:
             self._untold = 0
 
 
-async def _after(first: list[bytes], batches: AsyncIterator[list[bytes]]) -> AsyncIterator[list[bytes]]:
+async def _after(first: list[Chunk], batches: AsyncIterator[list[Chunk]]) -> AsyncIterator[list[Chunk]]:
     if first:
         yield first
     async for batch in batches:
