@@ -5,7 +5,7 @@ from __future__ import annotations
 import netrc
 import os
 import urllib.request
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -28,6 +28,7 @@ from datafetch.transfer.addresses import (
 )
 from datafetch.transfer.engine import Ask, Engine, Fault, Limits, Reply, Trust
 from datafetch.transfer.pace import Pace
+from datafetch.transfer.promise import Promise
 
 MAX_REDIRECTS = 10
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
@@ -191,6 +192,7 @@ class Answer:
     def __init__(self, response: httpx2.Response, url: str) -> None:
         self._response = response
         self.url = url  # where the redirects led
+        self.promise = Promise()  # what a provider states about the whole file
         self.status = response.status_code
         self.headers: Mapping[str, str] = {name.lower(): value for name, value in response.headers.items()}
 
@@ -229,6 +231,10 @@ class Answer:
             pass  # the head was what mattered
 
 
+# Called with an answer that redirects and where to; returns where to go instead, or raises to refuse.
+Follow = Callable[[Answer, str], str]
+
+
 @asynccontextmanager
 async def open_url(
     http: httpx2.AsyncClient,
@@ -238,6 +244,7 @@ async def open_url(
     secrets: tuple[tuple[str, str], ...] = (),
     never: frozenset[str] = frozenset(),
     limits: Limits | None = None,
+    follow: Follow | None = None,
 ) -> AsyncIterator[Answer]:
     """The answer to GET `url`, redirects followed by our rules; closed on leaving.
 
@@ -258,6 +265,8 @@ async def open_url(
         finally:
             await answer._response.aclose()
         target = redirected(target, location)
+        if follow is not None:
+            target = clean_url(follow(answer, target))
         if origin(target) in never:
             raise _refusal(target, "the mirror redirects to the origin, which must not be asked")
     raise _refusal(url, f"more than {MAX_REDIRECTS} redirects")
