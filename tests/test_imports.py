@@ -46,6 +46,7 @@ LIBRARIES = {
     "rich": {"console"},
     "httpx2": {"transfer", "images"},
     "pycurl": {"transfer"},
+    "botocore": {"transfer"},
     "yaml": {"recipe"},
     "PIL": {"images", "demo"},
 }

@@ -215,6 +215,18 @@ class Answer:
             for chunk in batch:
                 yield chunk
 
+    async def start(self, most: int) -> bytes:
+        """The body of an error or a page, the first `most` bytes of it or a little more; never raises."""
+        found = bytearray()
+        try:
+            async for chunk in self.chunks():
+                found += chunk
+                if len(found) >= most:
+                    break
+        except TransferFailed:
+            pass  # what has arrived will do
+        return bytes(found)
+
     async def close(self) -> None:
         """Lets go of the connection; what was not read is lost. May be called twice."""
         await self._response.aclose()

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 from datafetch.transfer.asking import Provider
 from datafetch.transfer.providers.hub import Hub
+from datafetch.transfer.providers.s3 import S3
 
 
 def providers(environment: Mapping[str, str]) -> tuple[Provider, ...]:
     """The providers of one run, as the environment variables have them."""
-    return (Hub.of(environment),)
+    return (Hub.of(environment), S3.of(environment))
