@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -37,6 +38,7 @@ from datafetch.transfer.hosts import Hosts
 from datafetch.transfer.http import client
 from datafetch.transfer.pool import fetch
 from datafetch.transfer.providers import local, manual
+from datafetch.transfer.providers.known import providers
 from datafetch.transfer.shards import fetch_shards
 from datafetch.transfer.wanted import Wanted, Ways
 from datafetch.transfer.widen import Width
@@ -88,7 +90,8 @@ class Obtainer:
             hosts = Hosts(self._settings.max_per_host)
             mirrors, only = self._settings.mirrors, self._settings.mirror_only
             width = Width(min(self._settings.connections, self._settings.max_per_host))
-            self._ways = Ways(http, hosts, self._emit, mirrors, only, width=width)
+            known = providers(os.environ)
+            self._ways = Ways(http, hosts, self._emit, mirrors, only, width=width, providers=known)
         return self._ways
 
     async def _file(self, artifact: Artifact, urls: tuple[str, ...]) -> None:

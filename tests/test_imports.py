@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "datafetch"
-WORDS = {"model", "errors", "foldnames", "datafetch"}  # "datafetch" itself holds the version
+WORDS = {"model", "errors", "foldnames", "schemes", "datafetch"}  # "datafetch" itself holds the version
 SHELL = {"cli", "console", "run", "act", "obtain", "verify", "report", "demo"}
 
 # station -> the stations it may import, besides itself and the words
@@ -19,6 +19,7 @@ ARROWS: dict[str, set[str]] = {
     "model": set(),
     "errors": {"model"},
     "foldnames": set(),
+    "schemes": set(),
     "store": set(),
     "recipe": {"layout"},  # lint only
     "plan": set(),
@@ -45,6 +46,7 @@ LIBRARIES = {
     "rich": {"console"},
     "httpx2": {"transfer", "images"},
     "pycurl": {"transfer"},
+    "botocore": {"transfer"},
     "yaml": {"recipe"},
     "PIL": {"images", "demo"},
 }

@@ -232,9 +232,18 @@ def test_unsafe_and_twice_given_names_are_refused(text: str, message: str) -> No
 
 
 URLS = {
-    "ftp://h/x": "expected http or https, found ftp",
-    "file:///etc/passwd": "expected http or https, found file",
-    "s3://bucket/x": "expected http or https, found s3",
+    "ftp://h/x": "expected http, https, hf, s3 or gdrive, found ftp",
+    "file:///etc/passwd": "expected http, https, hf, s3 or gdrive, found file",
+    "s3://bucket": 'expected s3://bucket/key, found "s3://bucket"',
+    "s3://bucket/../x": 'expected s3://bucket/key, found "s3://bucket/../x"',
+    "s3://KEY:hunter2@bucket/x": "an address with a user name or password; secrets come from the environment only",
+    "hf://name/x": 'expected hf://datasets/owner/name@revision/path, found "hf://name/x"',
+    "hf://owner/name@main": 'expected hf://datasets/owner/name@revision/path, found "hf://owner/name@main"',
+    "hf://owner/name/a//b": 'expected hf://datasets/owner/name@revision/path, found "hf://owner/name/a//b"',
+    "hf://owner/name/x#y": 'expected an address without #, found "#y"',
+    "gdrive://a/b": 'expected gdrive://ID or gdrive://folders/ID/name, found "gdrive://a/b"',
+    "gdrive://folders/1xFdx5xuN": "expected gdrive://ID or gdrive://folders/ID/name,"
+    ' found "gdrive://folders/1xFdx5xuN"',
     "x.zip": 'expected an address such as https://host/file.zip, found "x.zip"',
     "http:/h/x": 'expected a host and perhaps a port after ://, found ""',
     "http://user:secret@h/x": "an address with a user name or password; "
@@ -276,7 +285,7 @@ SOURCE = {
     ),
     "bad mirror": (
         "name: a\nartifacts:\n  - name: r\n    url:\n      - http://h/x\n      - ftp://h/x",
-        "6: artifact r, key url.2: expected http or https, found ftp",
+        "6: artifact r, key url.2: expected http, https, hf, s3 or gdrive, found ftp",
     ),
     "shards that meet": (
         "name: a\nartifacts:\n  - {name: r, shards: ['http://h/a/x', 'http://h/b/x']}",
@@ -560,7 +569,7 @@ def test_all_issues_of_a_file_are_raised_at_once_in_order_of_lines() -> None:
         '2: key titel: not a key of a recipe; nearest is "title"',
         '4: artifact real, key urll: not a key of an artifact; nearest is "url"',
         "5: artifact neg, key unpack: expected true or false, found the number 1",
-        "5: artifact neg, key url: expected http or https, found ftp",
+        "5: artifact neg, key url: expected http, https, hf, s3 or gdrive, found ftp",
         "6: artifact neg, key url: {x} is not defined; there are no names",
         '6: artifact neg, key size: expected a number of bytes or unknown, found "huge"',
     ]
@@ -575,12 +584,12 @@ def test_what_speaks_of_an_artifact_at_fault_is_not_blamed_for_it() -> None:
       - {name: json, url: ftp://h/x, choose: {cfg: "4"}}
       - {name: i, url_list: {file: json/x, read: map, url: <u>, save_as: <u>}}
     """
-    assert issues(text) == ["5: artifact json, key url: expected http or https, found ftp"]
+    assert issues(text) == ["5: artifact json, key url: expected http, https, hf, s3 or gdrive, found ftp"]
 
 
 def test_an_issue_in_a_family_is_said_once() -> None:
     text = "matrix: {x: [a, b, c]}\nname: '{x}'\nartifacts:\n  - {name: r, url: ftp://h/x}"
-    assert issues(text) == ["4: artifact r, key url: expected http or https, found ftp"]
+    assert issues(text) == ["4: artifact r, key url: expected http, https, hf, s3 or gdrive, found ftp"]
 
 
 def test_the_error_counts_what_it_does_not_show() -> None:

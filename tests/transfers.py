@@ -12,6 +12,7 @@ from typing import Any
 from datafetch.errors import DatafetchError
 from datafetch.model import Checksum, Event, Fetched, Settings
 from datafetch.store.journal import Journal
+from datafetch.transfer.asking import Provider
 from datafetch.transfer.engine import Limits
 from datafetch.transfer.hosts import Hosts
 from datafetch.transfer.http import client
@@ -92,6 +93,7 @@ class Bench:
         patience: Patience | None = None,
         limits: Limits | None = None,
         width: Width | None = None,
+        providers: tuple[Provider, ...] = (),
         **wanted: Any,
     ) -> Fetched:
         chosen = Settings(root=str(self.folder), **({"allow_private": True} | dict(settings or {})))
@@ -107,5 +109,6 @@ class Bench:
                 limits or self.limits,
                 width or Width(),
                 chance=lambda: 0.0,
+                providers=providers,
             )
             return await fetch(asked, ways, Journal(self.journal))

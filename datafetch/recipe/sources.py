@@ -58,7 +58,7 @@ def _each(given: list[str], site: Site) -> list[Site]:
 
 
 def _http(given: list[str], site: Site) -> Http | None:
-    urls = [at.filled(values.url, text) for text, at in zip(given, _each(given, site), strict=True)]
+    urls = [at.filled(values.address, text) for text, at in zip(given, _each(given, site), strict=True)]
     good = tuple(url for url in urls if url is not None)
     if not given:
         site.add("expected an address, found an empty list")
@@ -72,7 +72,7 @@ def _shards(given: list[str], site: Site, known: Known) -> Shards | None:
         at.take(template.multiply, text, at.names) for text, at in zip(given, _each(given, site), strict=True)
     ]
     texts = [text for each in counted if each is not None for text in each]
-    urls = [url for url in (site.take(values.url, text) for text in texts) if url is not None]
+    urls = [url for url in (site.take(values.address, text) for text in texts) if url is not None]
     if None in counted or len(urls) < len(texts):
         return None
     names = [values.last_part(url) for url in urls]

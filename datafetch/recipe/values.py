@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
+from datafetch import schemes
 from datafetch.model import Checksum, Status
 from datafetch.recipe.issues import Bad, listed, printable, suggest
 
@@ -80,24 +81,44 @@ def status(text: str) -> Status:
         raise Bad(f'expected {listed(words)}, found "{printable(text)}"') from None
 
 
-def url(text: str) -> str:
+def address(text: str) -> str:
+    """An address of a file: http, https, or a scheme of a provider. Raises Bad, and never repeats a secret."""
+    if schemes.scheme_of(text) not in schemes.SCHEMES:
+        return url(text, "http, https, hf, s3 or gdrive")
+    if re.match(r"[^/]*//[^/]*[@:]", text):
+        raise Bad("an address with a user name or password; secrets come from the environment only")
+    _no_unusual(text)
+    if "#" in text:
+        raise Bad(f'expected an address without #, found "#{text.partition("#")[2]}"')
+    try:
+        schemes.read(text)
+    except ValueError as error:
+        raise Bad(f'{error}, found "{printable(text)}"') from None
+    return text
+
+
+def url(text: str, expected: str = "http or https") -> str:
     """An http or https address without credentials or a fragment. Raises Bad, and never repeats a secret."""
     found = _URL.fullmatch(text)
     if not found:
         raise Bad(f'expected an address such as https://host/file.zip, found "{printable(text)}"')
     scheme, authority, _, fragment = found.groups()
     if scheme.lower() not in ("http", "https"):
-        raise Bad(f"expected http or https, found {scheme.lower()}")
+        raise Bad(f"expected {expected}, found {scheme.lower()}")
     if authority is not None and "@" in authority:
         raise Bad("an address with a user name or password; secrets come from the environment only")
-    if not text.isascii() or any(ord(c) <= 32 or ord(c) == 127 or c in '"<>\\^`{|}' for c in text):
-        raise Bad(f'expected unusual characters as %XX, found "{printable(text)}"')
+    _no_unusual(text)
     host = _HOST.fullmatch(authority or "")
     if not host or int(host[1] or 1) not in range(1, 65536):
         raise Bad(f'expected a host and perhaps a port after ://, found "{printable(authority or "")}"')
     if fragment:
         raise Bad(f'expected an address without #, found "{fragment}"')
     return text
+
+
+def _no_unusual(text: str) -> None:
+    if not text.isascii() or any(ord(c) <= 32 or ord(c) == 127 or c in '"<>\\^`{|}' for c in text):
+        raise Bad(f'expected unusual characters as %XX, found "{printable(text)}"')
 
 
 def last_part(address: str) -> str:

@@ -169,15 +169,26 @@ def redirected(url: str, location: str) -> str:
     return target
 
 
+def mirrored(url: str, mirror: str) -> str:
+    """Where a mirror keeps what `url` names: MIRROR/host/path?query, without user and fragment."""
+    rest = url.partition("#")[0].partition("://")[2]
+    inner = rest.rpartition("@")[2] if "@" in rest.split("/")[0] else rest
+    return f"{mirror.rstrip('/')}/{inner}"
+
+
+def unmirrored(url: str, mirrors: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """Whose `url` may be: (mirror, the address it keeps there), and last (empty, `url` itself)."""
+    bases = [mirror.rstrip("/") for mirror in mirrors]
+    kept = [(base, url[len(base) + 1 :]) for base in bases if url.startswith(f"{base}/")]
+    return (*((base, f"https://{rest}") for base, rest in kept), ("", url))
+
+
 def candidates(urls: Sequence[str], mirrors: Iterable[str], mirror_only: bool = False) -> tuple[str, ...]:
     """What to try in order: each URL first at each mirror, as MIRROR/host/path?query, then at its origin."""
-    bases = tuple(mirror.rstrip("/") for mirror in mirrors)
+    bases = tuple(mirrors)
     found: list[str] = []
     for url in urls:
-        rest = url.partition("#")[0].partition("://")[2]
-        found += (
-            f"{base}/{rest.rpartition('@')[2] if '@' in rest.split('/')[0] else rest}" for base in bases
-        )
+        found += (mirrored(url, base) for base in bases)
         if not (mirror_only and bases):
             found.append(url)
     return tuple(dict.fromkeys(found))

@@ -14,7 +14,7 @@ from datafetch.transfer.addresses import clean_url, safe_url
 from datafetch.transfer.claims import Claim
 from datafetch.transfer.crew import Crew
 from datafetch.transfer.holding import Holding
-from datafetch.transfer.http import Answer, open_url
+from datafetch.transfer.http import Answer
 from datafetch.transfer.lanes import Chunk
 from datafetch.transfer.pages import SNIFF, page, squeezed
 from datafetch.transfer.pump import ENDLESS, Pump
@@ -28,9 +28,8 @@ from datafetch.transfer.widen import Widen
 async def attempt(wanted: Wanted, ways: Ways, holding: Holding, url: str, widen: Widen) -> None:
     """Returns when the holding is whole. Raises TransferFailed when this answer did not bring the end."""
     shown = safe_url(clean_url(url))
-    asked = ask(holding.held(), shown, wanted.proven)
-    never = ways.never(wanted)
-    async with open_url(ways.http, url, asked.headers, never=never, limits=ways.limits) as answer:
+    asked = ask(holding.held(), shown, wanted.proven or bool(holding.promise.checksums))
+    async with ways.open(wanted, url, asked.headers) as answer:
         judged = judge(asked, answer.status, answer.headers)
         match judged.act:
             case Act.REJECT | Act.AGAIN:
@@ -52,11 +51,13 @@ async def _take(
     if wanted.size is not None and total is not None and total != wanted.size:
         text = f"the file should have {wanted.size} bytes, the server's has {total}"
         raise failed(Why.CHANGED, url, text)
+    _check_promise(wanted, url, judged, holding, answer)
     batches = answer.batches()
     first = await _first(batches)
     _refuse_pages(wanted, url, judged, answer, b"".join(first))
     if judged.act is Act.START:
         await holding.drop()
+    holding.promised(answer.promise)
     _check_room(wanted.part, None if total is None else total - holding.size)
     await holding.describe(safe_url(clean_url(url)), judged.validators)
     ways.emit(Event("started", wanted.name, holding.size, total, url=safe_url(url)))
@@ -68,6 +69,17 @@ async def _take(
         await crew.fetch(answer, judged.length, first, batches)
     _check_end(wanted, url, holding, answer)
     holding.whole = True
+
+
+def _check_promise(wanted: Wanted, url: str, judged: Judged, holding: Holding, answer: Answer) -> None:
+    """Before a byte is taken: raises when what the provider promises cannot be the file that is wanted."""
+    promise = answer.promise
+    total = judged.validators.total if wanted.size is None else wanted.size
+    text = promise.differs(total, wanted.checksums)
+    if not text and judged.act is Act.CONTINUE:
+        text = promise.differs(holding.promise.size, holding.promise.checksums)
+    if text:
+        raise failed(Why.CHANGED, url, text)
 
 
 async def _first(batches: AsyncIterator[list[Chunk]]) -> list[Chunk]:

@@ -12,7 +12,7 @@ from datafetch.model import Why
 from datafetch.transfer.addresses import shown_host
 from datafetch.transfer.claims import LEAST, Claim, Claims
 from datafetch.transfer.holding import Holding
-from datafetch.transfer.http import Answer, open_url
+from datafetch.transfer.http import Answer
 from datafetch.transfer.lanes import Chunk
 from datafetch.transfer.pump import Pump
 from datafetch.transfer.resume import Act, ask_piece, judge
@@ -214,11 +214,13 @@ class Crew:
     async def _answer(self, start: int, end: int) -> AsyncIterator[tuple[Answer, int]]:
         """The answer to a request for these bytes and how many it promises. Raises TransferFailed."""
         asked = ask_piece(start, end, self._holding.validators)
-        http, limits, never = self._ways.http, self._ways.limits, self._ways.never(self._wanted)
-        async with open_url(http, self._url, asked.headers, never=never, limits=limits) as answer:
+        async with self._ways.open(self._wanted, self._url, asked.headers) as answer:
             judged = judge(asked, answer.status, answer.headers)
             if judged.act is not Act.CONTINUE or judged.length is None:
                 raise self._refusal(judged, answer)
+            known = self._holding.promise
+            if text := answer.promise.differs(known.size, known.checksums):
+                raise failed(Why.CHANGED, self._url, text)
             yield answer, judged.length
 
     async def _pour(self, claim: Claim, length: int, answer: Answer) -> None:

@@ -18,6 +18,7 @@ from datafetch.model import Fetched
 from datafetch.store.journal import Done, Gone, Journal, Part, Whole, Wrote, known, settled
 from datafetch.store.machine import boot_id
 from datafetch.transfer.part import PartFile
+from datafetch.transfer.promise import Promise
 from datafetch.transfer.resume import Held, Validators, trusted
 from datafetch.transfer.spans import Span, Spans
 
@@ -34,6 +35,7 @@ class Holding:
         self.spread = False  # whether the part may have gaps
         self.url = ""  # where the part is from, free of secrets
         self.validators = Validators()
+        self.promise = Promise()  # of this run; a later one asks again
         found = known(journal.path)
         row = found.part
         spans: tuple[Span, ...] = ()
@@ -72,9 +74,16 @@ class Holding:
             end = gaps[0][1] if gaps and gaps[0][1] < total else None
         return Held(self.url, self.front, self.validators, end)
 
+    def promised(self, promise: Promise) -> None:
+        """What the provider of the bytes that follow states about the whole of them, if it does."""
+        if promise:
+            self.promise = promise
+            self.part.also(one.algorithm for one in promise.checksums)
+
     async def drop(self) -> None:
         """Holds nothing any more."""
         await self.part.rewind()
+        self.promise = Promise()
         self.url, self.validators, self.whole, self.spread = "", Validators(), False, False
 
     async def describe(self, url: str, validators: Validators) -> None:

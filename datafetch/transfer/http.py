@@ -5,7 +5,7 @@ from __future__ import annotations
 import netrc
 import os
 import urllib.request
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -29,6 +29,7 @@ from datafetch.transfer.addresses import (
 from datafetch.transfer.engine import Ask, Engine, Fault, Limits, Reply, Trust
 from datafetch.transfer.lanes import Chunk
 from datafetch.transfer.pace import Pace
+from datafetch.transfer.promise import Promise
 
 MAX_REDIRECTS = 10
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
@@ -192,6 +193,7 @@ class Answer:
     def __init__(self, response: httpx2.Response, url: str) -> None:
         self._response = response
         self.url = url  # where the redirects led
+        self.promise = Promise()  # what a provider states about the whole file
         self.status = response.status_code
         self.headers: Mapping[str, str] = {name.lower(): value for name, value in response.headers.items()}
 
@@ -211,6 +213,18 @@ class Answer:
             for chunk in batch:
                 yield chunk
 
+    async def start(self, most: int) -> bytes:
+        """The body of an error or a page, the first `most` bytes of it or a little more; never raises."""
+        found = bytearray()
+        try:
+            async for chunk in self.chunks():
+                found += chunk
+                if len(found) >= most:
+                    break
+        except TransferFailed:
+            pass  # what has arrived will do
+        return bytes(found)
+
     async def close(self) -> None:
         """Lets go of the connection; what was not read is lost. May be called twice."""
         await self._response.aclose()
@@ -227,6 +241,10 @@ class Answer:
             pass  # the head was what mattered
 
 
+# Called with an answer that redirects and where to; returns where to go instead, or raises to refuse.
+Follow = Callable[[Answer, str], str]
+
+
 @asynccontextmanager
 async def open_url(
     http: httpx2.AsyncClient,
@@ -236,6 +254,7 @@ async def open_url(
     secrets: tuple[tuple[str, str], ...] = (),
     never: frozenset[str] = frozenset(),
     limits: Limits | None = None,
+    follow: Follow | None = None,
 ) -> AsyncIterator[Answer]:
     """The answer to GET `url`, redirects followed by our rules; closed on leaving.
 
@@ -256,6 +275,8 @@ async def open_url(
         finally:
             await answer._response.aclose()
         target = redirected(target, location)
+        if follow is not None:
+            target = clean_url(follow(answer, target))
         if origin(target) in never:
             raise _refusal(target, "the mirror redirects to the origin, which must not be asked")
     raise _refusal(url, f"more than {MAX_REDIRECTS} redirects")

@@ -97,6 +97,11 @@ class PartFile:
     def gaps(self, total: int) -> tuple[Span, ...]:
         return self._spans.gaps(total)
 
+    def also(self, algorithms: Iterable[str]) -> None:
+        """Further digests to make; those that come when others are under way already are left out."""
+        if not self._hashers:
+            self.algorithms = tuple(dict.fromkeys((*self.algorithms, *algorithms)))
+
     def stretch(self, total: int) -> None:
         """Gives the file its full length, so that bytes may come in any order."""
         with user_errors(self.path):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datafetch.errors import NoRoom, TransferFailed
 from datafetch.model import Event, Fetched, Why
 from datafetch.store.journal import Journal
-from datafetch.transfer.addresses import candidates, safe_url, shown_host
+from datafetch.transfer.addresses import safe_url, shown_host
 from datafetch.transfer.attempt import attempt
 from datafetch.transfer.holding import Holding, now
 from datafetch.transfer.retry import Keep, Then, Tries, Verdict, backoff, decide, wait_for
@@ -35,7 +35,7 @@ async def fetch(wanted: Wanted, ways: Ways, journal: Journal) -> Fetched:
 
 
 async def _from_any(wanted: Wanted, ways: Ways, holding: Holding) -> Fetched:
-    addresses = candidates(wanted.urls, ways.mirrors, ways.mirror_only)
+    addresses = ways.addresses(wanted)
     failures: list[TransferFailed] = []
     for number, url in enumerate(addresses, 1):
         last = number == len(addresses)
@@ -44,7 +44,8 @@ async def _from_any(wanted: Wanted, ways: Ways, holding: Holding) -> Fetched:
         except TransferFailed as failure:
             failures.append(failure)
             # Where a digest of the whole file is known, the next address may go on with what this one gave.
-            kept = not last and wanted.proven and failure.why not in _SPOILT
+            proven = wanted.proven or holding.promise.checksums
+            kept = not last and proven and failure.why not in _SPOILT
             if not kept and decide(failure.why, 1).part is not Keep.KEEP:
                 await holding.drop()
             if not last:
@@ -125,6 +126,15 @@ async def _verified(wanted: Wanted, holding: Holding, url: str) -> Fetched:
     for checksum in wanted.checksums:
         if digests[checksum.algorithm] != checksum.digest.lower():
             text = f"{checksum.algorithm} is {digests[checksum.algorithm]}, should be {checksum.digest}"
+            raise failed(Why.CHECKSUM, url, text)
+    promise = holding.promise
+    if promise.size not in (None, holding.size):
+        text = f"{promise.size} bytes were promised, {holding.size} arrived"
+        raise failed(Why.CHANGED, url, text)
+    for checksum in promise.checksums:
+        found = digests.get(checksum.algorithm, checksum.digest)
+        if found != checksum.digest:
+            text = f"{checksum.algorithm} is {found}, {checksum.source} promised {checksum.digest}"
             raise failed(Why.CHECKSUM, url, text)
     sha256 = digests["sha256"]
     if wanted.known_sha256 and sha256 != wanted.known_sha256:

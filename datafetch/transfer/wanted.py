@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,9 +13,11 @@ import httpx2
 
 from datafetch.errors import TransferFailed
 from datafetch.model import Checksum, Event, Fetched, Why
-from datafetch.transfer.addresses import origin, safe_url, shown_host
+from datafetch.transfer.addresses import candidates, origin, safe_url, shown_host, unmirrored
+from datafetch.transfer.asking import Asking, Headers, Provider
 from datafetch.transfer.engine import Limits
 from datafetch.transfer.hosts import Hosts
+from datafetch.transfer.http import Answer, open_url
 from datafetch.transfer.retry import Patience
 from datafetch.transfer.widen import Width
 
@@ -61,10 +64,39 @@ class Ways:
     width: Width = field(default_factory=Width)
     chance: Callable[[], float] = random.random
     clock: Callable[[], float] = time.monotonic
+    providers: tuple[Provider, ...] = ()
+
+    def addresses(self, wanted: Wanted) -> tuple[str, ...]:
+        """What to ask for in order, all of it http or https as far as a provider knows the scheme."""
+        return candidates(self._origins(wanted), self.mirrors, self.mirror_only)
+
+    def _origins(self, wanted: Wanted) -> tuple[str, ...]:
+        return tuple(
+            next((found for one in self.providers if (found := one.address(url)) is not None), url)
+            for url in wanted.urls
+        )
 
     def never(self, wanted: Wanted) -> frozenset[str]:
         """Origins that no redirect may lead to."""
-        return frozenset(map(origin, wanted.urls)) if self.mirror_only and self.mirrors else frozenset()
+        only = self.mirror_only and self.mirrors
+        return frozenset(map(origin, self._origins(wanted))) if only else frozenset()
+
+    @asynccontextmanager
+    async def open(self, wanted: Wanted, url: str, headers: Headers = ()) -> AsyncIterator[Answer]:
+        """The answer to GET `url`, one of `addresses`, by the provider whose it is. Raises TransferFailed."""
+        never, limits = self.never(wanted), self.limits
+        for mirror, inner in unmirrored(url, self.mirrors):
+            for provider in self.providers:
+                if provider.answers_at(inner):
+                    asking = Asking(self.http, self._noting(wanted), mirror, never, limits)
+                    async with provider.open(asking, inner, headers) as answer:
+                        yield answer
+                    return
+        async with open_url(self.http, url, headers, never=never, limits=limits) as answer:
+            yield answer
+
+    def _noting(self, wanted: Wanted) -> Callable[[str], None]:
+        return lambda text: self.emit(Event("note", wanted.name, text=text))
 
 
 class Throttled(TransferFailed):
@@ -73,12 +105,12 @@ class Throttled(TransferFailed):
     seconds: float | None = None
 
 
-def failed(why: Why, url: str, text: str, seconds: float | None = None) -> TransferFailed:
+def failed(why: Why, url: str, text: str, seconds: float | None = None, hint: str = "") -> TransferFailed:
     """The failure of one address, in words that name its host and hold no secret."""
-    words = f"{shown_host(url)}: {text}"
+    words, hint = f"{shown_host(url)}: {text}", hint or _HINTS.get(why, "")
     if seconds is None:
-        return TransferFailed(why, words, safe_url(url), _HINTS.get(why, ""))
-    throttled = Throttled(why, words, safe_url(url), _HINTS.get(why, ""))
+        return TransferFailed(why, words, safe_url(url), hint)
+    throttled = Throttled(why, words, safe_url(url), hint)
     throttled.seconds = seconds
     return throttled
 
