@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import time
 from collections.abc import Callable
@@ -61,6 +62,7 @@ class Ways:
     width: Width = field(default_factory=Width)
     chance: Callable[[], float] = random.random
     clock: Callable[[], float] = time.monotonic
+    jobs: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(4))  # files at once
 
     def never(self, wanted: Wanted) -> frozenset[str]:
         """Origins that no redirect may lead to."""
