@@ -15,6 +15,7 @@ from typing import Protocol
 from datafetch.archive.extract import Extracted, extract, link_file, place_file
 from datafetch.archive.join import digests_of
 from datafetch.errors import (
+    RUN_AGAIN,
     BadList,
     Damaged,
     DamagedArchive,
@@ -56,8 +57,6 @@ from datafetch.store import inventory, journal
 from datafetch.store.home import slug
 from datafetch.task import Task
 from datafetch.verify import remember, write_damaged
-
-RUN_AGAIN = "run the same command again to go on: what is here is kept"
 
 Emit = Callable[[Event], None]
 
@@ -105,9 +104,7 @@ class Run:
         self._damaged: set[str] = set()  # artifacts whose archive proved damaged once already
         self._tell = emit
         self._still_mine = still_mine
-        self._received = 0
-        self._stop: Callable[[DatafetchError], None] | None = None
-        self._obtainer = Obtainer(task, self._emit, self.stopped)
+        self._obtainer = Obtainer(task, emit, self.stopped)
 
     # --- The loop ------------------------------------------------------------------------------------------------
 
@@ -123,7 +120,6 @@ class Run:
                     self.stopped.set()
                     task.cancel()
 
-            self._stop = stop
             with _signals(stop), _deadline(stop, self.settings.max_duration):
                 await asyncio.wait((task,))
         if reasons:
@@ -172,15 +168,6 @@ class Run:
         url = error.url if isinstance(error, TransferFailed) else ""
         text, code = str(error), error.exit_code
         self._tell(Event("failed", step.name, why=why, url=url, text=text, hint=error.hint, code=code))
-
-    def _emit(self, event: Event) -> None:
-        """Tell, and count what came over the network against --max-transfer. Called on the loop only."""
-        self._tell(event)
-        if event.kind == "received":
-            self._received += event.done
-            most = self.settings.max_transfer
-            if most is not None and self._received >= most and self._stop is not None:
-                self._stop(TransferLimit(f"--max-transfer of {most} bytes is used up", RUN_AGAIN))
 
     # --- Extract -------------------------------------------------------------------------------------------------
 

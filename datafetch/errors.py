@@ -30,6 +30,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # the words take longer to load than `--help` should
     from datafetch.model import Why
 
+RUN_AGAIN = "run the same command again to go on: what is here is kept"
+
 # When several exit codes apply, the first of these wins (contract.md).
 PRECEDENCE = (130, 143, 1, 2, 3, 12, 11, 10, 8, 13, 7, 4, 5, 6, 0)
 

@@ -189,6 +189,9 @@ class Settings:
     min_complete: float | None = None  # percent; None takes the recipe's
     max_duration: float | None = None  # seconds
     max_transfer: int | None = None  # bytes
+    retries: int | None = (
+        None  # of a transfer, in a row without progress; None: as each kind of file is worth
+    )
     retry_gone: bool = False
 
 

@@ -39,6 +39,7 @@ from datafetch.transfer.http import client
 from datafetch.transfer.pool import fetch
 from datafetch.transfer.providers import local, manual
 from datafetch.transfer.providers.known import providers
+from datafetch.transfer.retry import Patience
 from datafetch.transfer.shards import fetch_shards
 from datafetch.transfer.wanted import Wanted, Ways
 from datafetch.transfer.widen import Width
@@ -90,8 +91,12 @@ class Obtainer:
             hosts = Hosts(self._settings.max_per_host)
             mirrors, only = self._settings.mirrors, self._settings.mirror_only
             width = Width(min(self._settings.connections, self._settings.max_per_host))
+            patience = Patience().insisting(self._settings.retries).at_rate(self._settings.limit_rate)
+            jobs = asyncio.Semaphore(self._settings.jobs)
             known = providers(os.environ)
-            self._ways = Ways(http, hosts, self._emit, mirrors, only, width=width, providers=known)
+            self._ways = Ways(
+                http, hosts, self._emit, mirrors, only, patience, width=width, jobs=jobs, providers=known
+            )
         return self._ways
 
     async def _file(self, artifact: Artifact, urls: tuple[str, ...]) -> None:
@@ -137,7 +142,7 @@ class Obtainer:
         await fetch_shards(work, await self._open(), self._settings.jobs)
 
     async def _list(self, artifact: Artifact, source: UrlList, redo: frozenset[str]) -> None:
-        from datafetch.images.ask import Asker
+        from datafetch.images.ask import PATIENCE, Asker
         from datafetch.images.batches import fetch_list
         from datafetch.images.judge import Judge
         from datafetch.images.rows import read
@@ -146,7 +151,7 @@ class Obtainer:
         outcome = await fetch_list(
             artifact,
             read(self._list_file(source), source.read, source.keys),
-            ask=Asker(artifact.name, ways, Judge.of(source)),
+            ask=Asker(artifact.name, ways, Judge.of(source), PATIENCE.insisting(settings.retries)),
             staging=home.staging(artifact.name),
             journal=home.batches(artifact.name),
             emit=self._emit,

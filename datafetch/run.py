@@ -179,9 +179,9 @@ async def settle(
                 return
             done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
-                del running[task]
+                task.result()  # when several raise at once, the others are looked at below
             for task in done:
-                task.result()
+                del running[task]
     finally:
         for task in running:
             task.cancel()

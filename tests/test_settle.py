@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
 
@@ -88,3 +89,20 @@ def test_an_error_ends_the_others_before_it_is_raised() -> None:
     with pytest.raises(NoRoom):
         run(lambda: Plan((A, B)), act)
     assert ended == ["a"]
+
+
+def test_errors_of_the_same_moment_are_all_looked_at() -> None:
+    """Of two transfers that a limit stopped at once, one was reported by a traceback on stderr."""
+    forgotten: list[object] = []
+
+    async def act(step: Step) -> None:
+        raise NoRoom("no space left")
+
+    async def loop() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda loop, about: forgotten.append(about))
+        with pytest.raises(NoRoom):
+            await settle(lambda: Plan((A, B)), act, lambda verb: 4)
+        gc.collect()
+
+    asyncio.run(loop())
+    assert forgotten == []

@@ -127,6 +127,16 @@ def get_command(
             metavar="N",
         ),
     ] = 4,
+    retries: Annotated[
+        int | None,
+        option(
+            "--retries",
+            help="tries again without progress (default 5)",
+            panel=LIMITS,
+            min=0,
+            metavar="N",
+        ),
+    ] = None,
     limit_rate: Annotated[
         str,
         option("--limit-rate", help="bytes per second in all: 500K, 4.2M …", panel=LIMITS, metavar="RATE"),
@@ -165,6 +175,7 @@ def get_command(
         jobs=jobs,
         max_per_host=max_per_host,
         connections=connections,
+        retries=retries,
         limit_rate=parse_rate(limit_rate) if limit_rate else None,
         mirrors=tuple(mirror),
         mirror_only=mirror_only,

@@ -17,7 +17,7 @@ from datafetch.transfer.holding import Holding
 from datafetch.transfer.http import Answer
 from datafetch.transfer.lanes import Chunk
 from datafetch.transfer.pages import SNIFF, page, squeezed
-from datafetch.transfer.pump import ENDLESS, Pump
+from datafetch.transfer.pump import UNSAID, Pump
 from datafetch.transfer.resume import Act, ask, content_length, judge
 from datafetch.transfer.resume import Answer as Judged
 from datafetch.transfer.retry import retry_after
@@ -63,7 +63,9 @@ async def _take(
     ways.emit(Event("started", wanted.name, holding.size, total, url=safe_url(url)))
     pump = Pump(wanted, ways, holding)
     if total is None:
-        await pump.take(Claim(0, ENDLESS), first, batches)
+        most = UNSAID if wanted.size is None else wanted.size
+        if await pump.take(Claim(0, most), first, batches):
+            raise failed(Why.TOO_LARGE, url, f"the server sends more than {most:,} bytes, and no length")
     else:
         crew = Crew(wanted, ways, holding, url, widen, pump)
         await crew.fetch(answer, judged.length, first, batches)

@@ -35,8 +35,8 @@ class Engine:
         """The head of the answer; its body is read from the Reply, which must be closed. Raises Fault."""
         line = self._idle.pop() if self._idle else Line(self._trust, self._user_agent, self._held)
         line.prepare(ask, asyncio.get_running_loop())
-        done = self._multi.add_handle(line.curl)
-        done.add_done_callback(line.on_done)
+        line.transfer = self._multi.add_handle(line.curl)
+        line.transfer.add_done_callback(line.on_done)
         reply = Reply(self, line)
         try:
             await line.head
@@ -47,12 +47,13 @@ class Engine:
         return reply
 
     def _release(self, line: Line) -> None:
-        finished = line.done
-        if not finished and not self._multi.closed:
+        # libcurl may have ended the transfer already, and `on_done` is told of it by the loop's next turn only.
+        ended = line.transfer is not None and line.transfer.done()
+        if not ended and not self._multi.closed:
             self._multi.remove_handle(line.curl)  # drops the connection, as its body is unfinished
         line.forget()
-        # The end of a removed transfer is still on its way to `on_done`: its line must not serve another.
-        if finished and line.reusable and not self._multi.closed:
+        # While an end is still on its way to `on_done`, its line must not serve another.
+        if line.done and line.reusable and not self._multi.closed:
             self._idle.append(line)
         else:
             line.curl.close()

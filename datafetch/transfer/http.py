@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import netrc
-import os
-import urllib.request
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
-import certifi
 import httpx2
 
 from datafetch import __version__
@@ -26,8 +22,10 @@ from datafetch.transfer.addresses import (
     redirected,
     safe_url,
 )
-from datafetch.transfer.engine import Ask, Engine, Fault, Limits, Reply, Trust
+from datafetch.transfer.engine import Ask, Engine, Fault, Limits, Reply
+from datafetch.transfer.environment import Environment
 from datafetch.transfer.lanes import Chunk
+from datafetch.transfer.meter import Meter
 from datafetch.transfer.pace import Pace
 from datafetch.transfer.promise import Promise
 
@@ -43,15 +41,22 @@ class CurlTransport(httpx2.AsyncBaseTransport):
     """An httpx transport: one request, one answer, no redirects; its httpx errors are caused by Faults."""
 
     def __init__(
-        self, engine: Engine, policy: Policy, limits: Limits, environment: Environment, pace: Pace
+        self,
+        engine: Engine,
+        policy: Policy,
+        limits: Limits,
+        environment: Environment,
+        pace: Pace,
+        meter: Meter,
     ) -> None:
         self._engine = engine
-        self._pace = pace
+        self._pace, self._meter = pace, meter
         self._policy = policy
         self._limits = limits
         self._environment = environment
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        self._meter.check()
         url = clean_url(str(request.url))
         private = self._policy.permits_private(url)
         dialled = literal(host_of(url))
@@ -73,7 +78,7 @@ class CurlTransport(httpx2.AsyncBaseTransport):
             reply = await self._engine.send(ask)
         except Fault as fault:
             raise _as_httpx(fault, request) from fault
-        body = _Body(reply, request, self._pace)
+        body = _Body(reply, request, self._pace, self._meter)
         return httpx2.Response(
             reply.status,
             headers=list(reply.headers),
@@ -87,15 +92,18 @@ class CurlTransport(httpx2.AsyncBaseTransport):
 
 
 class _Body(httpx2.AsyncByteStream):
-    def __init__(self, reply: Reply, request: httpx2.Request, pace: Pace) -> None:
+    def __init__(self, reply: Reply, request: httpx2.Request, pace: Pace, meter: Meter) -> None:
         self._reply = reply
         self._request = request
-        self._pace = pace
+        self._pace, self._meter = pace, meter
 
     async def read(self) -> list[Chunk]:
-        """What has arrived since the last call, once there is something; empty at the end of a whole body."""
+        """What has arrived since the last call, once there is something; empty at the end of a whole body.
+
+        Raises TransferLimit when the run may take no more.
+        """
         try:
-            batch = await self._reply.read()
+            batch = self._meter.take(await self._reply.read())
         except Fault as fault:
             raise _as_httpx(fault, self._request) from fault
         if self._pace.rate:
@@ -127,59 +135,20 @@ def _as_httpx(fault: Fault, request: httpx2.Request) -> httpx2.TransportError:
     return kind(str(fault), request=request)
 
 
-@dataclass(frozen=True, slots=True)
-class Environment:
-    """What the environment says about the network: proxies, logins of ~/.netrc, trusted certificates."""
-
-    proxies: Mapping[str, str]
-    logins: Mapping[str, str]  # host -> "user:password"; the nameless default of a netrc is for no one
-    trust: Trust
-
-    @classmethod
-    def read(cls) -> Environment:
-        return cls(urllib.request.getproxies(), _logins(), _trust())
-
-    def proxy_for(self, url: str) -> str:
-        """The proxy for `url`, empty for none."""
-        scheme, _, rest = url.partition("://")
-        found = self.proxies.get(scheme) or self.proxies.get("all") or ""
-        netloc = rest.partition("/")[0].partition("?")[0]
-        if found and urllib.request.proxy_bypass(netloc):
-            return ""
-        return found
-
-
-def _logins() -> Mapping[str, str]:
-    path = os.environ.get("NETRC") or os.path.expanduser("~/.netrc")
-    try:
-        hosts = netrc.netrc(path).hosts
-    except (OSError, netrc.NetrcParseError, UnicodeError):
-        return {}  # optional: a file that cannot be read must not stop a public download
-    return {
-        host.lower(): f"{login}:{password}"
-        for host, (login, _, password) in hosts.items()
-        if host != "default"
-    }
-
-
-def _trust() -> Trust:
-    file, folder = os.environ.get("SSL_CERT_FILE", ""), os.environ.get("SSL_CERT_DIR", "")
-    return Trust(file, folder) if file or folder else Trust(certifi.where())
-
-
 @asynccontextmanager
 async def client(settings: Settings, limits: Limits | None = None) -> AsyncIterator[httpx2.AsyncClient]:
     """An httpx client on the running loop, for all transfers of a run. Raises Offline when that is asked."""
     if settings.offline:
         raise Offline("the network is switched off", hint="leave out --offline")
     environment = Environment.read()
-    pace = Pace(settings.limit_rate or 0)
+    pace, meter = Pace(settings.limit_rate or 0), Meter(settings.max_transfer)
     limits = limits or Limits()
     if pace.rate:  # a share of a small allowance is not a server's fault
         limits = replace(limits, low_speed=min(limits.low_speed, pace.rate // 64))
-    engine = Engine(environment.trust, user_agent=f"datafetch/{__version__}", held=pace.held)
+    held = min(pace.held, meter.held)
+    engine = Engine(environment.trust, user_agent=f"datafetch/{__version__}", held=held)
     policy = Policy.of(settings.mirrors, settings.allow_private)
-    transport = CurlTransport(engine, policy, limits, environment, pace)
+    transport = CurlTransport(engine, policy, limits, environment, pace, meter)
     no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
     async with httpx2.AsyncClient(
         transport=transport, follow_redirects=False, trust_env=False, cookies=no_cookies, timeout=None

@@ -32,6 +32,7 @@ class Line:
         self._limits: Limits | None = None
         self._proxy = "?"
         self._waiter: asyncio.Future[None] | None = None
+        self.transfer: asyncio.Future[pycurl.Curl] | None = None  # libcurl's end of the request under way
         self._clear()
         for option, value in fixed(trust, user_agent).items():
             self.curl.setopt(option, value)

@@ -11,7 +11,7 @@ from datafetch.store.journal import Journal
 from datafetch.transfer.addresses import safe_url, shown_host
 from datafetch.transfer.attempt import attempt
 from datafetch.transfer.holding import Holding, now
-from datafetch.transfer.retry import Keep, Then, Tries, Verdict, backoff, decide, wait_for
+from datafetch.transfer.retry import Ground, Keep, Then, Tries, Verdict, backoff, decide, wait_for
 from datafetch.transfer.wanted import Throttled, Wanted, Ways, failed
 from datafetch.transfer.widen import Widen
 
@@ -23,13 +23,14 @@ async def fetch(wanted: Wanted, ways: Ways, journal: Journal) -> Fetched:
     NoRoom when the disk is full. What the table in `retry` keeps is kept, on cancelling too. May be repeated.
     """
     algorithms = tuple(checksum.algorithm for checksum in wanted.checksums)
-    holding = await asyncio.to_thread(Holding, wanted.part, journal, algorithms)
-    try:
-        fetched = await asyncio.to_thread(holding.finished_before, wanted.target, wanted.fits)
-        if fetched is None:
-            fetched = await _from_any(wanted, ways, holding)
-    finally:
-        await holding.close()
+    async with ways.jobs:
+        holding = await asyncio.to_thread(Holding, wanted.part, journal, algorithms)
+        try:
+            fetched = await asyncio.to_thread(holding.finished_before, wanted.target, wanted.fits)
+            if fetched is None:
+                fetched = await _from_any(wanted, ways, holding)
+        finally:
+            await holding.close()
     ways.emit(Event("fetched", wanted.name, fetched.size, fetched.size, url=fetched.url))
     return fetched
 
@@ -61,29 +62,35 @@ _SPOILT = frozenset((Why.CHECKSUM, Why.CHANGED))
 
 
 def _telling(failures: Sequence[TransferFailed]) -> TransferFailed:
-    """The failure that says most: a file is gone only if it is gone everywhere."""
+    """The failure that says most, which tells of the others too: a file is gone only if it is gone everywhere."""
     hopeful = [failure for failure in failures if failure.why is not Why.GONE]
     chosen = (hopeful or list(failures))[-1]
-    if len(failures) > 1:
-        chosen.args = (f"{chosen} ({len(failures)} addresses were asked)",)
+    others = list(dict.fromkeys(str(failure) for failure in failures if failure is not chosen))
+    if others:
+        more = f"; and {len(others) - _TOLD} more" if len(others) > _TOLD else ""
+        chosen.args = (f"{chosen} (also asked: {'; '.join(others[:_TOLD])}{more})",)
     return chosen
+
+
+_TOLD = 3  # other addresses that one line tells of
 
 
 async def _from_one(wanted: Wanted, ways: Ways, holding: Holding, url: str, last: bool) -> Fetched:
     """The file from one address, which is asked as often as the table says."""
     tries, widen = Tries(), Widen(ways.width)
-    furthest = holding.size
+    ground, began = Ground(holding.size, ways.patience), ways.clock()
     while True:
         try:
             if not holding.whole:
                 async with ways.hosts.turn(shown_host(url)):
+                    began = ways.clock()
                     await attempt(wanted, ways, holding, url, widen)
             return await _verified(wanted, holding, url)
         except _Differs:
             raise
         except TransferFailed as failure:
-            count = tries.after(failure.why, advanced=holding.size > furthest)
-            furthest = max(furthest, holding.size)
+            spent, total = ways.clock() - began, holding.validators.total
+            count = tries.after(failure.why, advanced=ground.gained(holding.size, total, spent))
             verdict = decide(failure.why, count, last=last, patience=ways.patience)
             if verdict.then is Then.STOP:
                 raise NoRoom(str(failure), failure.hint) from failure

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 
-from datafetch.model import Event
+from datafetch.model import Event, Why
 from datafetch.transfer.claims import Claim
 from datafetch.transfer.holding import Holding
 from datafetch.transfer.lanes import Batch, Chunk
-from datafetch.transfer.wanted import Wanted, Ways
+from datafetch.transfer.retry import Drip
+from datafetch.transfer.wanted import Wanted, Ways, failed
 
-ENDLESS = 1 << 63  # the end of a claim on a body whose length nobody says
+UNSAID = 64 << 30  # bytes of a body whose length nobody says; one without end must not fill the disk
 _SYNC_EVERY = 2.0  # seconds of transfer that a power cut may cost
 _TELL_EVERY = 0.2  # seconds between two progress events
 _BATCH = 512 << 10  # bytes that are handed on at once; a kill costs no more of each connection
@@ -28,6 +29,7 @@ class Pump:
         self._wanted, self._ways, self._holding = wanted, ways, holding
         self._untold = 0
         self._told = self._synced = ways.clock()
+        self._drip = Drip(holding.size, self._told, ways.patience)
 
     async def take(
         self,
@@ -38,7 +40,8 @@ class Pump:
     ) -> bool:
         """What was read of a body and what follows, into the claim; whatever ends it, all of it is taken in.
 
-        Returns whether the body went on beyond the claim, of which `more` may make more: else it ended.
+        Returns whether the body went on beyond the claim, of which `more` may make more: else it ended. Raises
+        TransferFailed when it comes too slowly.
         """
         held: list[Chunk] = []
         size = 0
@@ -58,6 +61,7 @@ class Pump:
                 if size >= _BATCH or self._due():
                     full, held, full_size, size = held, [], size, 0
                     await self._write(full, full_size, claim.at - full_size)
+                    self._check_speed()
         finally:
             try:
                 if size:
@@ -65,6 +69,12 @@ class Pump:
             finally:
                 self.tell()
         return False
+
+    def _check_speed(self) -> None:
+        if self._drip.too_slow(self._holding.size, self._ways.clock()):
+            patience = self._ways.patience
+            text = f"less than {patience.floor} bytes a second over {patience.window:.0f} s"
+            raise failed(Why.TOO_SLOW, self._holding.url, text)
 
     def _due(self) -> bool:
         return self._ways.clock() - self._told >= _TELL_EVERY

@@ -1,8 +1,8 @@
 """What follows from each way a transfer can end; pure.
 
 why                                   part       again                                       then
-connection, timeout, too slow, dns,   keep       with back-off; counted anew when bytes       next address
-  server error, short body                       arrived
+connection, timeout, too slow, dns,   keep       with back-off; counted anew after real       next address
+  server error, short body                       progress
 throttled                             keep       after Retry-After; the host slows for all    next address
 range ignored                         truncate   at once: the same answer, from 0             -
 changed (offset, validator or size)   drop       at once, from 0, twice                       next address
@@ -13,11 +13,15 @@ tls, bad url, refused, too large      drop       no                             
 not an image, too small               drop       once                                         next address
 no space                              keep       no                                           stop the run
 anything else                         drop       no                                           next address
+
+Progress is real when it brings the file further than ever before by a MiB or a hundredth of it, and no slower
+than `Patience.floor` on average since it last was: a server that sends a little and drops, for ever, holds no
+run for ever. Nor does one that drips: a try that falls below the floor for `Patience.window` ends as too slow.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import Enum
@@ -47,12 +51,24 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a transfer insists. Waits are seconds; tries count from the last byte that arrived."""
+    """How long a transfer insists. Waits are seconds; tries count from the last real progress."""
 
     tries: int = 6
     tries_before_next: int = 3  # when another address is left to ask
     first: float = 0.5
     cap: float = 60.0  # longest single wait, whatever a server asks for
+    floor: int = 8 << 10  # bytes per second that a file must come at …
+    window: float = 60.0  # … on average over so many seconds
+
+    def insisting(self, retries: int | None) -> Patience:
+        """The same with so many tries after the first; None changes nothing."""
+        if retries is None:
+            return self
+        return replace(self, tries=retries + 1, tries_before_next=min(self.tries_before_next, retries + 1))
+
+    def at_rate(self, rate: int | None) -> Patience:
+        """The same for transfers that share so many bytes per second: a small share is no server's fault."""
+        return self if rate is None else replace(self, floor=min(self.floor, rate // 64))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +119,51 @@ class Tries:
     def after(self, why: Why, advanced: bool) -> int:
         """The number of tries in a row that ended with `why`, this one included.
 
-        `advanced`: it brought the file further than ever before; then patience begins anew.
+        `advanced`: it made real progress; then patience begins anew.
         """
         patient = _TABLE.get(why, _FINAL).tries is None
         key = None if patient else why
         before = 0 if patient and advanced else self._counts.get(key, 0)
         self._counts[key] = before + 1
         return before + 1
+
+
+_REAL = 1 << 20  # bytes of a large file that count as progress
+
+
+class Ground:
+    """How far one file has come at one address, and whether that is worth new patience."""
+
+    def __init__(self, held: int, patience: Patience) -> None:
+        self._mark = held  # where real progress was last seen
+        self._floor = patience.floor
+        self._spent = 0.0  # seconds of transfer since then
+
+    def gained(self, held: int, total: int | None, seconds: float) -> bool:
+        """Whether a try of so many seconds, after which `held` bytes of `total` are here, made real progress."""
+        self._spent += seconds
+        enough = _REAL if total is None else min(_REAL, total // 100)
+        if held - self._mark < max(1, enough, self._floor * self._spent):
+            return False
+        self._mark, self._spent = held, 0.0
+        return True
+
+
+class Drip:
+    """Watches the speed of one try; told how many bytes are here as they come."""
+
+    def __init__(self, held: int, now: float, patience: Patience) -> None:
+        self._before, self._since = held, now
+        self._window, self._least = patience.window, patience.floor * patience.window
+
+    def too_slow(self, held: int, now: float) -> bool:
+        """Whether a whole window has passed below the floor."""
+        if now - self._since < self._window:
+            return False
+        if held - self._before < self._least:
+            return True
+        self._before, self._since = held, now
+        return False
 
 
 def backoff(tries: int, chance: float, patience: Patience) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from datafetch.errors import DatafetchError
+from datafetch.errors import PRECEDENCE, DatafetchError
 from datafetch.model import Fetched
 from datafetch.store.journal import Journal
 from datafetch.transfer.pool import fetch
@@ -17,7 +17,7 @@ async def fetch_shards(
 ) -> tuple[Fetched, ...]:
     """Every shard in its place, in the order given; the caller leaves out those that are there already.
 
-    All are tried even if one fails, so that a later run has less to do; then the first failure is raised.
+    All are tried even if one fails, so that a later run has less to do; then the gravest failure is raised.
     """
     places = asyncio.Semaphore(max(1, jobs))
 
@@ -33,5 +33,5 @@ async def fetch_shards(
     results = [task.result() for task in tasks]
     failures = [result for result in results if isinstance(result, DatafetchError)]
     if failures:
-        raise failures[0]
+        raise min(failures, key=lambda failure: PRECEDENCE.index(failure.exit_code))
     return tuple(result for result in results if isinstance(result, Fetched))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Callable
@@ -64,6 +65,7 @@ class Ways:
     width: Width = field(default_factory=Width)
     chance: Callable[[], float] = random.random
     clock: Callable[[], float] = time.monotonic
+    jobs: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(4))  # files at once
     providers: tuple[Provider, ...] = ()
 
     def addresses(self, wanted: Wanted) -> tuple[str, ...]:
