@@ -29,6 +29,7 @@ from datafetch.model import (
     Recipe,
     Seen,
     Settings,
+    Shards,
     State,
     Step,
     UrlList,
@@ -257,6 +258,8 @@ def _tidy(home: Home, artifact: Artifact, settings: Settings) -> None:
     """Remove what a run that was killed after publishing could not: nothing of it is needed any more."""
     store.remove_tree(home.staging(artifact.name))
     store.remove_tree(home.part(artifact.name))
+    for shard in artifact.source.shards if isinstance(artifact.source, Shards) else ():
+        store.remove_tree(home.part(home.shard_key(artifact.name, shard.name)))
     if not settings.keep_archives:
         store.remove_tree(home.archive(artifact.name))
         store.remove_tree(home.shard_folder(artifact.name))

@@ -88,7 +88,7 @@ def splits() -> Mapping[str, tuple[Row, ...]]:
             for c, name in enumerate(PODS_CLASSES)
         ),
     }
-    rows = [(picture(900 + k), None, PODS_CLASSES[k * k % 3]) for k in range(13)]
+    rows = [(picture(900 + k), None, PODS_CLASSES[int(c)]) for k, c in enumerate("0112012120011")]
     return found | dict(zip(TESTS, (tuple(rows[:5]), tuple(rows[5:6]), tuple(rows[6:])), strict=True))
 
 

@@ -231,6 +231,26 @@ def test_without_checksums_of_pages_a_flipped_bit_never_ends_in_another_error(tm
             assert "\n" not in str(refused)
 
 
+def test_a_damaged_footer_never_ends_the_process(tmp_path: Path) -> None:
+    """pyarrow 26 aborts when it is asked for a column's metadata and the schema in the footer has changed a bit."""
+    path = written(tmp_path, table_of(GOOD[:2]))[0]
+    code = (
+        "import sys, pathlib\n"
+        "from datafetch.archive.open import open_archive\n"
+        "from datafetch.errors import LayoutMismatch, UnsafeArchive\n"
+        "path = pathlib.Path(sys.argv[1]); data = path.read_bytes()\n"
+        "start = len(data) - 8 - int.from_bytes(data[-8:-4], 'little')\n"
+        "for at in range(start, start + 130):\n"
+        "    path.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1:])\n"
+        "    try:\n"
+        f"        with open_archive(path, rows={BOTH!r}) as archive:\n"
+        "            for member in archive.members: b''.join(archive.read(member))\n"
+        "    except (LayoutMismatch, UnsafeArchive): pass\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 # --- Limits ----------------------------------------------------------------------------------------------------------
 
 
