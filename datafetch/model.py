@@ -42,7 +42,7 @@ class Shard:
 
 @dataclass(frozen=True, slots=True)
 class Shards:
-    """One file cut into parts that are joined in this order."""
+    """One file cut into parts that are joined in this order, or the tables of an artifact with `rows`."""
 
     shards: tuple[Shard, ...]
 
@@ -103,6 +103,7 @@ class Artifact:
     note: str = ""
     skip: tuple[str, ...] = ()  # globs of members that never enter the tree
     default: bool = True  # without `choose`: whether a bare get takes it
+    rows: tuple[tuple[str, str], ...] = ()  # of parquet: column of pictures -> template of their names
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,7 @@ class Option:
     values: tuple[str, ...]
     help: str = ""
     default: str | None = None
+    alternatives: bool = False  # its values are ways to the same files: one is taken, never two together
 
 
 @dataclass(frozen=True, slots=True)

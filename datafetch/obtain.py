@@ -136,7 +136,7 @@ class Obtainer:
                 size=shard.size,
                 checksums=shard.checksums,
                 known_sha256=known.sha256 if known and built else "",
-                archive=artifact.unpack and shard is shards[0],
+                archive=artifact.unpack and (shard is shards[0] or bool(artifact.rows)),
             )
             work.append((wanted, journal.Journal(home.journal(key))))
         await fetch_shards(work, await self._open(), self._settings.jobs)

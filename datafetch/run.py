@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from datafetch.errors import DatafetchError, NeedsPerson, UsageError
+from datafetch.extras import PARQUET, demand
 from datafetch.layout import manifest
 from datafetch.model import (
     Artifact,
@@ -28,6 +29,7 @@ from datafetch.model import (
     Recipe,
     Seen,
     Settings,
+    Shards,
     State,
     Step,
     UrlList,
@@ -108,6 +110,7 @@ def bring(
     _ask_terms(recipe, settings, home)
     with Lease(home.lease) as lease:
         _keep_names(home, recipe, settings)
+        _keep_ways(home, recipe, wanted)
         files = inventory.published(home)
         gone = inventory.lost(home.root, files) | inventory.damaged(home) | damaged
         seen = inventory.observe(home, wanted, files, gone)
@@ -120,6 +123,7 @@ def bring(
 
         noted: list[str] = []
         if difference(wanted, seen):
+            _demand_extras(wanted, seen)
             show(estimate(wanted, seen))
             _settle_all(Task(recipe, tuple(wanted), home, settings), seen, tell, lease)
             files = inventory.published(home)
@@ -213,6 +217,29 @@ def _keep_names(home: Home, recipe: Recipe, settings: Settings) -> None:
             )
 
 
+def _keep_ways(home: Home, recipe: Recipe, wanted: Sequence[Artifact]) -> None:
+    """One way to the files of a folder: another names and numbers them differently, and a mix is neither."""
+    for option in (option for option in recipe.options if option.alternatives):
+        asked = {a.folder: way for a in wanted if (way := dict(a.choose).get(option.name))}
+        for artifact in recipe.artifacts:
+            way = dict(artifact.choose).get(option.name)
+            if way is None or asked.get(artifact.folder, way) == way:
+                continue
+            built = journal.known(home.journal(artifact.name)).built is not None
+            if built or home.seal(artifact.name).exists():
+                raise UsageError(
+                    f"{artifact.folder}/ was built with --{option.name} {way}",
+                    hint=f"keep to --{option.name} {way}, or build into another folder with -o",
+                )
+
+
+def _demand_extras(wanted: Sequence[Artifact], seen: Mapping[str, Seen]) -> None:
+    """UsageError, before a byte is fetched, when what is still to be unpacked needs a library that is not here."""
+    for artifact in wanted:
+        if artifact.rows and seen[artifact.name].state not in (State.STAGED, State.BUILT):
+            demand(PARQUET, f"{artifact.name}, a parquet file,")
+
+
 def _asked_again(
     wanted: Sequence[Artifact], seen: Mapping[str, Seen], home: Home, settings: Settings
 ) -> dict[str, Seen]:
@@ -231,6 +258,8 @@ def _tidy(home: Home, artifact: Artifact, settings: Settings) -> None:
     """Remove what a run that was killed after publishing could not: nothing of it is needed any more."""
     store.remove_tree(home.staging(artifact.name))
     store.remove_tree(home.part(artifact.name))
+    for shard in artifact.source.shards if isinstance(artifact.source, Shards) else ():
+        store.remove_tree(home.part(home.shard_key(artifact.name, shard.name)))
     if not settings.keep_archives:
         store.remove_tree(home.archive(artifact.name))
         store.remove_tree(home.shard_folder(artifact.name))

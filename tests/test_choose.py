@@ -54,6 +54,21 @@ def test_everything_is_everything() -> None:
     assert len(chosen(PODS, everything=True)) == 11
 
 
+def test_of_alternatives_everything_takes_one_way_only() -> None:
+    """--all took the zip and the parquet files of PODS, which bring the same paths."""
+    assert "real" in chosen(PODS, everything=True)
+    names = chosen(PODS, "source=hf", everything=True)
+    assert names[:4] == ["hf/train", "hf/test", "hf/test_dense", "synthetic/dreambooth_cfg_4"]
+
+
+def test_a_source_replaces_the_default_one_and_goes_with_every_other_option() -> None:
+    hf = ["hf/train", "hf/test", "hf/test_dense"]
+    assert chosen(PODS, "source=zip") == ["real"]
+    assert chosen(PODS, "source=hf") == chosen(PODS, "source=hf", only="real") == hf
+    assert chosen(PODS, "source=hf", "negatives") == [*hf, "negatives"]
+    assert chosen(PODS, "source=hf", "background=sd") == [*hf, "synthetic/cut_and_paste_sd_background"]
+
+
 def test_an_option_narrows_everything() -> None:
     names = chosen(PODS, "synthetic=dreambooth", "cfg=4", everything=True)
     assert names == ["real", "synthetic/dreambooth_cfg_4", "negatives"]
@@ -135,7 +150,7 @@ REFUSED = {
     ("cfg=6", "synthetic=dreambooth"): (UnknownName, 'pods has no --cfg "6"; expected 4, 5 or 7.5', ""),
     ("sythetic=dreambooth",): (
         UnknownName,
-        "pods has no option --sythetic; it has --synthetic, --cfg, --background and --negatives",
+        "pods has no option --sythetic; it has --synthetic, --cfg, --background, --negatives and --source",
         "did you mean --synthetic?",
     ),
     ("negatives=yes",): (UsageError, '--negatives is a flag and takes no value, found "yes"', ""),
@@ -301,4 +316,5 @@ def test_the_options_of_pods_are_those_of_the_contract() -> None:
         ("cfg", ("4", "5", "7.5")),
         ("background", ("sd", "real")),
         ("negatives", ()),
+        ("source", ("zip", "hf")),
     ]

@@ -20,11 +20,12 @@ ARROWS: dict[str, set[str]] = {
     "errors": {"model"},
     "foldnames": set(),
     "schemes": set(),
+    "extras": set(),
     "store": set(),
     "recipe": {"layout"},  # lint only
     "plan": set(),
     "layout": {"store"},
-    "archive": {"layout", "store"},
+    "archive": {"layout", "store", "extras"},
     "transfer": {"store"},
     "images": {"transfer", "store"},
     "verify": {"layout", "images", "store"},
@@ -32,7 +33,7 @@ ARROWS: dict[str, set[str]] = {
     "task": {"store"},
     "obtain": {"task", "transfer", "images", "layout", "plan", "store"},
     "act": {"task", "obtain", "archive", "layout", "plan", "store", "verify"},
-    "run": {"task", "act", "recipe", "plan", "layout", "store", "report", "images"},
+    "run": {"task", "act", "recipe", "plan", "layout", "store", "report", "images", "extras"},
     "console": {"plan", "report"},
     "demo": {"run", "recipe", "report", "console", "store"},
     "cli": {"run", "recipe", "plan", "layout", "console", "report", "verify", "demo", "images", "store"},
@@ -49,6 +50,7 @@ LIBRARIES = {
     "botocore": {"transfer"},
     "yaml": {"recipe"},
     "PIL": {"images", "demo"},
+    "pyarrow": {"archive"},
 }
 
 
@@ -116,7 +118,17 @@ def _modules_after(*words: str) -> set[str]:
 )
 def test_start_up_imports_no_network_no_loop_and_no_pictures(words: list[str]) -> None:
     loaded = _modules_after(*words)
-    assert not loaded & {"httpx2", "httpx", "pycurl", "asyncio", "PIL", "rich", "aiofiles", "multiprocessing"}
+    assert not loaded & {
+        "httpx2",
+        "httpx",
+        "pycurl",
+        "asyncio",
+        "PIL",
+        "rich",
+        "aiofiles",
+        "multiprocessing",
+        "pyarrow",
+    }
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from datafetch.layout.place import place
-from datafetch.model import Artifact, Http, Recipe, Status
+from datafetch.model import Artifact, Http, Recipe, Shard, Shards, Status
 from datafetch.recipe import registry
 from datafetch.recipe.files import builtin, read_recipes, recipe_files
 from datafetch.recipe.lint import lint
@@ -55,6 +55,14 @@ def test_every_recipe_expands_without_duplicates(path: Path) -> None:
         assert one.recipe.file == str(path)
 
 
+HUB = "https://huggingface.co/datasets/chaenayo/PODS/resolve/ea9cf70703a352548cb7525602fdfc07bcab5891/data"
+
+
+def archives(recipe: Recipe) -> list[Artifact]:
+    """The artifacts that are not of the copy on Hugging Face."""
+    return [each for each in recipe.artifacts if not each.name.startswith("hf/")]
+
+
 def test_the_personal_rep_family_is_exactly_the_33_archives_upstream_lists() -> None:
     listed = {f"{BASE}/{dataset}.zip" for dataset in DATASETS} | {
         f"{BASE}/syn_data/{dataset}/{dataset}_{name}.zip" for dataset in DATASETS for name in SYNTHETIC
@@ -62,7 +70,7 @@ def test_the_personal_rep_family_is_exactly_the_33_archives_upstream_lists() -> 
     found = [
         url
         for recipe in RECIPES.values()
-        for each in recipe.artifacts
+        for each in archives(recipe)
         if isinstance(each.source, Http)
         for url in each.source.urls
     ]
@@ -73,9 +81,29 @@ def test_the_personal_rep_family_is_exactly_the_33_archives_upstream_lists() -> 
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_each_dataset_has_eleven_archives_that_are_unpacked(dataset: str) -> None:
     recipe = RECIPES[dataset]
-    assert len(recipe.artifacts) == 11
+    assert len(archives(recipe)) == 11
     assert all(each.unpack for each in recipe.artifacts)
     assert recipe.groups == ("real", "synthetic", "negatives")
+
+
+def test_the_copy_of_pods_on_hugging_face_is_at_a_pinned_revision_and_its_test_split_is_three_tables() -> (
+    None
+):
+    found = {each.name: each for each in RECIPES["pods"].artifacts if each not in archives(RECIPES["pods"])}
+    assert [each.source for each in found.values()] == [
+        Http((f"{HUB}/train-00000-of-00001.parquet",)),
+        Shards(
+            tuple(
+                Shard(name, (f"{HUB}/{name}",))
+                for k in range(3)
+                if (name := f"test-0000{k}-of-00003.parquet")
+            )
+        ),
+        Http((f"{HUB}/test_dense-00000-of-00001.parquet",)),
+    ]
+    assert {each.choose for each in found.values()} == {(("source", "hf"),)}
+    assert "inferred" in found["hf/train"].note
+    assert "pods_info.json" in RECIPES["pods"].note
 
 
 @pytest.mark.parametrize("dataset", DATASETS)

@@ -70,7 +70,7 @@ def extract(
     """
     remove_tree(into)
     origin = Origin(artifact.name, url, fetched_at)
-    with open_archive(archive, limits) as opened, _fresh(into):
+    with open_archive(archive, limits, artifact.rows) as opened, _fresh(into):
         files = [member for member in opened.members if not member.is_dir]
         placed = place(artifact, rules, [member.name for member in files], names)
         work = [
@@ -79,7 +79,7 @@ def extract(
             if target is not None and (not only or target in only)
         ]
         emit(Event("extract", artifact.name, total=len(work)))
-        with _named(archive), user_errors(into):
+        with _named(archive, artifact), user_errors(into):
             records = tuple(_told(_write(opened, work, into, origin, stop), len(work), artifact.name, emit))
         sync_tree(into)
     return Extracted(records, dict(Counter(why for _, why in placed.skipped)), placed.root)
@@ -154,11 +154,13 @@ def _fresh(into: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _named(archive: Path | Sequence[Path]) -> Iterator[None]:
-    """Say of which file an error speaks."""
+def _named(archive: Path | Sequence[Path], artifact: Artifact) -> Iterator[None]:
+    """Say of which file an error speaks; tables say it themselves."""
     try:
         yield
     except UnsafeArchive as error:
+        if artifact.rows:
+            raise
         path = archive if isinstance(archive, Path) else archive[0]
         raise type(error)(f"{path.name}: {error}", error.hint) from error
 

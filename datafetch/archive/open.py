@@ -10,6 +10,8 @@ from datafetch.archive.directory import find_end
 from datafetch.archive.headers import BLOCK, is_header
 from datafetch.archive.join import ShardsReader
 from datafetch.archive.members import DEFAULT_LIMITS, Archive, Limits
+from datafetch.archive.parquet import MAGIC
+from datafetch.archive.rows import RowsArchive
 from datafetch.archive.tar import PackedStream, TarArchive
 from datafetch.archive.zip import ZipArchive
 from datafetch.errors import DamagedArchive, UnsafeArchive
@@ -25,7 +27,7 @@ _OTHERS = {
     b"\xff\xd8\xff": "a JPEG image",
     b"\x89PNG": "a PNG image",
     b"%PDF": "a PDF document",
-    b"PAR1": "a Parquet file",
+    MAGIC: "a parquet file, which needs `rows` in its recipe",
     b"\x89HDF": "an HDF5 file",
     b"version https://git-lfs": "a pointer of Git LFS, not the file it stands for",
 }
@@ -33,14 +35,19 @@ _HTML = re.compile(rb"\s*(<!--.*?-->\s*)?<(!doctype html|html|head|body|script|t
 _XML_ERROR = re.compile(rb"<Code>([^<]*)</Code>")
 
 
-def open_archive(path: Path | Sequence[Path], limits: Limits = DEFAULT_LIMITS) -> Archive:
+def open_archive(
+    path: Path | Sequence[Path], limits: Limits = DEFAULT_LIMITS, rows: Sequence[tuple[str, str]] = ()
+) -> Archive:
     """The archive in this file, or in these shards read as one; the caller closes it.
 
+    With `rows` (see `RowsArchive`) each file is a parquet table, and they are read one after the other.
     Its members are listed and pass every check that can be made before unpacking. UnsafeArchive, saying what
     the file looks like, when it is no archive or breaks a rule; NoRoom for faults of the disk.
     """
     paths = (path,) if isinstance(path, Path) else tuple(path)
     with user_errors(paths[0]):
+        if rows:
+            return _open_tables(paths, rows, limits)
         file = ShardsReader(paths)
         try:
             return _open(file, limits)
@@ -68,6 +75,16 @@ def _open(file: ShardsReader, limits: Limits) -> Archive:
     if not what and _ends_as_zip(file):
         return ZipArchive(file, limits)  # a self-extracting zip: a program stands before it
     raise DamagedArchive(f"it is not an archive: it {what or f'begins with {head[:16]!r}'}")
+
+
+def _open_tables(paths: Sequence[Path], rows: Sequence[tuple[str, str]], limits: Limits) -> RowsArchive:
+    for path in paths:
+        with ShardsReader([path]) as file:
+            head, size = file.pread(BLOCK, 0), file.size
+        if not head.startswith(MAGIC):
+            what = _looks_like(head, size) or f"begins with {head[:16]!r}"
+            raise DamagedArchive(f"{path.name} is not a parquet file: it {what}")
+    return RowsArchive(paths, rows, limits)
 
 
 def _ends_as_zip(file: ShardsReader) -> bool:

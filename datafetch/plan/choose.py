@@ -23,7 +23,7 @@ def choose(recipe: Recipe, choice: Choice) -> tuple[Artifact, ...]:
         picked nothing   artifacts without `choose`, and those of the options' defaults
         an option        as well, artifacts whose every `choose` is picked; what is missing for that is filled
                          in when only one value, or the default, is possible
-        everything       all artifacts but those that a picked option rules out
+        everything       all artifacts but those that a picked option, or the default of alternatives, rules out
         only groups      of these only those groups; a group of which nothing is selected is taken whole
 
     Raises UnknownName for an option, value, group or combination that does not exist, and UsageError for
@@ -32,7 +32,8 @@ def choose(recipe: Recipe, choice: Choice) -> tuple[Artifact, ...]:
     picks = _known(recipe, choice.picked)
     filled = _complete(recipe, picks, choice.everything)
     if choice.everything:
-        selected = [artifact for artifact in recipe.artifacts if _agrees(artifact, picks)]
+        ways = {option.name: filled[option.name] for option in recipe.options if option.alternatives}
+        selected = [artifact for artifact in recipe.artifacts if _agrees(artifact, ways | picks)]
     else:
         selected = [artifact for artifact in recipe.artifacts if _chosen(artifact, filled)]
     if choice.only:

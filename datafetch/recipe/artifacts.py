@@ -9,6 +9,7 @@ from datafetch.recipe import sources, values
 from datafetch.recipe.checksums import Known
 from datafetch.recipe.document import ArtifactEntry
 from datafetch.recipe.issues import Bad, printable, suggest
+from datafetch.recipe.rows import rows
 from datafetch.recipe.site import Site
 
 STATE_ENDINGS = (".part", ".shards", ".jsonl")  # what follows an artifact's name in the state folder
@@ -38,6 +39,7 @@ def artifact(
     status = site.at("status").filled(values.status, entry.status)
     group = site.at("group").filled(values.option_value, entry.group) if entry.group else ""
     note = site.at("note").fill(entry.note).strip()
+    table = rows(entry, site)
     if source is None or folder is None:
         return None
     wanted = not default or any(fnmatchcase(name, pattern) for pattern in default)
@@ -45,7 +47,7 @@ def artifact(
         name=name,
         source=source,
         folder=folder,
-        unpack=entry.unpack,
+        unpack=entry.unpack or bool(table),
         size=size,
         checksums=sums,
         group=group or "",
@@ -54,6 +56,7 @@ def artifact(
         note=note,
         skip=tuple(pattern for pattern in skip if pattern is not None),
         default=wanted,
+        rows=table,
     )
     return made, site
 

@@ -57,6 +57,10 @@ class ArtifactEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     manual: list[PlaceEntry] | None = None
     bundled: Annotated[str | None, Meta(description="a file beside the recipe")] = None
     unpack: bool = False
+    rows: Annotated[
+        dict[str, str],
+        Meta(description="of parquet files, which are unpacked: column of pictures -> <label>/<n>.<ext>"),
+    ] = field(default_factory=dict)
     folder: Annotated[str, Meta(description="built folder; the recipe's name or <name>_…")] = ""
     size: Annotated[int | str, Meta(description="bytes, or unknown")] = "unknown"
     checksums: Annotated[str | list[ChecksumEntry], Meta(description="a list, or unknown")] = "unknown"
@@ -88,6 +92,9 @@ class ChoiceEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     help: str = ""
     default: str | None = None
     values: Annotated[list[str] | None, Meta(description="the values in the order to show them")] = None
+    alternatives: Annotated[
+        bool, Meta(description="the values are ways to the same files, of which one is taken")
+    ] = False
 
 
 class TermsEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -11,7 +11,7 @@ from datafetch.recipe.artifacts import artifact, check_together
 from datafetch.recipe.checksums import Known
 from datafetch.recipe.document import RecipeEntry
 from datafetch.recipe.issues import Issues, listed
-from datafetch.recipe.options import options
+from datafetch.recipe.options import check_used, options
 from datafetch.recipe.parse import Document, parse
 from datafetch.recipe.site import Site
 
@@ -54,6 +54,8 @@ def expand(document: Document, issues: Issues, beside: Beside) -> tuple[Expanded
     for name in dict.fromkeys(name for index, name in enumerate(names) if name in names[:index]):
         if not top.at("matrix").broken:
             top.at("name").add(f'two recipes with the name "{name}"; the matrix variable belongs into it')
+    if not issues.all:
+        check_used(entry.choices, [one.recipe.options for one in found], top.at("choices"))
     folders = tuple(folder for one in found for folder in one.recipe.folders)
     for glob in entry.counts:
         if not issues.all and not any(glob in one.counted for one in found):

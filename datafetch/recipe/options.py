@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from datafetch.model import Artifact, Option
 from datafetch.recipe.document import ChoiceEntry
@@ -24,18 +24,26 @@ def values_of(artifacts: tuple[Artifact, ...]) -> dict[str, tuple[str, ...]]:
 def options(
     said: Mapping[str, ChoiceEntry], artifacts: tuple[Artifact, ...], site: Site
 ) -> tuple[Option, ...]:
-    """The options in the order of `choices`, then those it does not mention."""
+    """The options in the order of `choices`, then those it does not mention.
+
+    What no artifact of this recipe chooses is left out: another recipe of the family may.
+    """
     used = values_of(artifacts)
-    for name in said:
-        if name not in used and not site.issues.all:
-            site.at(name, label=f"choice {name}").add(
-                f"no artifact chooses it; {suggest(name, tuple(used), 'options')}"
-            )
     order = [name for name in said if name in used] + [name for name in used if name not in said]
     return tuple(
         _option(name, used[name], said.get(name, ChoiceEntry()), site.at(name, label=f"choice {name}"))
         for name in order
     )
+
+
+def check_used(said: Iterable[str], offered: Sequence[tuple[Option, ...]], site: Site) -> None:
+    """Every choice must be an option of one recipe of the family at least."""
+    used = tuple(dict.fromkeys(option.name for options in offered for option in options))
+    for name in said:
+        if name not in used:
+            site.at(name, label=f"choice {name}").add(
+                f"no artifact chooses it; {suggest(name, used, 'options')}"
+            )
 
 
 def _option(name: str, used: tuple[str, ...], said: ChoiceEntry, site: Site) -> Option:
@@ -46,6 +54,8 @@ def _option(name: str, used: tuple[str, ...], said: ChoiceEntry, site: Site) -> 
             site.add(f"expected a flag or values, found artifacts that choose true and {others}")
         if said.default is not None or said.values is not None:
             site.add("expected neither default nor values, for the artifacts make it a flag")
+        if said.alternatives:
+            site.at("alternatives").add("expected values to take one of, found a flag")
         return Option(name, (), help_text)
     values = used
     if said.values is not None:
@@ -55,4 +65,6 @@ def _option(name: str, used: tuple[str, ...], said: ChoiceEntry, site: Site) -> 
     default = said.default
     if default is not None and default not in used:
         site.at("default").add(f'expected one of {listed(used)}, found "{default}"')
-    return Option(name, values, help_text, default)
+    if said.alternatives and default is None:
+        site.at("alternatives").add("expected a default as well: the way that is taken unasked")
+    return Option(name, values, help_text, default, said.alternatives)

@@ -19,7 +19,7 @@ _QUOTA = re.compile(
 )
 _PAGE_TYPES = ("text/html", "application/xhtml")
 _TEXT_TYPES = ("text/", "application/json", "application/xml", "application/problem+")
-_MAGIC = (b"PK", b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00", b"7z\xbc\xaf", b"Rar!", b"\x28\xb5\x2f\xfd")
+_MAGIC = (b"PK", b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00", b"7z\xbc\xaf", b"Rar!", b"\x28\xb5\x2f\xfd", b"PAR1")
 
 
 def page(first: bytes, content_type: str, url: str, archive: bool) -> tuple[Why, str] | None:
