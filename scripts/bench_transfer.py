@@ -1,32 +1,24 @@
 """T1-T3 of scripts/bench: one file of 2 GiB and eight of 256 MiB from a server on this machine, in memory,
-against the tools that people use; then a line with a long round trip and little for each connection.
+against the tools that people use; the same over TLS; then a line with a long round trip and little for each
+connection.
 """
 
-import asyncio
-import contextlib
 import os
 import shutil
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+from bench_servers import PER_CONNECTION, ROUND_TRIP, delaying, nginx
 
 MIB = 1 << 20
 HOST = "bench.invalid"  # what recipes ask for; the mirror on loopback answers
 BLOCK, ONE, EIGHT, LINE = 4 * MIB, 2048 * MIB, 256 * MIB, 128 * MIB
-ROUND_TRIP, PER_CONNECTION = 0.05, 8_000_000  # seconds, bytes per second
-CONF = """daemon off; worker_processes 2; pid {0}/pid; error_log {0}/errors;
-events {{ worker_connections 512; }}
-http {{ access_log off; sendfile on; client_body_temp_path {0}/t; proxy_temp_path {0}/t;
-fastcgi_temp_path {0}/t; uwsgi_temp_path {0}/t; scgi_temp_path {0}/t;
-server {{ listen 127.0.0.1:{1}; root {0}/site; }} }}
-"""
 
 
 @dataclass(frozen=True)
@@ -107,16 +99,16 @@ def shell(text: str) -> Callable[[str], list[str]]:
     return lambda url: ["sh", "-ec", text.replace("URL", f"{url}/{HOST}")]
 
 
-def peers_for_one(file: str) -> list[Peer]:
-    hashed = f"&& sha256sum {file}"
+def peers_for_one(file: str, trust: str = "") -> list[Peer]:
+    hashed, trusting = f"&& sha256sum {file}", f"--ca-certificate={trust}" if trust else ""
     return [
         Peer("curl", shell(f"curl -sf -o {file} URL/{file}"), ("curl",)),
         Peer("curl, then sha256sum", shell(f"curl -sf -o {file} URL/{file} {hashed}"), ("curl", "sha256sum")),
-        Peer("wget, then sha256sum", shell(f"wget -q URL/{file} {hashed}"), ("wget", "sha256sum")),
+        Peer("wget, then sha256sum", shell(f"wget -q {trusting} URL/{file} {hashed}"), ("wget", "sha256sum")),
         *(
             Peer(
                 f"aria2c -x{many}, then sha256sum",
-                shell(f"aria2c -q -x{many} -s{many} --file-allocation=none URL/{file} {hashed}"),
+                shell(f"aria2c -q -x{many} -s{many} {trusting} --file-allocation=none URL/{file} {hashed}"),
                 ("aria2c", "sha256sum"),
             )
             for many in (1, 16)
@@ -133,33 +125,48 @@ def transfer(rounds: int = 3) -> None:
         folder.chmod(0o755)
         make_site(folder / "site" / HOST)
         registry = make_recipes(folder / "recipes")
-        eight = " ".join(f"URL/{number}.bin" for number in range(8))
-        with nginx(folder) as url:
-            one = [Peer("datafetch", ours(registry, "one")), *peers_for_one("one.bin")]
-            found = table("one file of 2 GiB on loopback", one, url, folder, rounds)
+        with nginx(folder) as (plain, secure):
+            found = large(registry, plain, folder, "one file of 2 GiB on loopback", rounds)
             bar("T1", found, "curl, then sha256sum", 0.35, 0.2)
             bar("T2", found, "curl", 1.8, 1.4)
-            many = [
-                Peer("datafetch", ours(registry, "eight", "-j", "8", "-x", "8")),
-                Peer("curl -Z", shell(f"curl -sf -Z --remote-name-all {eight}"), ("curl",)),
-                Peer("aria2c -j8", shell(f"aria2c -q -j8 -Z --file-allocation=none {eight}"), ("aria2c",)),
-            ]
-            found = table("eight files of 256 MiB on loopback", many, url, folder, rounds)
+            found = several(registry, plain, folder, "eight files of 256 MiB on loopback", rounds)
             bar("T3", found, "curl -Z", 1.5, 1.15)
-            with delaying(int(url.rpartition(":")[2])) as slow:
-                line = [
-                    Peer("datafetch", ours(registry, "line")),
-                    Peer("datafetch --connections 1", ours(registry, "line", "--connections", "1")),
-                    Peer(
-                        "datafetch --connections 16 -x 16",
-                        ours(registry, "line", "--connections", "16", "-x", "16"),
-                    ),
-                    *peers_for_one("line.bin"),
-                ]
-                title = (
-                    f"one file of 128 MiB, {ROUND_TRIP * 1000:.0f} ms, {PER_CONNECTION / 1e6:.0f} MB/s each"
-                )
-                table(title, line, slow, folder, 1)
+            # The words by which each tool hears whom to trust; nobody is told to trust everyone.
+            os.environ |= {"SSL_CERT_FILE": f"{folder}/cert", "CURL_CA_BUNDLE": f"{folder}/cert"}
+            large(registry, secure, folder, "one file of 2 GiB over TLS", rounds)
+            several(registry, secure, folder, "eight files of 256 MiB over TLS", rounds)
+            with delaying(int(plain.rpartition(":")[2])) as slow:
+                slow_line(registry, slow, folder)
+
+
+def large(registry: Path, url: str, folder: Path, title: str, rounds: int) -> dict[str, list[Cost]]:
+    trust = f"{folder}/cert" if url.startswith("https") else ""
+    peers = [Peer("datafetch", ours(registry, "one")), *peers_for_one("one.bin", trust)]
+    return table(title, peers, url, folder, rounds)
+
+
+def several(registry: Path, url: str, folder: Path, title: str, rounds: int) -> dict[str, list[Cost]]:
+    files = " ".join(f"URL/{number}.bin" for number in range(8))
+    trust = f"--ca-certificate={folder}/cert" if url.startswith("https") else ""
+    aria2c = f"aria2c -q -j8 -Z {trust} --file-allocation=none {files}"
+    peers = [
+        Peer("datafetch", ours(registry, "eight", "-j", "8", "-x", "8")),
+        Peer("curl -Z", shell(f"curl -sf -Z --remote-name-all {files}"), ("curl",)),
+        Peer("aria2c -j8", shell(aria2c), ("aria2c",)),
+    ]
+    return table(title, peers, url, folder, rounds)
+
+
+def slow_line(registry: Path, url: str, folder: Path) -> None:
+    many = ("--connections", "16", "-x", "16")
+    peers = [
+        Peer("datafetch", ours(registry, "line")),
+        Peer("datafetch --connections 1", ours(registry, "line", "--connections", "1")),
+        Peer("datafetch --connections 16 -x 16", ours(registry, "line", *many)),
+        *peers_for_one("line.bin"),
+    ]
+    line = f"{ROUND_TRIP * 1000:.0f} ms, {PER_CONNECTION / 1e6:.0f} MB/s each"
+    table(f"one file of 128 MiB, {line}", peers, url, folder, 1)
 
 
 def make_site(folder: Path) -> None:
@@ -180,81 +187,3 @@ def make_recipes(folder: Path) -> Path:
         lines += ["layout:", *(f"  - {{from: f{f}, to: {f}.bin}}" for f in files)]
         (folder / f"{name}.yaml").write_text("\n".join(lines) + "\n")
     return folder
-
-
-@contextlib.contextmanager
-def nginx(folder: Path) -> Iterator[str]:
-    """The address of a server of `folder`/site."""
-    port = free_port()
-    (folder / "conf").write_text(CONF.format(folder, port))
-    server = subprocess.Popen(
-        ["nginx", "-p", str(folder), "-c", str(folder / "conf")], stderr=subprocess.DEVNULL
-    )
-    try:
-        until = time.monotonic() + 10
-        while time.monotonic() < until:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-                break
-            time.sleep(0.05)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
-
-
-# --- A line that is slow ------------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def delaying(port: int) -> Iterator[str]:
-    """A proxy before `port`: half of the round trip each way, and its rate for each connection."""
-    loop = asyncio.new_event_loop()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            there, back = await asyncio.open_connection("127.0.0.1", port)
-            await asyncio.gather(slowly(reader, back), slowly(there, writer))
-        except OSError:
-            writer.close()
-
-    server = loop.run_until_complete(asyncio.start_server(serve, "127.0.0.1", 0))
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-
-
-async def slowly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """What is read is written half a round trip later, no faster than the rate."""
-    on_its_way: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(64)
-
-    async def read() -> None:
-        free = time.monotonic()
-        while data := await reader.read(32 << 10):
-            free = max(free, time.monotonic()) + len(data) / PER_CONNECTION
-            await asyncio.sleep(free - time.monotonic())
-            await on_its_way.put((time.monotonic() + ROUND_TRIP / 2, data))
-        await on_its_way.put((0.0, b""))
-
-    async def write() -> None:
-        while (entry := await on_its_way.get())[1]:
-            await asyncio.sleep(entry[0] - time.monotonic())
-            writer.write(entry[1])
-            await writer.drain()
-
-    reading = asyncio.ensure_future(read())
-    try:
-        await write()
-    except OSError:
-        pass
-    finally:
-        reading.cancel()
-        writer.close()
