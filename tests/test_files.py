@@ -20,7 +20,6 @@ from datafetch.store.files import (
     Tree,
     as_user_error,
     atomic_file,
-    free_space,
     make_folder,
     new_file,
     refuse_links,
@@ -29,6 +28,7 @@ from datafetch.store.files import (
     user_errors,
     write_atomic,
 )
+from datafetch.store.room import free_space
 
 # --- Faults in plain words ---------------------------------------------------------------------------------
 

@@ -51,6 +51,7 @@ LIBRARIES = {
     "yaml": {"recipe"},
     "PIL": {"images", "demo"},
     "pyarrow": {"archive"},
+    "isal": {"archive", "transfer"},
 }
 
 

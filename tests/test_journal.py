@@ -17,7 +17,7 @@ from datafetch.model import Fetched
 from datafetch.store.journal import Built, Done, Gone, Journal, Known, Part, fold, known, read
 
 FETCHED = Fetched("archives/real", 10, "ab", "http://x/", "2026-01-01T00:00:00Z", (("md5", "cd"),))
-PART = Part("http://x/", '"tag"', "", 10, "boot", 4)
+PART = Part("http://x/", '"tag"', "", 10, "boot", ((0, 4, 7),))
 BUILT = Built(files=2, bytes=10)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import zlib
 from collections.abc import Mapping
 
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datafetch.model import Why
+from datafetch.transfer.pieces import Piece, Proof
 from datafetch.transfer.resume import (
     Act,
     Asked,
@@ -153,21 +156,45 @@ def test_the_length_of_a_body(headers: Mapping[str, str], length: int | None) ->
 
 
 def test_a_kill_costs_nothing_and_a_power_cut_only_what_was_not_synced() -> None:
-    assert trusted(900, 500, None, (), same_boot=True) == ((0, 900),)
-    assert trusted(900, 500, None, (), same_boot=False) == ((0, 500),)
-    assert trusted(300, 500, None, (), same_boot=False) == ((0, 300),)
+    synced, wrote = (piece(0, 500),), (piece(500, 900),)
+    assert trusted(900, synced, wrote, same_boot=True) == (piece(0, 900),)
+    assert trusted(900, synced, wrote, same_boot=False) == (piece(0, 500),)
+    assert trusted(300, synced, (), same_boot=False) == ()
 
 
 def test_of_a_part_with_gaps_only_what_was_said_to_be_written_counts() -> None:
-    said: list[tuple[int, int]] = [(500, 520), (700, 710), (880, 990)]
-    assert trusted(900, 500, ((600, 650),), said, same_boot=True) == (
-        (0, 520),
-        (600, 650),
-        (700, 710),
-        (880, 900),
-    )
-    assert trusted(900, 500, ((600, 650),), said, same_boot=False) == ((0, 500), (600, 650))
-    assert trusted(0, 500, ((600, 650),), said, same_boot=True) == ()
+    synced = (piece(0, 500), piece(600, 650))
+    wrote = (piece(500, 520), piece(700, 710), piece(880, 990))
+    assert trusted(900, synced, wrote, same_boot=True) == (piece(0, 520), piece(600, 650), piece(700, 710))
+    assert trusted(900, synced, wrote, same_boot=False) == synced
+    assert trusted(0, synced, wrote, same_boot=True) == ()
+
+
+def test_a_row_that_says_again_what_was_synced_takes_its_place() -> None:
+    synced, again = (piece(0, 500), piece(600, 650)), (piece(0, 700), piece(700, 800))
+    assert trusted(900, synced, again, same_boot=True) == (piece(0, 800),)
+
+
+def test_a_row_that_cuts_a_piece_in_two_is_not_believed() -> None:
+    assert trusted(900, (piece(0, 500),), (piece(400, 600),), same_boot=True) == (piece(0, 500),)
+
+
+def test_of_a_part_that_was_changed_the_changed_piece_is_found() -> None:
+    pieces = (piece(10, 200), piece(300, 700))
+    good, bad = bytearray(CONTENT), bytearray(CONTENT)
+    bad[650] ^= 1
+    for size in (1, 7, 100, 1000):
+        for data, whole in ((good, True), (bad, False)):
+            proof = Proof(pieces)
+            reads = (proof.take(at, bytes(data[at : at + size])) for at in range(0, 1000, size))
+            assert all(reads) is whole
+
+
+CONTENT = random.Random(7).randbytes(1000)
+
+
+def piece(start: int, end: int) -> Piece:
+    return start, end, zlib.crc32(CONTENT[start:end])
 
 
 headers_like = st.dictionaries(

@@ -21,6 +21,7 @@ from datafetch.demo.server import Answer, Exchange, FaultServer, Thing
 from datafetch.model import Why
 from datafetch.store.journal import Part, Wrote, known, read
 from datafetch.transfer.engine import Limits
+from datafetch.transfer.pieces import Pieces
 from datafetch.transfer.widen import Width
 from tests.server import Ignoring, part, slice_as_whole, status
 from tests.transfers import Bench, sha256
@@ -194,9 +195,10 @@ def test_a_connection_that_stalls_is_relieved_of_its_tail(bench: Bench) -> None:
 
 def held(bench: Bench) -> int:
     row, wrote = known(bench.journal).part, known(bench.journal).wrote
-    if row is None or row.spread is None:
+    if row is None:
         return 0
-    return row.durable + sum(end - start for start, end in row.spread) + sum(w.end - w.start for w in wrote)
+    pieces = Pieces((*row.durable, *((w.start, w.end, w.crc) for w in wrote)))
+    return sum(end - start for start, end in pieces.spans())
 
 
 class Held(Slow):
@@ -242,8 +244,8 @@ def test_cancelling_keeps_what_every_connection_brought(bench: Bench) -> None:
         asyncio.run(cut(f"{server.url}/x"))
         row = known(bench.journal).part
         assert row is not None
-        assert row.spread
-        assert row.durable + sum(end - start for start, end in row.spread) == bench.received
+        assert len(row.durable) > 1
+        assert sum(end - start for start, end, _ in row.durable) == bench.received
         bench(f"{server.url}/x", width=EAGER)
     assert bench.target.read_bytes() == DATA
     assert bench.received == len(DATA)
@@ -283,7 +285,6 @@ def test_after_a_power_cut_only_synced_spans_count(bench: Bench) -> None:
         killed(bench, f"{server.url}/x", 3 * MIB)
         row = known(bench.journal).part
         assert row is not None
-        assert row.spread is not None
         lines = bench.journal.read_text().replace(row.boot, "another boot")
         bench.journal.write_text(lines)
         with bench.part.open("r+b") as file:  # the rest never reached the disk
@@ -295,8 +296,8 @@ def test_after_a_power_cut_only_synced_spans_count(bench: Bench) -> None:
 
 
 def _unsynced(row: Part) -> list[tuple[int, int]]:
-    found, at = [], row.durable
-    for start, end in (*(row.spread or ()), (len(DATA), len(DATA))):
+    found, at = [], 0
+    for start, end, _ in (*row.durable, (len(DATA), len(DATA), 0)):
         found.append((at, start))
         at = end
     return found

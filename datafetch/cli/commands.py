@@ -165,7 +165,7 @@ def get_command(
     from datafetch import run
     from datafetch.console.screens import plan_screen
     from datafetch.model import Settings
-    from datafetch.store.files import free_space
+    from datafetch.store.room import free_space
 
     recipe = _recipe(name, registry)
     choice = _choice(ctx, only, everything)
@@ -415,7 +415,7 @@ def _show_plan(recipe: Recipe, choice: Choice, settings: Settings, as_json: bool
     from datafetch import run
     from datafetch.cli.look import plan_document
     from datafetch.console.screens import plan_screen
-    from datafetch.store.files import free_space
+    from datafetch.store.room import free_space
 
     budget = run.plan(recipe, choice, settings)
     free = free_space(Path(settings.root))[0]

@@ -24,7 +24,6 @@ __all__ = (  # what other stations may use, wherever in the store it is written
     "Tree",
     "as_user_error",
     "atomic_file",
-    "free_space",
     "make_folder",
     "new_file",
     "refuse_links",
@@ -162,15 +161,6 @@ def remove_entry(dir_fd: int, name: str) -> None:
         os.close(fd)
     with suppress(FileNotFoundError):
         os.rmdir(name, dir_fd=dir_fd)
-
-
-def free_space(path: Path) -> tuple[int, int]:
-    """Bytes and inodes still to be had where `path` is or will be; 2**63 where inodes are not counted."""
-    with user_errors(path):
-        while not path.exists() and path != path.parent:
-            path = path.parent
-        stats = os.statvfs(path)
-        return stats.f_bavail * stats.f_frsize, stats.f_favail if stats.f_files else 2**63
 
 
 # --- Folders that never follow a link -----------------------------------------------------------------------

@@ -27,17 +27,16 @@ class Part(msgspec.Struct, frozen=True, tag="part"):
     etag: str = ""
     last_modified: str = ""
     total: int | None = None
-    boot: str = ""  # store.machine.boot_id(): while it is the same, bytes beyond `durable` are good as well
-    durable: int = 0  # bytes from the beginning on that survive a power cut
-    # Further spans that do. None: the part has no gaps, so its length says how much of it counts.
-    spread: tuple[tuple[int, int], ...] | None = None
+    boot: str = ""  # store.machine.boot_id(): while it is the same, the Wrote rows that follow count as well
+    durable: tuple[tuple[int, int, int], ...] = ()  # what survives a power cut: start, end, CRC-32
 
 
 class Wrote(msgspec.Struct, frozen=True, tag="wrote"):
-    """Bytes of a part with gaps that the system has: good while the boot of the last Part row is the same."""
+    """Bytes of a part that the system has: good while the boot of the last Part row is the same."""
 
     start: int
     end: int
+    crc: int
 
 
 class Whole(msgspec.Struct, frozen=True, tag="whole"):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from datafetch.errors import NoRoom
 from datafetch.model import Event, Why
-from datafetch.store.files import free_space
+from datafetch.store.room import free_space, taken
 from datafetch.transfer.addresses import clean_url, safe_url
 from datafetch.transfer.claims import Claim
 from datafetch.transfer.crew import Crew
@@ -58,7 +58,7 @@ async def _take(
     if judged.act is Act.START:
         await holding.drop()
     holding.promised(answer.promise)
-    _check_room(wanted.part, None if total is None else total - holding.size)
+    _check_room(wanted.part, total)
     await holding.describe(safe_url(clean_url(url)), judged.validators)
     ways.emit(Event("started", wanted.name, holding.size, total, url=safe_url(url)))
     pump = Pump(wanted, ways, holding)
@@ -105,9 +105,10 @@ def _refuse_pages(wanted: Wanted, url: str, judged: Judged, answer: Answer, firs
         raise failed(Why.BAD_ANSWER, url, f"the server packs the file as {encoding}, which nobody asked for")
 
 
-def _check_room(part: Path, missing: int | None) -> None:
-    if missing is None:
+def _check_room(part: Path, total: int | None) -> None:
+    if total is None:
         return
+    missing = total - min(total, taken(part))
     free, inodes = free_space(part)
     if missing > free or not inodes:
         text = f"{missing:,} bytes are still to come and {free:,} are free at {part.parent}"

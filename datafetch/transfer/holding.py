@@ -2,8 +2,8 @@
 
 A cut at any point never mixes two versions, because of the order: the part is cut to nothing, the row that
 says what it will hold is made durable, then bytes are written. A row of an older version meets an empty part.
-Before a part may have gaps, a durable row says that its length counts no more; from then on each write is
-followed by a row of its own, which a kill leaves behind and a power cut makes void.
+The length of a part says nothing. Each write is followed by a row with its CRC-32, which a kill leaves behind
+and a power cut makes void: what the disk no longer holds as it was written is never taken for the file.
 """
 
 from __future__ import annotations
@@ -18,9 +18,12 @@ from datafetch.model import Fetched
 from datafetch.store.journal import Done, Gone, Journal, Part, Whole, Wrote, known, settled
 from datafetch.store.machine import boot_id
 from datafetch.transfer.part import PartFile
+from datafetch.transfer.pieces import Piece
 from datafetch.transfer.promise import Promise
 from datafetch.transfer.resume import Held, Validators, trusted
-from datafetch.transfer.spans import Span, Spans
+from datafetch.transfer.spans import Span
+
+_MANY = 16  # rows about writes that may stay in the journal of a finished file
 
 
 class Holding:
@@ -29,25 +32,24 @@ class Holding:
     def __init__(self, part: Path, journal: Journal, algorithms: Iterable[str]) -> None:
         self._journal = journal
         self._rows = threading.Lock()  # the journal is written from several threads
+        self._said = 0  # rows about writes
         self.journal_path = journal.path
         self._boot = boot_id()
         self._checkpoint: asyncio.Task[None] | None = None
-        self.spread = False  # whether the part may have gaps
         self.url = ""  # where the part is from, free of secrets
         self.validators = Validators()
         self.promise = Promise()  # of this run; a later one asks again
         found = known(journal.path)
         row = found.part
-        spans: tuple[Span, ...] = ()
+        pieces: tuple[Piece, ...] = ()
         if row is not None:
             on_disk = part.stat().st_size if part.is_file() else 0
-            wrote = ((one.start, one.end) for one in found.wrote)
+            wrote = ((one.start, one.end, one.crc) for one in found.wrote)
             same_boot = bool(self._boot) and row.boot == self._boot
-            spans = trusted(on_disk, row.durable, row.spread, wrote, same_boot)
-            self.spread = row.spread is not None
+            pieces = trusted(on_disk, row.durable, wrote, same_boot)
             self.url = row.url
             self.validators = Validators(row.etag, row.last_modified, row.total)
-        self.part = PartFile(part, spans, algorithms, self._wrote)
+        self.part = PartFile(part, pieces, algorithms, self._wrote)
         # Its end was seen: by length, or by a framing that has an end.
         self.whole = 0 < self.part.position == self.validators.total
 
@@ -84,7 +86,7 @@ class Holding:
         """Holds nothing any more."""
         await self.part.rewind()
         self.promise = Promise()
-        self.url, self.validators, self.whole, self.spread = "", Validators(), False, False
+        self.url, self.validators, self.whole = "", Validators(), False
 
     async def describe(self, url: str, validators: Validators) -> None:
         """Says durably what the bytes that follow are of."""
@@ -96,12 +98,8 @@ class Holding:
     async def open_up(self) -> None:
         """From now on bytes may come in any order."""
         total = self.validators.total
-        if self.spread or total is None:
-            return
-        await self._idle()
-        self.spread = True  # first, so that no write falls between the row and the rows that follow it
-        await asyncio.to_thread(self._sync_and_say)
-        self.part.stretch(total)
+        if total is not None:
+            await asyncio.to_thread(self.part.stretch, total)
 
     def checkpoint(self) -> None:
         """Has what is written made durable, beside the loop; at most one such wait is under way."""
@@ -116,23 +114,18 @@ class Holding:
             if error is not None:
                 raise error
 
-    def _wrote(self, start: int, end: int) -> None:
+    def _wrote(self, piece: Piece) -> None:
         """Follows each write, on its thread."""
-        if self.spread:
-            with self._rows:
-                self._journal.append(Wrote(start, end), durable=False)
+        with self._rows:
+            self._journal.append(Wrote(*piece), durable=False)
+            self._said += 1
 
     def _sync_and_say(self) -> None:
         durable = self.part.sync() if self.part.size else ()
         tied = self.validators
-        first = durable[0][1] if durable and durable[0][0] == 0 else 0
-        rest = tuple(span for span in durable if span[0]) if self.spread else None
-        row = Part(self.url, tied.etag, tied.last_modified, tied.total, self._boot, first, rest)
-        with self._rows:
-            newer: list[Wrote] = []
-            if self.spread:  # the new row makes those before it void: what was not synced is said again
-                covered = Spans(durable)
-                newer = [Wrote(*span) for span in self.part.solid() if covered.reach(span[0]) < span[1]]
+        row = Part(self.url, tied.etag, tied.last_modified, tied.total, self._boot, durable)
+        with self._rows:  # the new row makes those before it void: what was not synced is said again
+            newer = [Wrote(*piece) for piece in self.part.solid() if piece not in durable]
             self._journal.extend((row, *newer))
 
     def gone(self, url: str) -> None:
@@ -161,7 +154,7 @@ class Holding:
             self._journal.append(Whole(fetched))
             self.part.rename(target)
             self._journal.append(Done(fetched))
-            if self.spread:
+            if self._said > _MANY:
                 self._journal.replace(settled(self._journal.path))
 
         await asyncio.to_thread(act)

@@ -16,8 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from datafetch.errors import TransferFailed
+from datafetch.model import Why
 from datafetch.store.files import make_folder, sync_dir, sync_fd, user_errors
+from datafetch.store.room import reserve
 from datafetch.transfer.lanes import Batch, Chunk, Lane
+from datafetch.transfer.pieces import Piece, Pieces, Proof, crc_of
 from datafetch.transfer.spans import Span, Spans
 
 MIB = 1 << 20
@@ -42,22 +46,23 @@ class _Again:
     after: int
 
 
-def no_one(start: int, end: int) -> None:
+def no_one(piece: Piece) -> None:
     """Nobody wants to know what was written."""
 
 
 class PartFile:
-    """Opened with the spans that are trusted; whatever else it holds does not count. Close it in any case.
+    """Opened with the pieces that are trusted; whatever else it holds does not count. Close it in any case.
 
-    `wrote` is called from another thread for every span once the system has it.
+    `wrote` is called from another thread for every piece once the system has it. When the disk does not hold
+    what those pieces say, the digests find it: TransferFailed is raised by whatever waits for them.
     """
 
     def __init__(
         self,
         path: Path,
-        trusted: Iterable[Span],
+        trusted: Iterable[Piece],
         algorithms: Iterable[str],
-        wrote: Callable[[int, int], None] = no_one,
+        wrote: Callable[[Piece], None] = no_one,
     ) -> None:
         self.path = path
         self.algorithms = tuple(dict.fromkeys(("sha256", *algorithms)))
@@ -73,11 +78,11 @@ class PartFile:
             flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
             self._fd = os.open(path, flags, 0o644)
             size = os.fstat(self._fd).st_size
-            there = Spans((start, min(end, size)) for start, end in trusted)
-            self._spans = there  # accepted
-            self._solid = Spans(there.all())  # the system has them
+            self._solid = Pieces(piece for piece in trusted if piece[1] <= size)  # the system has them
+            self._unproven = self._solid.all()  # an earlier run wrote them
+            self._spans = Spans(self._solid.spans())  # accepted
             self._synced = 0  # bytes
-            os.ftruncate(self._fd, max((end for _, end in there.all()), default=0))
+            os.ftruncate(self._fd, max((end for _, end in self._solid.spans()), default=0))
 
     @property
     def position(self) -> int:
@@ -103,8 +108,9 @@ class PartFile:
             self.algorithms = tuple(dict.fromkeys((*self.algorithms, *algorithms)))
 
     def stretch(self, total: int) -> None:
-        """Gives the file its full length, so that bytes may come in any order."""
+        """Gives the file its full length and place on the disk, so that bytes may come in any order; blocks."""
         with user_errors(self.path):
+            reserve(self._fd, total)
             os.ftruncate(self._fd, total)
 
     async def write(self, batch: Batch, size: int, at: int) -> None:
@@ -146,7 +152,8 @@ class PartFile:
         self._stop()
         with user_errors(self.path):
             os.ftruncate(self._fd, 0)
-        self._spans, self._solid, self._synced, self._front = Spans(), Spans(), 0, 0
+        self._spans, self._solid, self._synced, self._front = Spans(), Pieces(), 0, 0
+        self._unproven = ()
 
     async def digests(self) -> dict[str, str]:
         """The digests of all that was taken in, by algorithm."""
@@ -154,16 +161,16 @@ class PartFile:
         self._start()
         return {hasher.name: hasher.digest.hexdigest() for hasher in self._hashers}
 
-    def sync(self) -> tuple[Span, ...]:
+    def sync(self) -> tuple[Piece, ...]:
         """Makes what is written durable and says what that is; blocks, so call it beside the loop."""
         with self._lock:
-            spans = self._solid.all()
+            pieces = self._solid.all()
         with user_errors(self.path):
             getattr(os, "fdatasync", os.fsync)(self._fd)
-        self._synced = sum(end - start for start, end in spans)
-        return spans
+        self._synced = sum(end - start for start, end, _ in pieces)
+        return pieces
 
-    def solid(self) -> tuple[Span, ...]:
+    def solid(self) -> tuple[Piece, ...]:
         """What the system has: a kill loses none of it."""
         with self._lock:
             return self._solid.all()
@@ -195,7 +202,9 @@ class PartFile:
     def _start(self) -> Lane[Placed]:
         if self._writer is None:
             self._writer = Lane("write", self._write)
-            self._hashers = [_Hasher(name, self._fd, self._writer) for name in self.algorithms]
+            self._hashers = [
+                _Hasher(name, self._fd, self._writer, Proof(self._unproven)) for name in self.algorithms
+            ]
             self._number = self._front = 0
         return self._writer
 
@@ -223,9 +232,10 @@ class PartFile:
             start = at
             for cut in range(0, len(batch), _IOV):
                 at += self._write_some(batch[cut : cut + _IOV], at)
+        piece = (start, at, crc_of(batch))
         with self._lock:
-            self._solid.add(start, at)
-        self._wrote(start, at)
+            self._solid.add(piece)
+        self._wrote(piece)
 
     def _write_some(self, batch: Batch, at: int) -> int:
         size = sum(map(len, batch))
@@ -242,8 +252,8 @@ class PartFile:
 class _Hasher:
     """One digest on its lane, fed from memory or told to read."""
 
-    def __init__(self, name: str, fd: int, writer: Lane[Placed]) -> None:
-        self.name = name
+    def __init__(self, name: str, fd: int, writer: Lane[Placed], proof: Proof) -> None:
+        self.name, self._proof = name, proof
         self.digest: _Hash = hashlib.new(name)
         self._fd, self._writer = fd, writer
         self._asked = self._read = 0  # bytes to be read from the file, and those that were
@@ -269,6 +279,9 @@ class _Hasher:
             data = os.pread(self._fd, min(_READ, item.end - at), at)
             if not data:
                 raise OSError("the part became shorter while it was read")
+            if not self._proof.take(at, data):
+                text = "what an earlier run had brought of it was changed on this disk"
+                raise TransferFailed(Why.CHECKSUM, text, hint="the disk may be failing")
             self.digest.update(data)
             at += len(data)
             self._read += len(data)

@@ -34,8 +34,8 @@ from email.utils import parsedate_to_datetime
 from enum import Enum
 
 from datafetch.model import Why
+from datafetch.transfer.pieces import Piece, Pieces
 from datafetch.transfer.retry import why_of_status
-from datafetch.transfer.spans import Span, Spans
 
 # RFC 9110, 8.8.2.2: a date is strong when it is clearly older than the answer that carries it.
 STRONG_AFTER = 60.0
@@ -204,12 +204,10 @@ def _date(text: str) -> datetime | None:
 
 
 def trusted(
-    on_disk: int, durable: int, spread: tuple[Span, ...] | None, wrote: Iterable[Span], same_boot: bool
-) -> tuple[Span, ...]:
-    """Spans of a part that count: all that was written since the machine started, else what was synced.
-
-    `spread` and `wrote` are what a part with gaps is known to hold: there, its length says nothing.
-    """
-    if spread is None:
-        return ((0, on_disk if same_boot else min(on_disk, durable)),)
-    return Spans([(0, durable), *spread, *(wrote if same_boot else ())]).upto(on_disk)
+    on_disk: int, durable: Iterable[Piece], wrote: Iterable[Piece], same_boot: bool
+) -> tuple[Piece, ...]:
+    """Pieces of a part of that length that count: all written since the machine started, else what was synced."""
+    pieces = Pieces(durable)
+    for piece in wrote if same_boot else ():
+        pieces.add(piece)
+    return tuple(piece for piece in pieces.all() if piece[1] <= on_disk)
