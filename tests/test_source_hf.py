@@ -25,7 +25,7 @@ TRAIN = f"{HUB}/train-00000-of-00001.parquet"
 
 def hub(instead: Mapping[str, Answer] | None = None) -> FaultServer:
     """A mirror of upstream and of the copy on the hub."""
-    return Upstream({**things(), **(instead or {})}).serve()
+    return Upstream(dict(instead or {})).serve()
 
 
 def get(server: FaultServer, root: Path, *more: str, env: Mapping[str, str] | None = None) -> Ended:
@@ -202,12 +202,12 @@ def test_verify_finds_a_flipped_bit_and_repair_fetches_only_the_tables_of_its_sp
 
 
 @pytest.mark.parametrize("path", things(), ids=lambda path: path.rpartition("/")[2])
-def test_a_table_that_arrives_damaged_is_fetched_once_more(tmp_path: Path, path: str) -> None:
+def test_a_table_that_arrives_damaged_is_fetched_once_more_and_no_other_is(tmp_path: Path, path: str) -> None:
     thing = things()[path]
     inside = thing.data.index(JPEG) + 100  # of a picture: notes of pages that nobody reads may be damaged
     with hub({path: first(1, corrupt(thing, inside), thing)}) as server:
         ended = get(server, tmp_path / "out", "--source", "hf")
-        assert asked(server).count(path) == 2
+        assert asked(server) == sorted([*things(), path])
     assert ended.code == 0, ended.err
     assert files_below(tmp_path / "out") == expected()
 

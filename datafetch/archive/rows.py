@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -99,14 +100,13 @@ class RowsArchive:
             for index, ((column, template), data) in enumerate(zip(self._rows, row.pictures, strict=True)):
                 if data is None:
                     if index == 0:
-                        raise DamagedArchive(f"{self._where(number)} has no {column}")
+                        raise self._damaged(number, f"has no {column}")
                     continue
                 ending = _ending(data)
                 if not ending:
                     begins = bytes(data[:16])
-                    raise DamagedArchive(
-                        f"{self._where(number)} holds no picture as {column}: it begins with {begins!r}"
-                    )
+                    text = f"holds no picture as {column}: it begins with {begins!r}"
+                    raise self._damaged(number, text)
                 names[EXT] = names[EXT] or ending
                 total += len(data)
                 members += 1
@@ -129,9 +129,17 @@ class RowsArchive:
         if not word or safe != word or "/" in safe:
             raise UnsafeArchive(f"{self._where(number)}, column {column}: {word[:80]!r} is not a single name")
 
+    def _damaged(self, number: int, text: str) -> DamagedArchive:
+        return DamagedArchive(
+            f"{self._where(number)} {text}", shard=self._tables[self._table_of(number)].name
+        )
+
     def _where(self, number: int) -> str:
-        index = next(i for i, end in enumerate(self._starts[1:]) if number < end)
+        index = self._table_of(number)
         return f"row {number - self._starts[index]} of {self._tables[index].name}"
+
+    def _table_of(self, number: int) -> int:
+        return bisect_right(self._starts, number) - 1
 
     def close(self) -> None:
         self._open.close()
