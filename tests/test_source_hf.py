@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from archives import PODS_CLASSES, picture
 from process import Ended, datafetch_, start
-from server import Answer, Exchange, FaultServer, Thing, corrupt, first
+from server import Answer, Exchange, FaultServer, Thing, corrupt, first, status
 from tables import HUB, JPEG, TESTS, expected, table_of, things
 from test_cli_tree import files_below, manifest_of, scaffolding, tree_digest
 from upstream import Upstream, address
@@ -156,6 +156,17 @@ def test_the_other_source_serves_while_nothing_is_built(tmp_path: Path) -> None:
         assert get(server, root).code == 5
         assert get(server, root, "--source", "hf").code == 0
     assert files_below(root) == expected()
+
+
+def test_what_one_source_left_halfway_goes_when_the_other_has_built_the_folder(tmp_path: Path) -> None:
+    """Its staged files would otherwise take their room for ever, since this source is refused from then on."""
+    root = tmp_path / "out"
+    with hub({f"{HUB}/{TESTS[2]}": status(404)}) as server:
+        assert get(server, root, "--source", "hf").code == 4
+        assert (root / ".datafetch/pods/staging/hf+train.jsonl").exists()
+        assert get(server, root).code == 0
+    assert files_below(root) == expected_of("pods", "real")
+    assert scaffolding(root, "pods") == []
 
 
 def test_without_pyarrow_it_says_what_to_install_before_a_byte_is_fetched(tmp_path: Path) -> None:
