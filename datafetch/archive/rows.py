@@ -110,14 +110,18 @@ class RowsArchive:
                 names[EXT] = names[EXT] or ending
                 total += len(data)
                 members += 1
-                self._refuse_large(len(data), total, members, packed)
+                self._refuse_large(len(data), number, packed)
+                self._refuse_many(total, members, packed)
                 name = safe_name(_fill(template, names), self._limits)
                 yield Member(name, False, len(data), packed, offset=number, method=index)
 
-    def _refuse_large(self, size: int, total: int, members: int, packed: int) -> None:
+    def _refuse_large(self, size: int, number: int, packed: int) -> None:
+        if size > self._limits.ratio_from or size > self._limits.member_bytes:
+            self._limits.refuse_size(self._where(number), size, packed, self._limits.member_bytes)
+
+    def _refuse_many(self, total: int, members: int, packed: int) -> None:
         if members > self._limits.members:
             raise UnsafeArchive(f"it holds more than {self._limits.members:,} members, which are too many")
-        self._limits.refuse_size("a picture", size, packed, self._limits.member_bytes)
         self._limits.refuse_size("the table", total, packed, self._limits.total_bytes)
 
     def _refuse_unsafe(self, word: str, column: str, number: int) -> None:
