@@ -195,7 +195,7 @@ class Run:
                     files, artifact, self.recipe.layout, home.staging(name), fetched, stop=self.stopped.is_set
                 )
         except DamagedArchive as error:
-            self._drop_archive(artifact)
+            self._drop_archive(artifact, error.shard)
             self._fetch_once_more(artifact, error)
             return
         except UnsafeArchive as error:
@@ -257,11 +257,12 @@ class Run:
         self._damaged.add(artifact.name)
         self._tell(Event("retry", artifact.name, why=Why.UNSAFE, text=f"{error}; fetching it once more"))
 
-    def _drop_archive(self, artifact: Artifact) -> None:
+    def _drop_archive(self, artifact: Artifact, shard: str = "") -> None:
+        """Let go of what was fetched; of an archive in shards only of this one, if one is named."""
         home, name = self.home, artifact.name
         store.remove_tree(home.archive(name))
         if isinstance(artifact.source, Shards):
-            store.remove_tree(home.shard_folder(name))
+            store.remove_tree(home.shard(name, shard) if shard else home.shard_folder(name))
         self._tell(Event("freed", name))
 
     def _proven(self, artifact: Artifact) -> Iterator[str]:

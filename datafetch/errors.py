@@ -159,6 +159,10 @@ class BadList(DatafetchError):
 class DamagedArchive(UnsafeArchive):
     """Bytes of an archive are wrong or missing: another copy of it may be good."""
 
+    def __init__(self, message: str, hint: str = "", shard: str = "") -> None:
+        super().__init__(message, hint)
+        self.shard = shard  # the one file at fault, where an archive has several and it can be told
+
 
 # By the value of Why, for the same reason.
 EXIT_OF_WHY = {"gone": 4, "forbidden": 7, "html": 7, "manual": 7, "quota": 7, "no space": 12}

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from datafetch.errors import DatafetchError, NeedsPerson, UsageError
-from datafetch.extras import PARQUET, demand
+from datafetch import refuse
+from datafetch.errors import DatafetchError
 from datafetch.layout import manifest
 from datafetch.model import (
     Artifact,
@@ -37,7 +37,7 @@ from datafetch.model import (
     Why,
 )
 from datafetch.plan.budget import Budget, estimate
-from datafetch.plan.choose import choose
+from datafetch.plan.choose import choose, ways_given_up
 from datafetch.plan.difference import difference, with_holders
 from datafetch.report import Report, Tally, add_up, unexpected, verdict
 from datafetch.store import files as store
@@ -107,10 +107,10 @@ def bring(
 ) -> Report:
     """Settle the difference between `wanted` and what is there, and report. See `get` for what is raised."""
     home = home_of(settings, recipe.name)
-    _ask_terms(recipe, settings, home)
+    refuse.unaccepted(home, recipe, settings)
     with Lease(home.lease) as lease:
-        _keep_names(home, recipe, settings)
-        _keep_ways(home, recipe, wanted)
+        refuse.other_names(home, recipe, settings)
+        refuse.other_ways(home, recipe, wanted)
         files = inventory.published(home)
         gone = inventory.lost(home.root, files) | inventory.damaged(home) | damaged
         seen = inventory.observe(home, wanted, files, gone)
@@ -123,16 +123,20 @@ def bring(
 
         noted: list[str] = []
         if difference(wanted, seen):
-            _demand_extras(wanted, seen)
+            refuse.lacking_extras(wanted, seen)
             show(estimate(wanted, seen))
             _settle_all(Task(recipe, tuple(wanted), home, settings), seen, tell, lease)
             files = inventory.published(home)
             gone = inventory.lost(home.root, files) | inventory.damaged(home)
             noted = unexpected(recipe.counts, [file.path for file in files])
+        built = [artifact for artifact in wanted if seen[artifact.name].state is State.BUILT]
+        for artifact in built:
+            _tidy(home, artifact, settings)
+        for _, artifact in ways_given_up(recipe, built):
+            store.remove_tree(home.seal(artifact.name))
+            _tidy(home, artifact, settings)
         for artifact in wanted:
-            if seen[artifact.name].state is State.BUILT:
-                _tidy(home, artifact, settings)
-            elif not tally.problems:
+            if artifact not in built and not tally.problems:
                 text = "it could not be built, and nothing said why"
                 tell(Event("failed", artifact.name, why=Why.UNKNOWN, text=text, code=1))
         tally.notes += noted
@@ -193,51 +197,6 @@ async def settle(
 
 
 TRIES = 3  # an archive that proves damaged only when it is opened is fetched again, twice
-
-
-def _ask_terms(recipe: Recipe, settings: Settings, home: Home) -> None:
-    terms = recipe.terms
-    if terms and terms.accept and not settings.accept_terms and not home.manifest.exists():
-        raise NeedsPerson(
-            f"{recipe.name}: its terms must be accepted first: {terms.text} {terms.link}".strip(),
-            hint="read them, then add --accept-terms",
-        )
-
-
-def _keep_names(home: Home, recipe: Recipe, settings: Settings) -> None:
-    """One mode of names for a dataset: two side by side would pair no mask with its image."""
-    for artifact in recipe.artifacts:
-        known = journal.known(home.journal(artifact.name))
-        staged = known.staged if home.seal(artifact.name).exists() else None
-        built = known.built or staged
-        if built is not None and built.names != settings.names:
-            raise UsageError(
-                f"{recipe.name} was built with --names {built.names}",
-                hint=f"keep to --names {built.names}, or build into another folder with -o",
-            )
-
-
-def _keep_ways(home: Home, recipe: Recipe, wanted: Sequence[Artifact]) -> None:
-    """One way to the files of a folder: another names and numbers them differently, and a mix is neither."""
-    for option in (option for option in recipe.options if option.alternatives):
-        asked = {a.folder: way for a in wanted if (way := dict(a.choose).get(option.name))}
-        for artifact in recipe.artifacts:
-            way = dict(artifact.choose).get(option.name)
-            if way is None or asked.get(artifact.folder, way) == way:
-                continue
-            built = journal.known(home.journal(artifact.name)).built is not None
-            if built or home.seal(artifact.name).exists():
-                raise UsageError(
-                    f"{artifact.folder}/ was built with --{option.name} {way}",
-                    hint=f"keep to --{option.name} {way}, or build into another folder with -o",
-                )
-
-
-def _demand_extras(wanted: Sequence[Artifact], seen: Mapping[str, Seen]) -> None:
-    """UsageError, before a byte is fetched, when what is still to be unpacked needs a library that is not here."""
-    for artifact in wanted:
-        if artifact.rows and seen[artifact.name].state not in (State.STAGED, State.BUILT):
-            demand(PARQUET, f"{artifact.name}, a parquet file,")
 
 
 def _asked_again(

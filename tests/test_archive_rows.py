@@ -275,7 +275,7 @@ def test_a_bomb_is_refused(tmp_path: Path, make: Callable[[], bytes]) -> None:
     ("limits", "words"),
     [
         (Limits(members=11), "more than 11 members"),
-        (Limits(member_bytes=100), "a picture unpacks to"),
+        (Limits(member_bytes=100), r"row 0 of table-0\.parquet unpacks to"),
         (Limits(total_bytes=6000), "the table unpacks to"),
     ],
 )

@@ -12,7 +12,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "datafetch"
 WORDS = {"model", "errors", "foldnames", "schemes", "datafetch"}  # "datafetch" itself holds the version
-SHELL = {"cli", "console", "run", "act", "obtain", "verify", "report", "demo"}
+SHELL = {"cli", "console", "run", "refuse", "act", "obtain", "verify", "report", "demo"}
 
 # station -> the stations it may import, besides itself and the words
 ARROWS: dict[str, set[str]] = {
@@ -33,7 +33,8 @@ ARROWS: dict[str, set[str]] = {
     "task": {"store"},
     "obtain": {"task", "transfer", "images", "layout", "plan", "store"},
     "act": {"task", "obtain", "archive", "layout", "plan", "store", "verify"},
-    "run": {"task", "act", "recipe", "plan", "layout", "store", "report", "images", "extras"},
+    "run": {"task", "act", "recipe", "plan", "layout", "store", "report", "images", "refuse"},
+    "refuse": {"plan", "store", "extras"},
     "console": {"plan", "report"},
     "demo": {"run", "recipe", "report", "console", "store"},
     "cli": {"run", "recipe", "plan", "layout", "console", "report", "verify", "demo", "images", "store"},

@@ -55,7 +55,7 @@ def test_every_recipe_expands_without_duplicates(path: Path) -> None:
         assert one.recipe.file == str(path)
 
 
-HUB = "https://huggingface.co/datasets/chaenayo/PODS/resolve/ea9cf70703a352548cb7525602fdfc07bcab5891/data"
+HUB = "hf://datasets/chaenayo/PODS@ea9cf70703a352548cb7525602fdfc07bcab5891/data"
 
 
 def archives(recipe: Recipe) -> list[Artifact]:

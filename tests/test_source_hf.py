@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 from archives import PODS_CLASSES, picture
+from hub import hub, in_turn
 from process import Ended, datafetch_, start
-from server import Answer, Exchange, FaultServer, Thing, corrupt, first
-from tables import HUB, JPEG, TESTS, expected, table_of, things
+from server import Answer, Exchange, FaultServer, Thing, corrupt, first, status
+from tables import HUB, JPEG, REVISION, TESTS, expected, table_of, things
 from test_cli_tree import files_below, manifest_of, scaffolding, tree_digest
 from upstream import Upstream, address
 from upstream import expected as expected_of
@@ -23,9 +24,9 @@ from upstream import expected as expected_of
 TRAIN = f"{HUB}/train-00000-of-00001.parquet"
 
 
-def hub(instead: Mapping[str, Answer] | None = None) -> FaultServer:
+def mirror(instead: Mapping[str, Answer] | None = None) -> FaultServer:
     """A mirror of upstream and of the copy on the hub."""
-    return Upstream({**things(), **(instead or {})}).serve()
+    return Upstream(dict(instead or {})).serve()
 
 
 def get(server: FaultServer, root: Path, *more: str, env: Mapping[str, str] | None = None) -> Ended:
@@ -41,7 +42,7 @@ def asked(server: FaultServer) -> list[str]:
 def base(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A complete dataset, to be copied, and its digest."""
     root = tmp_path_factory.mktemp("base") / "out"
-    with hub() as server:
+    with mirror() as server:
         ended = get(server, root, "--source", "hf")
     assert ended.code == 0, ended.err
     return root, ended.report["tree_digest"]
@@ -82,11 +83,13 @@ def test_the_tree_reads_as_a_folder_of_classes_with_a_mask_for_each_picture_that
 def test_the_manifest_says_which_address_a_picture_is_from(base: tuple[Path, str]) -> None:
     lines = {line["path"]: line for line in manifest_of(base[0], "pods")}
     assert lines.keys() == expected().keys()
-    assert lines[f"pods/train/{PODS_CLASSES[0]}/0.jpg"]["url"].endswith(TRAIN)
+    assert lines[f"pods/train/{PODS_CLASSES[0]}/0.jpg"]["url"] == (
+        f"hf://datasets/chaenayo/PODS@{REVISION}/data/train-00000-of-00001.parquet"
+    )
 
 
 def test_numbering_by_us_changes_nothing_since_the_names_are_numbers(tmp_path: Path) -> None:
-    with hub() as server:
+    with mirror() as server:
         ended = get(server, tmp_path / "out", "--source", "hf", "--names", "sequential")
     assert ended.code == 0
     found = files_below(tmp_path / "out")
@@ -97,7 +100,7 @@ def test_numbering_by_us_changes_nothing_since_the_names_are_numbers(tmp_path: P
 
 
 def test_counts_that_differ_from_upstreams_are_noted_for_this_source_too(tmp_path: Path) -> None:
-    with hub() as server:
+    with mirror() as server:
         args = ("get", "pods", "--source", "hf", "--mirror", server.url, "-o", str(tmp_path / "out"))
         said = datafetch_(*args, cwd=tmp_path).err
     assert "note: pods/train/**: 9 files, upstream speaks of 300" in said
@@ -105,11 +108,30 @@ def test_counts_that_differ_from_upstreams_are_noted_for_this_source_too(tmp_pat
     assert "note: pods/test_dense/**: 6 files, upstream speaks of 1200" in said
 
 
+def test_from_the_hub_itself_each_table_is_proven_by_the_checksum_that_the_hub_says(
+    tmp_path: Path, base: tuple[Path, str]
+) -> None:
+    """Even where the damage is in notes that nobody reads, which no checksum of a page would show."""
+    data = {path.removeprefix("/huggingface.co/"): thing.data for path, thing in things().items()}
+    answers = {key: in_turn(corrupt(Thing(table)), Thing(table)) for key, table in data.items()}
+
+    def store(exchange: Exchange) -> None:
+        answers[exchange.seen.path.partition("?")[0].removeprefix("/xet/")](exchange)
+
+    with hub(store) as (fake, server):
+        fake.large.update(data)
+        env = {"HF_ENDPOINT": server.url}
+        args = ("get", "pods", "--source", "hf", "--allow-private", "-o", str(tmp_path / "out"), "--json")
+        ended = datafetch_(*args, cwd=tmp_path, env=env)
+    assert (ended.code, ended.report["tree_digest"]) == (0, base[1]), ended.err
+    assert ended.err.count('"why":"checksum"') == len(data)
+
+
 # --- Which source ----------------------------------------------------------------------------------------------------
 
 
 def test_the_source_is_taken_from_the_environment_as_every_option_is(tmp_path: Path) -> None:
-    with hub() as server:
+    with mirror() as server:
         assert get(server, tmp_path / "out", env={"DATAFETCH_SOURCE": "hf"}).code == 0
         assert asked(server) == sorted(things())
 
@@ -122,14 +144,14 @@ def test_a_wrong_source_lists_the_valid_ones_and_the_nearest(tmp_path: Path) -> 
 
 
 def test_other_sets_are_added_to_either_source(tmp_path: Path) -> None:
-    with hub() as server:
+    with mirror() as server:
         assert get(server, tmp_path / "out", "--source", "hf", "--negatives").code == 0
     assert files_below(tmp_path / "out") == {**expected(), **expected_of("pods", "negatives")}
 
 
 def test_a_dataset_of_one_source_is_never_mixed_with_the_other(root: Path) -> None:
     before = files_below(root)
-    with hub() as server:
+    with mirror() as server:
         for more in ((), ("--source", "zip"), ("--negatives",), ("--all",)):
             ended = get(server, root, *more)
             assert ended.code == 2
@@ -142,7 +164,7 @@ def test_a_dataset_of_one_source_is_never_mixed_with_the_other(root: Path) -> No
 
 def test_and_the_other_way_round(tmp_path: Path) -> None:
     root = tmp_path / "out"
-    with hub() as server:
+    with mirror() as server:
         assert get(server, root).code == 0
         ended = get(server, root, "--source", "hf")
         assert ended.code == 2 and "pods/ was built with --source zip" in ended.err
@@ -152,16 +174,27 @@ def test_and_the_other_way_round(tmp_path: Path) -> None:
 
 def test_the_other_source_serves_while_nothing_is_built(tmp_path: Path) -> None:
     root = tmp_path / "out"
-    with hub({"/pods.zip": Thing(b"no zip")}) as server:
+    with mirror({"/pods.zip": Thing(b"no zip")}) as server:
         assert get(server, root).code == 5
         assert get(server, root, "--source", "hf").code == 0
     assert files_below(root) == expected()
 
 
+def test_what_one_source_left_halfway_goes_when_the_other_has_built_the_folder(tmp_path: Path) -> None:
+    """Its staged files would otherwise take their room for ever, since this source is refused from then on."""
+    root = tmp_path / "out"
+    with mirror({f"{HUB}/{TESTS[2]}": status(404)}) as server:
+        assert get(server, root, "--source", "hf").code == 4
+        assert (root / ".datafetch/pods/staging/hf+train.jsonl").exists()
+        assert get(server, root).code == 0
+    assert files_below(root) == expected_of("pods", "real")
+    assert scaffolding(root, "pods") == []
+
+
 def test_without_pyarrow_it_says_what_to_install_before_a_byte_is_fetched(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['pyarrow'] = None")
     paths = os.pathsep.join((str(tmp_path), *filter(None, sys.path)))
-    with hub() as server:
+    with mirror() as server:
         ended = get(server, tmp_path / "out", "--source", "hf", env={"PYTHONPATH": paths})
         assert asked(server) == []
         assert get(server, tmp_path / "out", env={"PYTHONPATH": paths}).code == 0, "the zip needs none"
@@ -176,7 +209,7 @@ def test_without_pyarrow_it_says_what_to_install_before_a_byte_is_fetched(tmp_pa
 
 
 def test_a_second_run_asks_nobody(root: Path, base: tuple[Path, str]) -> None:
-    with hub() as server:
+    with mirror() as server:
         ended = get(server, root, "--source", "hf")
         assert asked(server) == []
     assert (ended.code, ended.report["bytes"]["transferred"]) == (0, 0)
@@ -191,7 +224,7 @@ def test_verify_finds_a_flipped_bit_and_repair_fetches_only_the_tables_of_its_sp
     data[len(data) // 2] ^= 1
     victim.write_bytes(data)
     (root / f"pods/train_masks/{PODS_CLASSES[2]}/1.jpg").unlink()
-    with hub() as server:
+    with mirror() as server:
         args = ("verify", "pods", "--mirror", server.url, "-o", str(root), "--json", "--full")
         assert datafetch_(*args, cwd=root.parent).code == 13
         assert asked(server) == []
@@ -202,19 +235,19 @@ def test_verify_finds_a_flipped_bit_and_repair_fetches_only_the_tables_of_its_sp
 
 
 @pytest.mark.parametrize("path", things(), ids=lambda path: path.rpartition("/")[2])
-def test_a_table_that_arrives_damaged_is_fetched_once_more(tmp_path: Path, path: str) -> None:
+def test_a_table_that_arrives_damaged_is_fetched_once_more_and_no_other_is(tmp_path: Path, path: str) -> None:
     thing = things()[path]
     inside = thing.data.index(JPEG) + 100  # of a picture: notes of pages that nobody reads may be damaged
-    with hub({path: first(1, corrupt(thing, inside), thing)}) as server:
+    with mirror({path: first(1, corrupt(thing, inside), thing)}) as server:
         ended = get(server, tmp_path / "out", "--source", "hf")
-        assert asked(server).count(path) == 2
+        assert asked(server) == sorted([*things(), path])
     assert ended.code == 0, ended.err
     assert files_below(tmp_path / "out") == expected()
 
 
 def test_a_sign_in_page_in_place_of_any_table_is_never_taken_for_one(tmp_path: Path) -> None:
     page = Thing(b"<!doctype html><title>Sign in</title>" + bytes(2000))
-    with hub({f"{HUB}/{TESTS[1]}": page}) as server:
+    with mirror({f"{HUB}/{TESTS[1]}": page}) as server:
         ended = get(server, tmp_path / "out", "--source", "hf")
     assert ended.code == 7
     assert files_below(tmp_path / "out") == {}
@@ -223,7 +256,7 @@ def test_a_sign_in_page_in_place_of_any_table_is_never_taken_for_one(tmp_path: P
 @pytest.mark.parametrize("label", ["../../../evil", "a/b", "/evil", ".."])
 def test_a_hostile_label_ends_the_run_with_nothing_written_anywhere(tmp_path: Path, label: str) -> None:
     hostile = Thing(table_of([(picture(1), None, "mugs"), (picture(2), None, label)]))
-    with hub({TRAIN: hostile}) as server:
+    with mirror({TRAIN: hostile}) as server:
         ended = get(server, tmp_path / "out", "--source", "hf")
     assert ended.code == 5
     assert [problem["name"] for problem in ended.report["problems"]] == ["hf/train"]
@@ -236,7 +269,7 @@ def test_an_empty_part_that_a_killed_run_left_of_a_table_goes_in_a_later_run(roo
     parts = root / ".datafetch/pods/parts"
     parts.mkdir()
     (parts / f"hf+test+{TESTS[1]}.part").touch()
-    with hub() as server:
+    with mirror() as server:
         assert get(server, root, "--source", "hf").code == 0
     assert scaffolding(root, "pods") == []
 
@@ -261,7 +294,7 @@ def test_killed_at_any_phase_the_next_run_ends_with_the_same_tree(
 ) -> None:
     root, chance = tmp_path / "out", random.Random(phase)
     words = ("get", "pods", "--source", "hf", "--mirror-only", "-o", str(root), "--json", "-v")
-    with hub({path: Slow(thing) for path, thing in things().items()}) as server:
+    with mirror({path: Slow(thing) for path, thing in things().items()}) as server:
         with start((*words, "--mirror", server.url), tmp_path) as process:
             assert process.stderr is not None
             for line in process.stderr:

@@ -17,6 +17,7 @@ S3 = b'<?xml version="1.0" encoding="UTF-8"?><Error><Code>AccessDenied</Code></E
         (b"PK\x03\x04", "text/html", "a.zip", True, None),
         (b"\x1f\x8b\x08", "text/plain", "a.tar.gz", True, None),
         (b"name".ljust(257, b"\0") + b"ustar", "text/html", "a.tar", True, None),
+        (b"PAR1\x15\x04", "text/plain; charset=utf-8", "a.parquet", True, None),
         (b"\x00\x01", "application/octet-stream", "a.bin", True, None),
         (HTML, "text/html", "a.zip", True, Why.HTML),
         (HTML, "application/zip", "a.zip", True, Why.HTML),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 
+import tables
 from archives import CLASSES, JUNK, Tree, negatives, real_set, synthetic_set, zip_of
 from server import Answer, FaultServer, Thing
 
@@ -95,7 +96,7 @@ def things() -> Mapping[str, Thing]:
 
 @dataclass
 class Upstream:
-    """A mirror that holds everything, but for what `instead` says; a path ends with the key."""
+    """A mirror of everything, also of the copy of PODS on the hub; paths that end with a key of `instead` differ."""
 
     instead: dict[str, Answer] = field(default_factory=dict)
 
@@ -103,7 +104,7 @@ class Upstream:
         for end, answer in self.instead.items():
             if path.endswith(end):
                 return answer
-        return things().get(path)
+        return things().get(path) or tables.things().get(path)
 
     def serve(self) -> FaultServer:
         return FaultServer(self.find)

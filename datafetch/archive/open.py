@@ -83,7 +83,7 @@ def _open_tables(paths: Sequence[Path], rows: Sequence[tuple[str, str]], limits:
             head, size = file.pread(BLOCK, 0), file.size
         if not head.startswith(MAGIC):
             what = _looks_like(head, size) or f"begins with {head[:16]!r}"
-            raise DamagedArchive(f"{path.name} is not a parquet file: it {what}")
+            raise DamagedArchive(f"{path.name} is not a parquet file: it {what}", shard=path.name)
     return RowsArchive(paths, rows, limits)
 
 

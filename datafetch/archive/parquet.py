@@ -86,7 +86,8 @@ class Table:
                         said = tuple(self._word(batch, column, names[column], number) for column in words)
                     yield Row(number, held, said)
                 if found != count:
-                    raise DamagedArchive(f"{self.name} announces {count:,} rows, and holds {found:,}")
+                    text = f"{self.name} announces {count:,} rows, and holds {found:,}"
+                    raise DamagedArchive(text, shard=self.name)
             first += count
 
     def close(self) -> None:
@@ -161,7 +162,8 @@ class Table:
 
     def _damaged(self, error: Exception) -> DamagedArchive:
         said = str(error).strip().partition("\n")[0][:160].rstrip(".")
-        return DamagedArchive(f"{self.name} is damaged: {said or type(error).__name__}")
+        text = f"{self.name} is damaged: {said or type(error).__name__}"
+        return DamagedArchive(text, shard=self.name)
 
 
 def _bytes(value: Any) -> memoryview | None:

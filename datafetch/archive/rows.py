@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -99,25 +100,28 @@ class RowsArchive:
             for index, ((column, template), data) in enumerate(zip(self._rows, row.pictures, strict=True)):
                 if data is None:
                     if index == 0:
-                        raise DamagedArchive(f"{self._where(number)} has no {column}")
+                        raise self._damaged(number, f"has no {column}")
                     continue
                 ending = _ending(data)
                 if not ending:
                     begins = bytes(data[:16])
-                    raise DamagedArchive(
-                        f"{self._where(number)} holds no picture as {column}: it begins with {begins!r}"
-                    )
+                    text = f"holds no picture as {column}: it begins with {begins!r}"
+                    raise self._damaged(number, text)
                 names[EXT] = names[EXT] or ending
                 total += len(data)
                 members += 1
-                self._refuse_large(len(data), total, members, packed)
+                self._refuse_large(len(data), number, packed)
+                self._refuse_many(total, members, packed)
                 name = safe_name(_fill(template, names), self._limits)
                 yield Member(name, False, len(data), packed, offset=number, method=index)
 
-    def _refuse_large(self, size: int, total: int, members: int, packed: int) -> None:
+    def _refuse_large(self, size: int, number: int, packed: int) -> None:
+        if size > self._limits.ratio_from or size > self._limits.member_bytes:
+            self._limits.refuse_size(self._where(number), size, packed, self._limits.member_bytes)
+
+    def _refuse_many(self, total: int, members: int, packed: int) -> None:
         if members > self._limits.members:
             raise UnsafeArchive(f"it holds more than {self._limits.members:,} members, which are too many")
-        self._limits.refuse_size("a picture", size, packed, self._limits.member_bytes)
         self._limits.refuse_size("the table", total, packed, self._limits.total_bytes)
 
     def _refuse_unsafe(self, word: str, column: str, number: int) -> None:
@@ -129,9 +133,17 @@ class RowsArchive:
         if not word or safe != word or "/" in safe:
             raise UnsafeArchive(f"{self._where(number)}, column {column}: {word[:80]!r} is not a single name")
 
+    def _damaged(self, number: int, text: str) -> DamagedArchive:
+        return DamagedArchive(
+            f"{self._where(number)} {text}", shard=self._tables[self._table_of(number)].name
+        )
+
     def _where(self, number: int) -> str:
-        index = next(i for i, end in enumerate(self._starts[1:]) if number < end)
+        index = self._table_of(number)
         return f"row {number - self._starts[index]} of {self._tables[index].name}"
+
+    def _table_of(self, number: int) -> int:
+        return bisect_right(self._starts, number) - 1
 
     def close(self) -> None:
         self._open.close()

@@ -140,6 +140,8 @@ def _kind(artifact: Artifact) -> str:
     match artifact.source:
         case Http():
             return "direct"
+        case Shards() if artifact.rows:
+            return "direct"  # tables: each is a file of its own
         case Shards():
             return "shards"
         case UrlList():

@@ -44,6 +44,18 @@ def choose(recipe: Recipe, choice: Choice) -> tuple[Artifact, ...]:
     return tuple(selected)
 
 
+def ways_given_up(recipe: Recipe, wanted: Sequence[Artifact]) -> tuple[tuple[str, Artifact], ...]:
+    """The artifacts that are other ways to the folders of the wanted ones, each with the option that takes it."""
+    found = []
+    for option in (option for option in recipe.options if option.alternatives):
+        taken = {a.folder: way for a in wanted if (way := dict(a.choose).get(option.name))}
+        for artifact in recipe.artifacts:
+            way = dict(artifact.choose).get(option.name)
+            if way is not None and taken.get(artifact.folder, way) != way:
+                found.append((f"--{option.name} {way}", artifact))
+    return tuple(found)
+
+
 def _chosen(artifact: Artifact, picks: Picks) -> bool:
     if not artifact.choose:
         return artifact.default
