@@ -102,13 +102,13 @@ def _plain(path: str) -> bool:
     return not {"", ".", ".."} & set(path.split("/"))
 
 
-_DRIVE_HOSTS = ("drive.google.com", "docs.google.com", "drive.usercontent.google.com")
+DRIVE_HOSTS = ("drive.google.com", "docs.google.com", "drive.usercontent.google.com")
 
 
 def drive_link(url: str) -> DriveFile | None:
     """The file that a link to Google Drive is about, in any of its usual forms; None for what is none."""
     parts = urlsplit(url)
-    if parts.hostname not in _DRIVE_HOSTS:
+    if parts.hostname not in DRIVE_HOSTS:
         return None
     in_path = re.match(rf"/file/(?:u/\d+/)?d/({_FILE_ID})(?:/|\Z)", parts.path)
     if in_path:
