@@ -102,6 +102,13 @@ def _plain(path: str) -> bool:
     return not {"", ".", ".."} & set(path.split("/"))
 
 
+def file_name(url: str) -> str:
+    """The file name that any address ends in, as a person sees it; empty where a file has only an id."""
+    if (scheme_of(url) == "gdrive" and isinstance(read(url), DriveFile)) or drive_link(url):
+        return ""
+    return unquote(url.partition("?")[0].rpartition("/")[2])
+
+
 DRIVE_HOSTS = ("drive.google.com", "docs.google.com", "drive.usercontent.google.com")
 
 

@@ -161,10 +161,18 @@ def test_a_gated_repository_is_exit_code_7_with_the_page_to_open(world: World) -
     assert f"hint: accept its terms at {page}, and set HF_TOKEN to a token of that account" in ended.err
 
 
-def test_a_file_that_a_person_brought_stands_for_a_scheme_too(world: World) -> None:
-    one(world.folder, "hf://datasets/own/set@v1/data/hub.zip")
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("hf://datasets/own/set@v1/data/hub%20a.zip", "hub a.zip"),
+        (f"gdrive://folders/{FOLDER}/a%20b.zip", "a b.zip"),
+        (f"gdrive://{ID}", "it"),
+    ],
+)
+def test_a_file_that_a_person_brought_stands_for_a_scheme_too(url: str, name: str, world: World) -> None:
+    one(world.folder, url)
     (world.folder / "brought").mkdir()
-    (world.folder / "brought" / "hub.zip").write_bytes(zip_of({"a.txt": b"a"}))
+    (world.folder / "brought" / name).write_bytes(zip_of({"a.txt": b"a"}))
     ended = world("get", "one", "--from", "brought")
     assert ended.code == 0, ended.err
     assert not world.hub_server.seen

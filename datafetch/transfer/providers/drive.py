@@ -170,7 +170,7 @@ def _refused(url: str, answer: Answer, page: str) -> TransferFailed:
     hint = _BRING if why is Why.FORBIDDEN else ""
     if why is Why.QUOTA:
         when = datetime.now(UTC) + timedelta(hours=24)
-        hint = f"try again in 24 hours, after {when:%Y-%m-%d %H:%M} UTC, or bring the file with --from DIR"
+        hint = f"try again in 24 hours, after {when:%Y-%m-%d %H:%M} UTC, or {_BRING}"
     return failed(why, url, text, hint=hint)
 
 
@@ -185,4 +185,7 @@ def _not_one(url: str, name: str, listed: tuple[Entry, ...], hits: int, folder: 
     return failed(Why.GONE, url, f'the folder has no {kind} "{name}"; {holds}')
 
 
-_BRING = "open the link in a browser that is logged in, download it, and bring it with --from DIR"
+_BRING = (
+    "open the link in a browser that is logged in, download it, and bring it with --from DIR"
+    " (by id: named as its artifact)"
+)
