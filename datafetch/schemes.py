@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 SCHEMES = ("hf", "s3", "gdrive")
 
 _HUB = re.compile(
-    r"hf://(?:(?P<kind>datasets|spaces)/)?(?P<owner>[\w.-]{1,96})/(?P<name>[\w.-]{1,96})"
+    r"hf://(?:(?P<kind>datasets|spaces)/)?(?P<owner>(?!(?:datasets|spaces|models)/)[\w.-]{1,96})/(?P<name>[\w.-]{1,96})"
     r"(?:@(?P<revision>refs/convert/[\w.-]+|refs/pr/\d+|[^/@?]+))?/(?P<path>[^?]+)",
     re.ASCII,
 )
