@@ -30,6 +30,7 @@ from datafetch.model import (
     UrlList,
 )
 from datafetch.plan.difference import holder
+from datafetch.schemes import file_name
 from datafetch.store import inventory, journal
 from datafetch.store.files import make_folder
 from datafetch.store.home import slug
@@ -190,9 +191,9 @@ class Obtainer:
         return [self._home.inbox, *([Path(given)] if given else [])]
 
     def _lies_here(self, artifact: Artifact, urls: Sequence[str]) -> Path | None:
-        """The file of an address that a person has brought, under the name upstream gives it."""
-        name = urls[0].partition("?")[0].rpartition("/")[2]
-        found = (folder / name for folder in self._brought)
+        """The file of an address that a person has brought, under upstream's name or, without one, the artifact's."""
+        name = file_name(urls[0]) or artifact.name.rpartition("/")[2]
+        found = (folder / name for folder in self._brought if "/" not in name)
         return next((path for path in found if path.is_file() and not path.is_symlink()), None)
 
     def _by_hand(self, artifact: Artifact) -> None:

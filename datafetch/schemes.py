@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 SCHEMES = ("hf", "s3", "gdrive")
 
 _HUB = re.compile(
-    r"hf://(?:(?P<kind>datasets|spaces)/)?(?P<owner>[\w.-]{1,96})/(?P<name>[\w.-]{1,96})"
+    r"hf://(?:(?P<kind>datasets|spaces)/)?(?P<owner>(?!(?:datasets|spaces|models)/)[\w.-]{1,96})/(?P<name>[\w.-]{1,96})"
     r"(?:@(?P<revision>refs/convert/[\w.-]+|refs/pr/\d+|[^/@?]+))?/(?P<path>[^?]+)",
     re.ASCII,
 )
@@ -102,13 +102,20 @@ def _plain(path: str) -> bool:
     return not {"", ".", ".."} & set(path.split("/"))
 
 
-_DRIVE_HOSTS = ("drive.google.com", "docs.google.com", "drive.usercontent.google.com")
+def file_name(url: str) -> str:
+    """The file name that any address ends in, as a person sees it; empty where a file has only an id."""
+    if (scheme_of(url) == "gdrive" and isinstance(read(url), DriveFile)) or drive_link(url):
+        return ""
+    return unquote(url.partition("?")[0].rpartition("/")[2])
+
+
+DRIVE_HOSTS = ("drive.google.com", "docs.google.com", "drive.usercontent.google.com")
 
 
 def drive_link(url: str) -> DriveFile | None:
     """The file that a link to Google Drive is about, in any of its usual forms; None for what is none."""
     parts = urlsplit(url)
-    if parts.hostname not in _DRIVE_HOSTS:
+    if parts.hostname not in DRIVE_HOSTS:
         return None
     in_path = re.match(rf"/file/(?:u/\d+/)?d/({_FILE_ID})(?:/|\Z)", parts.path)
     if in_path:

@@ -238,6 +238,8 @@ URLS = {
     "s3://bucket/../x": 'expected s3://bucket/key, found "s3://bucket/../x"',
     "s3://KEY:hunter2@bucket/x": "an address with a user name or password; secrets come from the environment only",
     "hf://name/x": 'expected hf://datasets/owner/name@revision/path, found "hf://name/x"',
+    "hf://datasets/owner/name": "expected hf://datasets/owner/name@revision/path,"
+    ' found "hf://datasets/owner/name"',
     "hf://owner/name@main": 'expected hf://datasets/owner/name@revision/path, found "hf://owner/name@main"',
     "hf://owner/name/a//b": 'expected hf://datasets/owner/name@revision/path, found "hf://owner/name/a//b"',
     "hf://owner/name/x#y": 'expected an address without #, found "#y"',

@@ -179,6 +179,13 @@ def test_a_refusal_of_the_hub_is_said_in_words(
         assert "/datasets/own/set," in failure.hint
 
 
+def test_a_refusal_of_a_mirror_is_not_blamed_on_the_token(bench: Bench) -> None:
+    with FaultServer(lambda _: status(403)) as mirror:
+        settings = {"mirrors": (mirror.url,), "mirror_only": True}
+        failure = bench.fails(URL, providers=providers({"HF_TOKEN": TOKEN}), settings=settings)
+    assert "HF_TOKEN" not in f"{failure}{failure.hint}"
+
+
 def test_the_token_opens_what_is_private(bench: Bench) -> None:
     with hub() as (fake, server):
         fake.large[KEY], fake.private = DATA, True

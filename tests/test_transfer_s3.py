@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import random
 from base64 import b64encode
 from collections.abc import Iterator
@@ -190,6 +191,31 @@ def test_a_profile_opens_what_is_private(
     shared.write_text(f"[default]\naws_access_key_id = {KEY_ID}\naws_secret_access_key = {SECRET}\n")
     environment["AWS_SHARED_CREDENTIALS_FILE"] = str(shared)
     ask(bench, environment, s3.url, "s3://open/secret.bin")
+    assert bench.target.read_bytes() == DATA
+
+
+def test_the_role_of_a_machine_opens_what_is_private(
+    bench: Bench, s3: Moto, environment: dict[str, str]
+) -> None:
+    """Only the library asks the metadata service, and only once something was refused without."""
+    role = "/latest/meta-data/iam/security-credentials/"
+    keys = {
+        "Code": "Success",
+        "Type": "AWS-HMAC",
+        "AccessKeyId": KEY_ID,
+        "SecretAccessKey": SECRET,
+        "Token": SESSION,
+        "Expiration": "2099-01-01T00:00:00Z",
+    }
+    answers = {role: status(200, b"reader"), f"{role}reader": status(200, json.dumps(keys).encode())}
+    with FaultServer(answers.get) as metadata:
+        environment["AWS_EC2_METADATA_DISABLED"] = "false"
+        environment["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = metadata.url
+        ask(bench, environment, s3.url, "s3://dotted.name/x.bin")
+        assert not metadata.seen
+        bench.target.unlink()
+        ask(bench, environment, s3.url, "s3://open/secret.bin")
+        assert metadata.seen
     assert bench.target.read_bytes() == DATA
 
 

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import httpx2
 
-from datafetch.transfer.addresses import mirrored
+from datafetch.transfer.addresses import mirrored, origin
 from datafetch.transfer.engine import Limits
 from datafetch.transfer.http import Answer, Follow, open_url
 
@@ -27,8 +27,10 @@ class Asking:
     limits: Limits | None = None
 
     def at(self, url: str) -> str:
-        """Where an address of the provider is asked for."""
-        return mirrored(url, self.mirror) if self.mirror else url
+        """Where an address of the provider is asked for; one of the mirror itself stays as it is."""
+        if not self.mirror or origin(url) == origin(self.mirror):
+            return url
+        return mirrored(url, self.mirror)
 
     def open(
         self, url: str, headers: Headers = (), secrets: Headers = (), follow: Follow | None = None

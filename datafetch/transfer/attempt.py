@@ -39,6 +39,7 @@ async def attempt(wanted: Wanted, ways: Ways, holding: Holding, url: str, widen:
                 wait = retry_after(answer.headers.get("retry-after", ""), datetime.now(UTC))
                 raise failed(judged.why, url, judged.text, wait)
             case Act.COMPLETE:
+                holding.promised(answer.promise)
                 holding.whole = True
             case Act.START | Act.CONTINUE:
                 await _take(wanted, ways, holding, url, widen, judged, answer)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from datafetch.errors import NoRoom, TransferFailed
+from datafetch.errors import PRECEDENCE, NoRoom, TransferFailed
 from datafetch.model import Event, Fetched, Why
 from datafetch.store.journal import Journal
 from datafetch.transfer.addresses import safe_url, shown_host
@@ -62,9 +62,13 @@ _SPOILT = frozenset((Why.CHECKSUM, Why.CHANGED))
 
 
 def _telling(failures: Sequence[TransferFailed]) -> TransferFailed:
-    """The failure that says most, which tells of the others too: a file is gone only if it is gone everywhere."""
+    """The failure that says most, which tells of the others too: a file is gone only if it is gone everywhere.
+
+    What a person can mend comes before what time may: the contract's order of exit codes.
+    """
     hopeful = [failure for failure in failures if failure.why is not Why.GONE]
-    chosen = (hopeful or list(failures))[-1]
+    last_first = (hopeful or list(failures))[::-1]
+    chosen = min(last_first, key=lambda failure: PRECEDENCE.index(failure.exit_code))
     others = list(dict.fromkeys(str(failure) for failure in failures if failure is not chosen))
     if others:
         more = f"; and {len(others) - _TOLD} more" if len(others) > _TOLD else ""

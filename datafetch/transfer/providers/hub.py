@@ -71,7 +71,7 @@ class Hub:
         secrets = (("Authorization", f"Bearer {self.token}"),) if self._may_know(url) else ()
         async with asking.open(url, headers, secrets, follow) as answer:
             here = origin(answer.url) == home
-            refusal = self._refusal(url, asking.at(url), answer, here)
+            refusal = self._refusal(url, asking, answer, here)
             if refusal is not None:
                 await answer.discard()
                 raise refusal
@@ -83,9 +83,9 @@ class Hub:
     def _may_know(self, url: str) -> bool:
         return bool(self.token) and origin(url) == origin(self.endpoint)
 
-    def _refusal(self, url: str, asked: str, answer: Answer, here: bool) -> TransferFailed | None:
+    def _refusal(self, url: str, asking: Asking, answer: Answer, here: bool) -> TransferFailed | None:
         """Why the hub, or the store that it sent us to, gives no file; None when the answer says enough."""
-        status = answer.status
+        asked, status = asking.at(url), answer.status
         if not here:
             # Its addresses hold a signature that expires: the hub makes a new one for each request.
             text = f"the store of the hub answered {status}: the address has expired"
@@ -95,7 +95,7 @@ class Hub:
             private = code == "RepoNotFound" and not self.token
             hint = "if it is private, set HF_TOKEN to a token that may read it" if private else ""
             return failed(Why.GONE, asked, _ABSENT[code], hint=hint)
-        if status not in (401, 403):
+        if status not in (401, 403) or (asking.mirror and not code):
             return None
         named = _FILE.search(urlsplit(url).path)
         page = f"{self.endpoint}/{unquote(named['page'])}" if named else self.endpoint

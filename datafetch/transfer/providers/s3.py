@@ -105,7 +105,7 @@ class S3:
                     return
                 code = code_of(await answer.start(_ERROR))
                 further = None if asking.mirror else self._further(manner, here.region, answer, code)
-                refusal = self._refusal(asking.at(here.url), answer, code)
+                refusal = self._refusal(asking, here.url, answer, code)
                 if further is None:
                     raise refusal
             manner = further
@@ -144,11 +144,12 @@ class S3:
             return None
         return replace(manner, signed=not manner.signed, tried=tried)
 
-    def _refusal(self, url: str, answer: Answer, code: str) -> TransferFailed:
+    def _refusal(self, asking: Asking, url: str, answer: Answer, code: str) -> TransferFailed:
         why = why_of_code(code) or why_of_status(answer.status)
-        words = _WORDS.get(code) or f"S3 answered {answer.status} {code}".rstrip()
+        who = "the mirror" if asking.mirror else "S3"
+        words = _WORDS.get(code) or f"{who} answered {answer.status} {code}".rstrip()
         wait = retry_after(answer.headers.get("retry-after", ""), datetime.now(UTC))
-        return failed(why, url, words, wait, self._hint(why, code))
+        return failed(why, asking.at(url), words, wait, "" if asking.mirror else self._hint(why, code))
 
     def _hint(self, why: Why, code: str) -> str:
         if why is not Why.FORBIDDEN:
