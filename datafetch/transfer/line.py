@@ -155,12 +155,12 @@ class Line:
         return opened
 
     def _on_header(self, line: bytes) -> int | None:
+        self._header_bytes += len(line)
+        if self._header_bytes > self._ask.limits.header_bytes or len(self._head_lines) >= _HEADER_LINES:
+            return self._abort(Why.BAD_ANSWER, "the headers of the answer are longer than any honest ones")
         if self._complete_head:
             return None  # trailers say nothing we would trust
-        self._header_bytes += len(line)
         self._head_lines.append(line)
-        if self._header_bytes > self._ask.limits.header_bytes or len(self._head_lines) > _HEADER_LINES:
-            return self._abort(Why.BAD_ANSWER, "the headers of the answer are longer than any honest ones")
         return None if line.strip(b"\r\n") else self._end_of_head()
 
     def _end_of_head(self) -> int | None:
@@ -224,6 +224,9 @@ class Line:
         return _ABORT
 
     def _fault_of(self, code: int, message: str) -> Fault:
+        login = self._ask.proxy.rpartition("@")[0].rpartition("://")[2]
+        if login:  # libcurl quotes an address of a proxy that it cannot read
+            message = message.replace(login, "***")
         if code == pycurl.E_COULDNT_CONNECT and self._unopened is not None:
             return self._unopened
         if code == pycurl.E_COULDNT_CONNECT and self._refused and not self._dialled:
