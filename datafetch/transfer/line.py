@@ -89,13 +89,20 @@ class Line:
             self.head.cancel()
 
     async def more(self) -> None:
-        """Returns once something arrived or the transfer ended."""
+        """Returns once something arrived or the transfer failed or ended."""
         assert self._loop is not None
         self._waiter = self._loop.create_future()
+        # libcurl's own limit also counts what frames a body, and a chunk's extension may be endless.
+        patience = self._loop.call_later(2 * self._ask.limits.low_speed_time, self._starve)
         try:
             await self._waiter
         finally:
+            patience.cancel()
             self._waiter = None
+
+    def _starve(self) -> None:
+        self.fault = self.fault or Fault(Why.TOO_SLOW, "the server sends nothing of the body")
+        self._wake()
 
     @property
     def holds(self) -> bool:
