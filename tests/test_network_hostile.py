@@ -219,7 +219,7 @@ def test_what_may_be_a_secret_in_a_query_is_not_shown(name: str) -> None:
 
 
 def test_a_body_of_nothing_but_framing_ends(tmp_path: Path) -> None:
-    """The extension of a chunk may be endless, and libcurl counts it as progress."""
+    """The extension of a chunk may be endless; it is no byte of the body, and counts as none for the speed."""
     answer = endless(CHUNKED + b"5;", b"a" * (1 << 16))
 
     async def ask(url: str) -> None:

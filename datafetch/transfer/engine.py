@@ -83,9 +83,9 @@ class Reply:
         if line is None:
             return []
         while not line.holds:
-            if line.fault is not None:
-                raise line.fault
             if line.done:
+                if line.fault is not None:
+                    raise line.fault
                 return []
             await line.more()
         return line.take()

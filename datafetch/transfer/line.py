@@ -89,20 +89,13 @@ class Line:
             self.head.cancel()
 
     async def more(self) -> None:
-        """Returns once something arrived or the transfer failed or ended."""
+        """Returns once something arrived or the transfer ended."""
         assert self._loop is not None
         self._waiter = self._loop.create_future()
-        # libcurl's own limit also counts what frames a body, and a chunk's extension may be endless.
-        patience = self._loop.call_later(2 * self._ask.limits.low_speed_time, self._starve)
         try:
             await self._waiter
         finally:
-            patience.cancel()
             self._waiter = None
-
-    def _starve(self) -> None:
-        self.fault = self.fault or Fault(Why.TOO_SLOW, "the server sends nothing of the body")
-        self._wake()
 
     @property
     def holds(self) -> bool:
@@ -162,12 +155,12 @@ class Line:
         return opened
 
     def _on_header(self, line: bytes) -> int | None:
-        self._header_bytes += len(line)
-        if self._header_bytes > self._ask.limits.header_bytes or len(self._head_lines) >= _HEADER_LINES:
-            return self._abort(Why.BAD_ANSWER, "the headers of the answer are longer than any honest ones")
         if self._complete_head:
             return None  # trailers say nothing we would trust
+        self._header_bytes += len(line)
         self._head_lines.append(line)
+        if self._header_bytes > self._ask.limits.header_bytes or len(self._head_lines) > _HEADER_LINES:
+            return self._abort(Why.BAD_ANSWER, "the headers of the answer are longer than any honest ones")
         return None if line.strip(b"\r\n") else self._end_of_head()
 
     def _end_of_head(self) -> int | None:
