@@ -140,7 +140,7 @@ class Obtainer:
                 archive=artifact.unpack and (shard is shards[0] or bool(artifact.rows)),
             )
             work.append((wanted, journal.Journal(home.journal(key))))
-        await fetch_shards(work, await self._open(), self._settings.jobs)
+        await fetch_shards(work, await self._open())
 
     async def _list(self, artifact: Artifact, source: UrlList, redo: frozenset[str]) -> None:
         from datafetch.images.ask import PATIENCE, Asker

@@ -1,86 +1,87 @@
-"""The true host names on loopback: a CONNECT proxy that leads all of them to one TLS server, and its certificate."""
+"""A real proxy on loopback: forwards plain requests, tunnels the rest, and resolves every name to one server."""
 
 from __future__ import annotations
 
+import base64
 import socket
-import ssl
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-
-from datafetch.demo.server import Answer, FaultServer
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit
 
 
-def certify(names: Sequence[str], folder: Path) -> Path:
-    """A PEM file with a key and a certificate of its own for these names."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "datafetch test")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(one) for one in names]), False)
-        .add_extension(x509.BasicConstraints(True, None), True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    path = folder / "names.pem"
-    path.write_bytes(key.private_bytes(pem, *plain) + made.public_bytes(pem))
-    return path
+class Proxy:
+    """Serves while its `with` block lasts. Whatever name is asked for leads to `behind` (host, port)."""
+
+    def __init__(self, behind: tuple[str, int], login: str = "") -> None:
+        self.asked: list[tuple[str, str]] = []  # method and target
+        self.logins: list[str] = []  # "user:password" as they came
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self, behind, login))
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self._server.server_address[1]}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
 
 
-@contextmanager
-def internet(hosts: dict[str, Answer], folder: Path) -> Iterator[tuple[FaultServer, dict[str, str]]]:
-    """A server that is all of `hosts` over TLS, and the variables under which a command finds it there."""
+def _handler(proxy: Proxy, behind: tuple[str, int], login: str) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
 
-    def answer(exchange: object) -> None:
-        hosts[exchange.seen.headers["host"].partition(":")[0]](exchange)  # type: ignore[attr-defined]
+        def _admits(self) -> bool:
+            proxy.asked.append((self.command, self.path))
+            given = self.headers.get("Proxy-Authorization", "").removeprefix("Basic ")
+            proxy.logins.append(base64.b64decode(given).decode())
+            if not login or proxy.logins[-1] == login:
+                return True
+            self.send_response(407)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return False
 
-    pem = certify(tuple(hosts), folder)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pem)
-    with FaultServer(lambda path: answer, context) as server, _proxy(server) as address:
-        yield server, {"HTTPS_PROXY": address, "SSL_CERT_FILE": str(pem)}
+        def do_GET(self) -> None:
+            if not self._admits():
+                return
+            parts = urlsplit(self.path)
+            path = parts.path + (f"?{parts.query}" if parts.query else "")
+            lines = [f"GET {path} HTTP/1.1", "Connection: close"]
+            lines += [f"{k}: {v}" for k, v in self.headers.items() if not k.lower().startswith("proxy-")]
+            with socket.create_connection(behind) as there:
+                there.sendall("\r\n".join([*lines, "", ""]).encode())
+                there.shutdown(socket.SHUT_WR)
+                self._pass_on(there, self.connection)
+            self.close_connection = True
 
+        def do_CONNECT(self) -> None:
+            if not self._admits():
+                return
+            with socket.create_connection(behind) as there:
+                self.wfile.write(b"HTTP/1.1 200 -\r\n\r\n")
+                up = threading.Thread(target=self._pass_on, args=(self.connection, there), daemon=True)
+                up.start()
+                self._pass_on(there, self.connection)
+            self.close_connection = True
 
-@contextmanager
-def _proxy(server: FaultServer) -> Iterator[str]:
-    port = int(server.url.rpartition(":")[2])
-    listener = socket.create_server(("127.0.0.1", 0))
-    threading.Thread(target=_accept, args=(listener, port), daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        listener.close()
+        def _pass_on(self, source: socket.socket, target: socket.socket) -> None:
+            with suppress(OSError):
+                while data := source.recv(1 << 16):
+                    target.sendall(data)
 
+        def log_message(self, format: str, *args: object) -> None:
+            """Nothing is printed: what was asked stands in `asked`."""
 
-def _accept(listener: socket.socket, port: int) -> None:
-    with suppress(OSError):
-        while True:
-            client, _ = listener.accept()
-            threading.Thread(target=_connect, args=(client, port), daemon=True).start()
-
-
-def _connect(client: socket.socket, port: int) -> None:
-    head = b""
-    while b"\r\n\r\n" not in head:
-        head += client.recv(4096)
-    behind = socket.create_connection(("127.0.0.1", port))
-    client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-    for one, other in ((client, behind), (behind, client)):
-        threading.Thread(target=_pump, args=(one, other), daemon=True).start()
-
-
-def _pump(source: socket.socket, sink: socket.socket) -> None:
-    with suppress(OSError):
-        while data := source.recv(64 << 10):
-            sink.sendall(data)
-        sink.shutdown(socket.SHUT_WR)
+    return Handler

@@ -133,6 +133,9 @@ def test_every_spelling_of_an_address_is_read(host: str, found: str | None) -> N
         "https://bücher.example/ä": "https://xn--bcher-kva.example/%C3%A4",
         "http://１２７.0.0.1/": "http://127.0.0.1/",
         "http://[::1]:80/x": "http://[::1]:80/x",
+        "http://0177.1:80/x": "http://127.0.0.1:80/x",
+        "http://0xa9fea9fe./x": "http://169.254.169.254/x",
+        "http://cafe/x": "http://cafe/x",
         "https://h/?a=1;b=[2]": "https://h/?a=1;b=%5B2%5D",
     }.items(),
 )

@@ -12,7 +12,7 @@ import pytest
 from tiny import get
 
 from datafetch.demo.pictures import photo, scene
-from datafetch.demo.server import Answer, Exchange, FaultServer, Thing, drop_after, status
+from datafetch.demo.server import Answer, Exchange, FaultServer, Thing, drop_after, first, status
 from datafetch.errors import TransferLimit
 from datafetch.model import Event, Settings, Why
 from datafetch.store.journal import Journal
@@ -23,6 +23,8 @@ from datafetch.transfer.pool import fetch
 from datafetch.transfer.retry import Drip, Ground, Patience
 from datafetch.transfer.wanted import Wanted, Ways
 from tests.server import BODY, serve, silent, slow
+from tests.test_transfer_ranges import DATA as MANY
+from tests.test_transfer_ranges import EAGER, LINE, Slow
 from tests.transfers import Bench, Time
 
 FILES = {f"f{number}": random.Random(number).randbytes(700_000) for number in range(6)}
@@ -100,6 +102,19 @@ def test_a_run_that_needs_just_what_is_allowed_is_complete(tmp_path: Path) -> No
     with FaultServer(lambda path: Thing(FILES["f0"])) as server:
         ended = get(tmp_path, {"a": f"{server.url}/a"}, *OPEN, "--max-transfer", "700000")
     assert ended.code == 0, ended.err
+
+
+def test_max_transfer_holds_for_several_connections_of_one_file(tmp_path: Path) -> None:
+    bench, wide, several = Bench(tmp_path, limits=LINE), {"width": EAGER}, Slow()
+    most = 3_000_000
+    with FaultServer(lambda path: several) as server:
+        with pytest.raises(TransferLimit):
+            bench(f"{server.url}/x", settings={"max_transfer": most}, **wide)
+        assert most - 65536 * 4 <= bench.received <= most
+        assert several.most_at_once > 1
+        bench(f"{server.url}/x", **wide)
+    assert bench.received == len(MANY)
+    assert bench.target.read_bytes() == MANY
 
 
 LIST = """
@@ -276,6 +291,30 @@ def test_a_failure_tells_of_every_address_that_was_asked(bench: Bench) -> None:
         assert "nowhere.invalid" in str(failed)
         assert "404" in str(failed)
         assert server.url.removeprefix("http://") in str(failed)
+
+
+@pytest.mark.parametrize("code", [420, 429, 503])
+@pytest.mark.parametrize(
+    ("header", "waited"),
+    {
+        "7": 7.0,
+        "1000000000": 60.0,
+        "Wed, 21 Oct 2099 07:28:00 GMT": 60.0,
+        "Wed, 21 Oct 2015 07:28:00 GMT": 0.0,
+        "-5": 0.0,
+        "1e9": 0.0,
+        "soon": 0.0,
+        "": 0.0,
+    }.items(),
+)
+def test_whatever_retry_after_says_the_wait_has_an_end(
+    code: int, header: str, waited: float, bench: Bench
+) -> None:
+    answer = first(1, status(code, Retry_After=header), Thing(BODY))
+    with FaultServer(lambda path: answer) as server:
+        bench(f"{server.url}/x")
+        assert bench.hosts.places(server.url.removeprefix("http://")) == 2
+    assert sum(bench.time.slept) == waited  # our own back-off is nil in these tests
 
 
 # --- Hosts --------------------------------------------------------------------------------------------------

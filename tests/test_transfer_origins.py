@@ -14,7 +14,7 @@ from datafetch.model import Fetched
 from datafetch.transfer.providers.known import providers
 from tests.drive import WARNING, Attached
 from tests.hub import TOKEN
-from tests.proxy import internet
+from tests.internet import internet
 from tests.s3 import ALONE, CREDENTIALS
 from tests.transfers import Bench
 

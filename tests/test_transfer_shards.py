@@ -31,7 +31,7 @@ def shards(folder: Path, url: str, names: list[str], events: list[Event]) -> tup
     async def run() -> tuple[Fetched, ...]:
         async with client(Settings(root="/", allow_private=True)) as http:
             ways = Ways(http, Hosts(4), events.append, limits=LIMITS, chance=lambda: 0.0)
-            return await fetch_shards([wanted(name) for name in names], ways, 4)
+            return await fetch_shards([wanted(name) for name in names], ways)
 
     return asyncio.run(run())
 

@@ -44,9 +44,10 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 # One way only to read an authority, so that no two parsers can disagree about who is asked.
 _AUTHORITY = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._~-]+)(?::([0-9]{1,5}))?\Z")
+_NUMBER = re.compile(r"[0-9a-fx.]+")  # all that an IPv4 address can be spelled with
 _SECRET = re.compile(
     r"(?i)([?&;](?:[^=&;]*(?:token|secret|signature|passw|credential|session|api_?key|access_?key)[^=&;]*"
-    r"|x-(?:amz|goog)-[^=&;]*|key|sig|pwd|auth|authorization)=)[^&;#]*"
+    r"|x-(?:amz|goog)-[^=&;]*|key|key-pair-id|policy|sig|jwt|pwd|auth|authorization)=)[^&;#]*"
 )
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -81,7 +82,7 @@ def literal(host: str) -> str | None:
         return str(ipaddress.ip_address(name.partition("%")[0]))
     except ValueError:
         pass
-    if not re.fullmatch(r"[0-9a-fx.]+", name):
+    if not _NUMBER.fullmatch(name):
         return None
     try:
         return socket.inet_ntoa(socket.inet_aton(name))
@@ -125,7 +126,9 @@ def _ascii_netloc(netloc: str, url: str) -> str:
     match = _AUTHORITY.match(host)
     if match is None or int(match[2] or 1) > 65535:
         raise TransferFailed(Why.BAD_URL, "the address names no host that can be asked", safe_url(url))
-    return host
+    # A number in another spelling goes on in the usual one: no parser below us reads it as a name, or refuses it.
+    number = literal(match[1]) if _NUMBER.fullmatch(match[1]) else None
+    return host if number is None else number + (f":{match[2]}" if match[2] else "")
 
 
 def origin(url: str) -> str:

@@ -289,6 +289,6 @@ def _refusal(url: str, text: str) -> TransferFailed:
 
 _HINTS = {
     Why.REFUSED: "--allow-private permits private addresses, --mirror URL permits that server",
-    Why.TLS: "SSL_CERT_FILE names a file of further trusted certificates",
+    Why.TLS: "SSL_CERT_FILE names a file of trusted certificates, in place of the usual ones",
     Why.DNS: "check the connection to the internet, or name a --mirror",
 }

@@ -224,6 +224,9 @@ class Line:
         return _ABORT
 
     def _fault_of(self, code: int, message: str) -> Fault:
+        login = self._ask.proxy.rpartition("@")[0].rpartition("://")[2]
+        if login:  # libcurl quotes an address of a proxy that it cannot read
+            message = message.replace(login, "***")
         if code == pycurl.E_COULDNT_CONNECT and self._unopened is not None:
             return self._unopened
         if code == pycurl.E_COULDNT_CONNECT and self._refused and not self._dialled:

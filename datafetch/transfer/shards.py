@@ -12,21 +12,18 @@ from datafetch.transfer.pool import fetch
 from datafetch.transfer.wanted import Wanted, Ways
 
 
-async def fetch_shards(
-    shards: Sequence[tuple[Wanted, Journal]], ways: Ways, jobs: int
-) -> tuple[Fetched, ...]:
+async def fetch_shards(shards: Sequence[tuple[Wanted, Journal]], ways: Ways) -> tuple[Fetched, ...]:
     """Every shard in its place, in the order given; the caller leaves out those that are there already.
 
-    All are tried even if one fails, so that a later run has less to do; then the gravest failure is raised.
+    `ways` bounds how many are fetched at once, with all other files of the run. All are tried even if one fails,
+    so that a later run has less to do; then the gravest failure is raised.
     """
-    places = asyncio.Semaphore(max(1, jobs))
 
     async def one(wanted: Wanted, journal: Journal) -> Fetched | DatafetchError:
-        async with places:
-            try:
-                return await fetch(wanted, ways, journal)
-            except DatafetchError as error:
-                return error
+        try:
+            return await fetch(wanted, ways, journal)
+        except DatafetchError as error:
+            return error
 
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(one(wanted, journal)) for wanted, journal in shards]
