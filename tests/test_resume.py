@@ -74,7 +74,11 @@ GOOD = {"content-range": "bytes 40-99/100", "content-length": "60", "etag": '"v1
     [
         (ZERO, 200, {"content-length": "100"}, Act.START),
         (ZERO, 200, {}, Act.START),
-        (ZERO, 200, {"content-range": "bytes 0-99/100"}, Act.REJECT),
+        (ZERO, 200, {"content-range": "bytes 0-99/100"}, Act.START),
+        (FROM_40, 200, {"content-range": "bytes 0-99/100", "content-length": "100"}, Act.START),
+        (ZERO, 200, {"content-range": "bytes 0-98/100"}, Act.REJECT),
+        (ZERO, 200, {"content-range": "bytes 1-99/100"}, Act.REJECT),
+        (ZERO, 200, {"content-range": "bytes 0-99/100", "content-length": "60"}, Act.REJECT),
         (ZERO, 206, {"content-range": "bytes 0-99/100"}, Act.REJECT),
         (ZERO, 416, {"content-range": "bytes */0"}, Act.REJECT),
         (FROM_40, 206, GOOD, Act.CONTINUE),

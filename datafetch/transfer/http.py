@@ -248,7 +248,10 @@ async def open_url(
             target = clean_url(follow(answer, target))
         if origin(target) in never:
             raise _refusal(target, "the mirror redirects to the origin, which must not be asked")
-    raise _refusal(url, f"more than {MAX_REDIRECTS} redirects")
+    text = f"{host_of(url)}: more than {MAX_REDIRECTS} redirects"
+    raise TransferFailed(
+        Why.REFUSED, text, safe_url(url), "open the address in a browser to see where it leads"
+    )
 
 
 async def _ask(

@@ -13,8 +13,8 @@ What is asked for, with `n` bytes held of `total`:
 How the answer is read:
 
     asked      answer                                                    verdict
-    from 0     200                                                       START
-    from 0     206                                                       REJECT bad answer
+    from 0     200, also with a Content-Range of the whole file          START
+    from 0     200 with any other Content-Range, 206                     REJECT bad answer
     from n     206, one range, from n, same total, same validator        CONTINUE
     from n     206, anything else about it (also multipart/byteranges)   AGAIN from 0, changed
     from n     200 with Content-Range, or exactly as long as the rest    AGAIN from 0: a slice without label
@@ -129,7 +129,7 @@ def judge(asked: Asked, status: int, headers: Mapping[str, str]) -> Answer:
 
 def _whole(asked: Asked, headers: Mapping[str, str]) -> Answer:
     length = content_length(headers)
-    if "content-range" in headers:
+    if "content-range" in headers and not _spans_all(headers["content-range"], length):
         if asked.offset:
             return _again("the server sent a range labelled as the whole file")
         return Answer(Act.REJECT, why=Why.BAD_ANSWER, text="the server sent a range that nobody asked for")
@@ -137,6 +137,15 @@ def _whole(asked: Asked, headers: Mapping[str, str]) -> Answer:
     if asked.offset and total is not None and length == total - asked.offset and length != total:
         return _again("the server sent the rest labelled as the whole file")
     return Answer(Act.START, strong_validators(headers, length), length)
+
+
+def _spans_all(content_range: str, length: int | None) -> bool:
+    """Whether a range that nobody asked for is the whole file, which some servers say of a 200."""
+    match = _RANGE.match(content_range)
+    if match is None:
+        return False
+    first, last, total = (int(number) for number in match.groups())
+    return first == 0 and last + 1 == total and length in (None, total)
 
 
 def _range(asked: Asked, headers: Mapping[str, str]) -> Answer:
