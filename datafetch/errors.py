@@ -5,10 +5,7 @@ DatafetchError                      1   a bug, or a fault nobody has classified 
 ├── RecipeError                     2   a recipe that breaks the language; carries every Issue found
 ├── LayoutMismatch                  2   an archive in which no member fits its recipe's layout
 ├── UnknownName                     3   no such dataset, choice or value
-├── Gone                            4   a source is gone for good
-├── Temporary                       5   a later run may succeed
-│   └── Offline                         the network is switched off by --offline
-├── Partial                         6   fewer items than --min-complete
+├── Offline                         5   the network is switched off by --offline
 ├── NeedsPerson                     7   a file to bring, terms to accept, a quota to wait for
 ├── TransferLimit                   8   --max-transfer reached
 ├── TimeLimit                      10   --max-duration reached
@@ -16,9 +13,10 @@ DatafetchError                      1   a bug, or a fault nobody has classified 
 ├── NoRoom                         12   no space, no inodes, or the target cannot be written
 ├── Damaged                        13   verify found damage
 ├── Interrupted                   130   a signal asked us to stop (143 for SIGTERM)
-└── TransferFailed                  5   one transfer ended; `why` says how (4 and 7 for some of them)
-    UnsafeArchive                   5   an archive that breaks a safety rule or is not what it claims
-    BadList                         5   a list of URLs that cannot be read as its recipe says
+├── TransferFailed                  5   one transfer ended; `why` says how (4 and 7 for some of them)
+├── UnsafeArchive                   5   an archive that breaks a safety rule or is not what it claims
+│   └── DamagedArchive                  its bytes are wrong or missing: another copy may be good
+└── BadList                         5   a list of URLs that cannot be read as its recipe says
 """
 
 from __future__ import annotations
@@ -90,20 +88,8 @@ class UnknownName(DatafetchError):
     exit_code = 3
 
 
-class Gone(DatafetchError):
-    exit_code = 4
-
-
-class Temporary(DatafetchError):
+class Offline(DatafetchError):
     exit_code = 5
-
-
-class Offline(Temporary):
-    pass
-
-
-class Partial(DatafetchError):
-    exit_code = 6
 
 
 class NeedsPerson(DatafetchError):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from datafetch.errors import DatafetchError, UnknownName, UsageError
 from datafetch.model import Artifact, Choice, Http, Option, Recipe
-from datafetch.plan.choose import choose, options_for
+from datafetch.plan.choose import choose
 from datafetch.recipe import registry
 
 PODS = registry.load("pods")
@@ -311,7 +311,7 @@ def test_a_choice_selects_what_was_picked_or_is_refused(
 
 
 def test_the_options_of_pods_are_those_of_the_contract() -> None:
-    assert [(option.name, option.values) for option in options_for(PODS)] == [
+    assert [(option.name, option.values) for option in PODS.options] == [
         ("synthetic", ("dreambooth", "dreambooth_llm", "dreambooth_llm_masked_filtered", "cut_and_paste")),
         ("cfg", ("4", "5", "7.5")),
         ("background", ("sd", "real")),

@@ -34,7 +34,7 @@ def test_folders_come_in_the_order_given_and_before_the_built_in_one(tmp_path: P
     put(tmp_path / "b", "x.yaml", "pods", "second")
     dirs = (tmp_path / "a", tmp_path / "b")
     assert registry.load("pods", dirs).title == "first"
-    assert [recipe.title for recipe in registry.load_all(dirs) if recipe.name == "pods"] == ["first"]
+    assert [recipe.title for recipe in registry.shelf(dirs).recipes if recipe.name == "pods"] == ["first"]
     assert registry.load("dogs", dirs).name == "dogs"
 
 

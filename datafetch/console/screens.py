@@ -107,17 +107,6 @@ def report_line(report: Report) -> str:
     return ", ".join(said)
 
 
-def problem_lines(report: Report, limit: int = 10) -> list[str]:
-    lines = []
-    for problem in report.problems[:limit]:
-        lines.append(f"{problem.name}: {problem.why}" + (f" ({problem.url})" if problem.url else ""))
-        if problem.hint:
-            lines.append(f"  hint: {problem.hint}")
-    if len(report.problems) > limit:
-        lines.append(f"… and {number(len(report.problems) - limit)} more; --json lists all of them")
-    return lines
-
-
 def _checksum_words(checksums: Sequence[Checksum]) -> str:
     return " ".join(f"{c.algorithm}:{c.digest[:12]}…" for c in checksums) or "unknown"
 

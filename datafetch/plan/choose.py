@@ -7,14 +7,9 @@ from fnmatch import fnmatchcase
 from itertools import combinations
 
 from datafetch.errors import UnknownName, UsageError
-from datafetch.model import Artifact, Choice, Option, Recipe
+from datafetch.model import Artifact, Choice, Recipe
 
 Picks = dict[str, str]
-
-
-def options_for(recipe: Recipe) -> tuple[Option, ...]:
-    """The options that `get` of this recipe takes besides its common ones."""
-    return recipe.options
 
 
 def choose(recipe: Recipe, choice: Choice) -> tuple[Artifact, ...]:

@@ -27,11 +27,6 @@ def names(dirs: Sequence[Path] = ()) -> tuple[str, ...]:
     return tuple(recipe.name for recipe in shelf(dirs).recipes)
 
 
-def load_all(dirs: Sequence[Path] = ()) -> tuple[Recipe, ...]:
-    """Every recipe that can be read, sorted by name. `shelf` also says what cannot."""
-    return shelf(dirs).recipes
-
-
 def shelf(dirs: Sequence[Path] = ()) -> Shelf:
     """What the user's folders and the built-in registry hold. Of one name the first counts.
 

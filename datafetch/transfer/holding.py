@@ -33,7 +33,6 @@ class Holding:
         self._journal = journal
         self._rows = threading.Lock()  # the journal is written from several threads
         self._said = 0  # rows about writes
-        self.journal_path = journal.path
         self._boot = boot_id()
         self._checkpoint: asyncio.Task[None] | None = None
         self.url = ""  # where the part is from, free of secrets
