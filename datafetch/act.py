@@ -138,7 +138,7 @@ class Run:
         try:
             match step.verb:
                 case Verb.GET:
-                    await self._obtainer.obtain(self._artifacts[step.name], step.only)
+                    await self._get(self._artifacts[step.name], step.only)
                     if isinstance(self._artifacts[step.name].source, Http):
                         self._fetched.add(step.name)
                 case Verb.EXTRACT:
@@ -168,6 +168,13 @@ class Run:
         url = error.url if isinstance(error, TransferFailed) else ""
         text, code = str(error), error.exit_code
         self._tell(Event("failed", step.name, why=why, url=url, text=text, hint=error.hint, code=code))
+
+    async def _get(self, artifact: Artifact, only: frozenset[str]) -> None:
+        try:
+            await self._obtainer.obtain(artifact, only)
+        except DamagedArchive as error:  # of shards that are unpacked as they come
+            self._drop_archive(artifact)
+            self._fetch_once_more(artifact, error)
 
     # --- Extract -------------------------------------------------------------------------------------------------
 
@@ -251,7 +258,13 @@ class Run:
 
     def _fetch_once_more(self, artifact: Artifact, error: DamagedArchive) -> None:
         """An archive whose checksum nobody published may have been damaged on its way; once. Else raises `error`."""
-        proven = artifact.checksums or isinstance(artifact.source, Manual | Bundled)
+        match artifact.source:
+            case Shards(shards=shards):
+                proven = bool(artifact.checksums) or all(shard.checksums for shard in shards)
+            case Manual() | Bundled():
+                proven = True
+            case _:
+                proven = bool(artifact.checksums)
         if proven or artifact.name in self._damaged:
             raise error
         self._damaged.add(artifact.name)

@@ -309,8 +309,9 @@ class Event:
     progress    artifact    the file holds `done` of `total` bytes
     retry       artifact    `why`, `text` says how long until the next try
     fetched     artifact    the file is whole and verified; `done` is its size
-    extract     artifact    extraction of `total` members begins
+    extract     artifact    extraction of `total` members begins; None: it is still arriving
     extracting  artifact    `done` of `total` members are written
+    grown       artifact    `done` bytes of its files are written
     staged      artifact    its files are durable: `count` files, `done` bytes
     built       folder      published: `count` files, `done` bytes
     freed       artifact    `done` bytes of archive deleted
