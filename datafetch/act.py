@@ -31,6 +31,7 @@ from datafetch.errors import (
     TransferLimit,
     UnsafeArchive,
 )
+from datafetch.finish import finish
 from datafetch.layout import manifest
 from datafetch.layout.build import drop_seals, publish, seal, sealed
 from datafetch.layout.place import ELSEWHERE
@@ -294,6 +295,7 @@ class Run:
             raise Locked(f"another run has taken over {self.recipe.name}", "wait for it to end")
         staged = [a for a in self.wanted if a.folder == folder and home.seal(a.name).exists()]
         slugs = [slug(a.name) for a in staged]
+        finish(home, self.recipe.finish, folder, slugs, self._tell)
         before = {record.path: record for record in manifest.salvage(home.manifest)}
         names = {artifact.name for artifact in staged}
         owned = {path: record.sha256 for path, record in before.items() if record.artifact in names}

@@ -126,6 +126,14 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class Finish:
+    """A document that the maker `make` writes anew where the layout puts it, once its folder is staged."""
+
+    make: str
+    to: str  # as in the rule of the layout that puts it there
+
+
+@dataclass(frozen=True, slots=True)
 class Terms:
     text: str
     link: str = ""
@@ -138,6 +146,7 @@ class Recipe:
     title: str
     artifacts: tuple[Artifact, ...]
     layout: tuple[Rule, ...] = ()
+    finish: tuple[Finish, ...] = ()
     options: tuple[Option, ...] = ()
     status: Status = Status.LIVE
     note: str = ""

@@ -43,7 +43,7 @@ def tar_gz(tree: dict[str, bytes], level: int = 6) -> bytes:
     """As `tar czf` packs a folder."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w:gz", compresslevel=level, format=tarfile.GNU_FORMAT) as tar:
-        for folder in sorted({path.rpartition("/")[0] for path in tree}):
+        for folder in sorted({path.rpartition("/")[0] for path in tree} - {""}):
             entry = tarfile.TarInfo(folder)
             entry.type, entry.mode = tarfile.DIRTYPE, 0o755
             tar.addfile(entry)

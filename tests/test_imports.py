@@ -12,7 +12,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "datafetch"
 WORDS = {"model", "errors", "foldnames", "schemes", "datafetch"}  # "datafetch" itself holds the version
-SHELL = {"cli", "console", "run", "refuse", "act", "obtain", "verify", "report", "demo", "relay"}
+SHELL = {"cli", "console", "run", "refuse", "act", "obtain", "verify", "report", "demo", "relay", "finish"}
 
 # station -> the stations it may import, besides itself and the words
 ARROWS: dict[str, set[str]] = {
@@ -33,7 +33,9 @@ ARROWS: dict[str, set[str]] = {
     "task": {"store"},
     "relay": {"task", "transfer", "archive", "layout", "store"},
     "obtain": {"task", "relay", "transfer", "images", "layout", "plan", "store"},
-    "act": {"task", "obtain", "archive", "layout", "plan", "store", "verify"},
+    "annotate": set(),
+    "finish": {"annotate", "layout", "store"},
+    "act": {"task", "obtain", "finish", "archive", "layout", "plan", "store", "verify"},
     "run": {"task", "act", "recipe", "plan", "layout", "store", "report", "images", "refuse"},
     "refuse": {"plan", "store", "extras"},
     "console": {"plan", "report"},

@@ -13,7 +13,7 @@ from datafetch.archive.members import CHUNK
 
 _PIECE = 256 << 10  # packed bytes that are read at once
 _KEPT = 256 << 10, 4 << 10  # most and least packed bytes behind a border that a mark may hold
-_SHARE = 4  # between those, so much less than the shard itself: marks must not cost the room that shards are to save
+_SHARE = 2  # between those, one in so many bytes of a shard: marks must not take the room that is to be saved
 _MAGIC, _DEFLATE = b"\x1f\x8b", 8
 _HEADER = struct.Struct("<2sBBIBB")
 _TRAILER = struct.Struct("<II")

@@ -51,7 +51,7 @@ class Intake:
 
     def __init__(self, notes: Path, into: Path, what: str) -> None:
         self._what, self._into, self._notes = what, into, notes
-        self._place = notes / ".place.json"
+        self._place = notes / ".place"
         self._journal = Journal(notes / ".members.jsonl")
         self._waiting: list[Row] = []
         self._members, self._targets = Crowd(), Crowd()
@@ -70,7 +70,7 @@ class Intake:
 
     def _read(self) -> Place | None:
         try:
-            place = msgspec.json.decode(self._place.read_bytes(), type=Place)
+            place = msgspec.msgpack.decode(self._place.read_bytes(), type=Place)
         except (FileNotFoundError, msgspec.MsgspecError):
             return None
         whole = self._journal.size() >= place.rows and self._into.is_dir()
@@ -89,7 +89,7 @@ class Intake:
         sync_tree(self._into)
         self._flush(durable=True)
         place = Place(self._what, mark, offset, self.headers, self._journal.size())
-        write_atomic(self._place, msgspec.json.encode(place))
+        write_atomic(self._place, msgspec.msgpack.encode(place))  # half of it are raw bytes
 
     def finish(self) -> None:
         """All members are staged: make that durable. UnsafeArchive when two of them meet."""
