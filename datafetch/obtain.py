@@ -15,6 +15,7 @@ from typing import Self
 from datafetch.errors import UsageError
 from datafetch.layout import manifest
 from datafetch.layout.build import seal, sealed
+from datafetch.layout.onepass import streams
 from datafetch.layout.place import place
 from datafetch.layout.ready import compile_rule, fill, match
 from datafetch.model import (
@@ -31,7 +32,7 @@ from datafetch.model import (
     UrlList,
 )
 from datafetch.plan.difference import holder
-from datafetch.relay import Relay, streams
+from datafetch.relay import Relay
 from datafetch.schemes import file_name
 from datafetch.store import inventory, journal
 from datafetch.store.files import make_folder

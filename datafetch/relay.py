@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import TypeVar
@@ -14,36 +14,16 @@ from datafetch.archive.intake import Intake
 from datafetch.archive.stream import unpack_arriving
 from datafetch.errors import DamagedArchive, Interrupted, UnsafeArchive
 from datafetch.layout.build import seal
+from datafetch.layout.onepass import AT_ONCE
 from datafetch.layout.place import place_each
-from datafetch.model import Artifact, Event, Fetched, FileRecord, Outcome, Rule, Settings, Shards
+from datafetch.model import Artifact, Event, Fetched, FileRecord, Outcome, Shards
 from datafetch.store import journal
 from datafetch.store.files import remove_tree
 from datafetch.store.home import slug
 from datafetch.task import Task
 from datafetch.transfer.shards import InOrder
 
-AT_ONCE = 2  # shards on disk: the one that is unpacked and the one that follows
-_NAMES = (".tar.gz", ".tgz")
-
 T = TypeVar("T")
-
-
-def streams(artifact: Artifact, rules: Sequence[Rule], settings: Settings) -> bool:
-    """Whether an artifact is unpacked while it arrives.
-
-    Others are fetched whole first: archives that are read from their end (zip) or whose checksum is of the whole;
-    names that are placed by looking at all of them (`<root>`, --names sequential); shards that are to be kept.
-    """
-    return (
-        isinstance(artifact.source, Shards)
-        and artifact.unpack
-        and artifact.name.endswith(_NAMES)
-        and not artifact.checksums
-        and artifact.size is None
-        and settings.names == "keep"
-        and not settings.keep_archives
-        and place_each(artifact, rules) is not None
-    )
 
 
 class Relay:
@@ -107,7 +87,12 @@ class Relay:
         assert place is not None, "or it would not be streamed"
         into, stop = home.staging(name), self._stopped.is_set
         unpack_arriving(self, intake, name, place, into, only=only, emit=self._tell, stop=stop)
-        first = self._known(0)
+        known = [self._known(index) for index in range(len(self._shards))]
+        if self._artifact.size not in (None, sum(shard.size for shard in known if shard)):
+            raise DamagedArchive(
+                f"{name}: the shards together have not the {self._artifact.size} bytes they should"
+            )
+        first = known[0]
         assert first is not None, "a shard that was read is in the journal"
         with journal.Journal(home.journal(name)) as rows:
             if not only:
