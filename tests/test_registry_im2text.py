@@ -33,7 +33,9 @@ def test_the_shards_stand_in_order_each_with_its_address_and_md5() -> None:
     assert isinstance(PICTURES.source, Shards)
     found = [(shard.name, shard.urls, shard.checksums) for shard in PICTURES.source.shards]
     names = list(MD5)[:12]
-    assert found == [(name, (f"{BASE}/{name}",), (Checksum("md5", MD5[name], "im2text.md5"),)) for name in names]
+    assert found == [
+        (name, (f"{BASE}/{name}",), (Checksum("md5", MD5[name], "im2text.md5"),)) for name in names
+    ]
 
 
 def test_the_captions_are_those_of_2016() -> None:
