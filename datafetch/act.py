@@ -31,6 +31,7 @@ from datafetch.errors import (
     TransferLimit,
     UnsafeArchive,
 )
+from datafetch.finish import finish
 from datafetch.layout import manifest
 from datafetch.layout.build import drop_seals, publish, seal, sealed
 from datafetch.layout.place import ELSEWHERE
@@ -138,7 +139,7 @@ class Run:
         try:
             match step.verb:
                 case Verb.GET:
-                    await self._obtainer.obtain(self._artifacts[step.name], step.only)
+                    await self._get(self._artifacts[step.name], step.only)
                     if isinstance(self._artifacts[step.name].source, Http):
                         self._fetched.add(step.name)
                 case Verb.EXTRACT:
@@ -168,6 +169,13 @@ class Run:
         url = error.url if isinstance(error, TransferFailed) else ""
         text, code = str(error), error.exit_code
         self._tell(Event("failed", step.name, why=why, url=url, text=text, hint=error.hint, code=code))
+
+    async def _get(self, artifact: Artifact, only: frozenset[str]) -> None:
+        try:
+            await self._obtainer.obtain(artifact, only)
+        except DamagedArchive as error:  # of shards that are unpacked as they come
+            self._drop_archive(artifact)
+            self._fetch_once_more(artifact, error)
 
     # --- Extract -------------------------------------------------------------------------------------------------
 
@@ -251,7 +259,13 @@ class Run:
 
     def _fetch_once_more(self, artifact: Artifact, error: DamagedArchive) -> None:
         """An archive whose checksum nobody published may have been damaged on its way; once. Else raises `error`."""
-        proven = artifact.checksums or isinstance(artifact.source, Manual | Bundled)
+        match artifact.source:
+            case Shards(shards=shards):
+                proven = bool(artifact.checksums) or all(shard.checksums for shard in shards)
+            case Manual() | Bundled():
+                proven = True
+            case _:
+                proven = bool(artifact.checksums)
         if proven or artifact.name in self._damaged:
             raise error
         self._damaged.add(artifact.name)
@@ -281,6 +295,7 @@ class Run:
             raise Locked(f"another run has taken over {self.recipe.name}", "wait for it to end")
         staged = [a for a in self.wanted if a.folder == folder and home.seal(a.name).exists()]
         slugs = [slug(a.name) for a in staged]
+        finish(home, self.recipe.finish, folder, slugs, self._tell)
         before = {record.path: record for record in manifest.salvage(home.manifest)}
         names = {artifact.name for artifact in staged}
         owned = {path: record.sha256 for path, record in before.items() if record.artifact in names}

@@ -126,6 +126,14 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class Finish:
+    """A document that the maker `make` writes anew where the layout puts it, once its folder is staged."""
+
+    make: str
+    to: str  # as in the rule of the layout that puts it there
+
+
+@dataclass(frozen=True, slots=True)
 class Terms:
     text: str
     link: str = ""
@@ -138,6 +146,7 @@ class Recipe:
     title: str
     artifacts: tuple[Artifact, ...]
     layout: tuple[Rule, ...] = ()
+    finish: tuple[Finish, ...] = ()
     options: tuple[Option, ...] = ()
     status: Status = Status.LIVE
     note: str = ""
@@ -309,8 +318,9 @@ class Event:
     progress    artifact    the file holds `done` of `total` bytes
     retry       artifact    `why`, `text` says how long until the next try
     fetched     artifact    the file is whole and verified; `done` is its size
-    extract     artifact    extraction of `total` members begins
+    extract     artifact    extraction of `total` members begins; None: it is still arriving
     extracting  artifact    `done` of `total` members are written
+    grown       artifact    `done` bytes of its files are written
     staged      artifact    its files are durable: `count` files, `done` bytes
     built       folder      published: `count` files, `done` bytes
     freed       artifact    `done` bytes of archive deleted

@@ -6,7 +6,7 @@ import asyncio
 import os
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
@@ -15,12 +15,14 @@ from typing import Self
 from datafetch.errors import UsageError
 from datafetch.layout import manifest
 from datafetch.layout.build import seal, sealed
+from datafetch.layout.onepass import streams
 from datafetch.layout.place import place
 from datafetch.layout.ready import compile_rule, fill, match
 from datafetch.model import (
     Artifact,
     Bundled,
     Event,
+    Fetched,
     Http,
     Manual,
     Outcome,
@@ -30,6 +32,7 @@ from datafetch.model import (
     UrlList,
 )
 from datafetch.plan.difference import holder
+from datafetch.relay import Relay
 from datafetch.schemes import file_name
 from datafetch.store import inventory, journal
 from datafetch.store.files import make_folder
@@ -52,6 +55,7 @@ class Obtainer:
     """Brings artifacts of one recipe. A client is opened when the first of them needs the network."""
 
     def __init__(self, task: Task, emit: Callable[[Event], None], stopped: threading.Event) -> None:
+        self._task = task
         self._recipe, self._home, self._settings = task.recipe, task.home, task.settings
         self._emit, self._stopped = emit, stopped
         self._stack = AsyncExitStack()
@@ -66,7 +70,9 @@ class Obtainer:
         await self._stack.aclose()
 
     async def obtain(self, artifact: Artifact, only: frozenset[str] = frozenset()) -> None:
-        """Bring one artifact to FETCHED, or a URL list to STAGED; of a published list, anew what is in `only`.
+        """Bring one artifact to FETCHED; a URL list, and shards that are unpacked as they come, to STAGED.
+
+        What is in `only` is brought anew of those, when they are published already.
 
         May be called again after any end.
 
@@ -77,6 +83,8 @@ class Obtainer:
                 await asyncio.to_thread(self._copy_in, artifact, brought, urls[0])
             case Http(urls=urls):
                 await self._file(artifact, urls)
+            case Shards() if streams(artifact, self._recipe.layout, self._settings):
+                await self._relay(artifact, artifact.source, only)
             case Shards(shards=shards):
                 await self._shards(artifact, shards)
             case UrlList():
@@ -120,15 +128,18 @@ class Obtainer:
             await fetch(wanted, await self._open(), rows)
 
     async def _shards(self, artifact: Artifact, shards: Sequence[Shard]) -> None:
+        missing = [s for s in shards if inventory.shard_here(self._home, artifact, s) is None]
+        work = [(w, journal.Journal(self._home.journal(w.name))) for w in self._wanted(artifact, missing)]
+        await fetch_shards(work, await self._open())
+
+    def _wanted(self, artifact: Artifact, shards: Sequence[Shard]) -> Iterator[Wanted]:
         home = self._home
         built = journal.known(home.journal(artifact.name)).built is not None
-        work = []
+        assert isinstance(artifact.source, Shards)
         for shard in shards:
             key, target = home.shard_key(artifact.name, shard.name), home.shard(artifact.name, shard.name)
-            if inventory.shard_here(home, artifact, shard) is not None:
-                continue
             known = journal.known(home.journal(key)).done
-            wanted = Wanted(
+            yield Wanted(
                 name=key,
                 urls=shard.urls,
                 part=home.part(key),
@@ -137,10 +148,23 @@ class Obtainer:
                 size=shard.size,
                 checksums=shard.checksums,
                 known_sha256=known.sha256 if known and built else "",
-                archive=artifact.unpack and (shard is shards[0] or bool(artifact.rows)),
+                archive=artifact.unpack and (shard is artifact.source.shards[0] or bool(artifact.rows)),
             )
-            work.append((wanted, journal.Journal(home.journal(key))))
-        await fetch_shards(work, await self._open())
+
+    async def _relay(self, artifact: Artifact, source: Shards, only: frozenset[str]) -> None:
+        ways = await self._open()
+
+        async def obtain(index: int) -> Fetched:
+            shard = source.shards[index]
+            key = self._home.shard_key(artifact.name, shard.name)
+            known = journal.known(self._home.journal(key)).done
+            if known is not None and inventory.shard_here(self._home, artifact, shard) is not None:
+                self._emit(Event("fetched", key, known.size, known.size, url=known.url))
+                return known
+            (wanted,) = self._wanted(artifact, [shard])
+            return await fetch(wanted, ways, journal.Journal(self._home.journal(key)))
+
+        await Relay(self._task, artifact, obtain, self._emit, self._stopped).bring(only)
 
     async def _list(self, artifact: Artifact, source: UrlList, redo: frozenset[str]) -> None:
         from datafetch.images.ask import PATIENCE, Asker

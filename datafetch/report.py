@@ -86,7 +86,7 @@ class Tally:
                     self.transferred += event.done
                 case "started" | "progress" | "fetched":
                     self._hold("file", event.name, event.done)
-                case "staged":
+                case "staged" | "grown":
                     self._hold("tree", event.name, event.done)
                 case "freed":
                     self._held.pop(("file", event.name), None)

@@ -67,7 +67,15 @@ def plan(recipe: Recipe, choice: Choice, settings: Settings) -> Budget:
     home = home_of(settings, recipe.name)
     wanted = with_holders(choose(recipe, choice), recipe.artifacts)
     files = inventory.published(home)
-    return estimate(wanted, inventory.observe(home, wanted, files, inventory.lost(home.root, files)))
+    seen = inventory.observe(home, wanted, files, inventory.lost(home.root, files))
+    return estimate(wanted, seen, _at_once(recipe, wanted, settings))
+
+
+def _at_once(recipe: Recipe, wanted: Sequence[Artifact], settings: Settings) -> dict[str, int]:
+    """How many shards are on disk at a time, of the artifacts that are unpacked while they arrive."""
+    from datafetch.layout.onepass import AT_ONCE, streams  # a complete dataset needs no layout
+
+    return {a.name: AT_ONCE for a in wanted if streams(a, recipe.layout, settings)}
 
 
 def get(
@@ -124,7 +132,7 @@ def bring(
         noted: list[str] = []
         if difference(wanted, seen):
             refuse.lacking_extras(wanted, seen)
-            show(estimate(wanted, seen))
+            show(estimate(wanted, seen, _at_once(recipe, wanted, settings)))
             _settle_all(Task(recipe, tuple(wanted), home, settings), seen, tell, lease)
             files = inventory.published(home)
             gone = inventory.lost(home.root, files) | inventory.damaged(home)

@@ -12,7 +12,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "datafetch"
 WORDS = {"model", "errors", "foldnames", "schemes", "datafetch"}  # "datafetch" itself holds the version
-SHELL = {"cli", "console", "run", "refuse", "act", "obtain", "verify", "report", "demo"}
+SHELL = {"cli", "console", "run", "refuse", "act", "obtain", "verify", "report", "demo", "relay", "finish"}
 
 # station -> the stations it may import, besides itself and the words
 ARROWS: dict[str, set[str]] = {
@@ -31,8 +31,11 @@ ARROWS: dict[str, set[str]] = {
     "verify": {"layout", "images", "store"},
     "report": set(),
     "task": {"store"},
-    "obtain": {"task", "transfer", "images", "layout", "plan", "store"},
-    "act": {"task", "obtain", "archive", "layout", "plan", "store", "verify"},
+    "relay": {"task", "transfer", "archive", "layout", "store"},
+    "obtain": {"task", "relay", "transfer", "images", "layout", "plan", "store"},
+    "annotate": set(),
+    "finish": {"annotate", "layout", "store"},
+    "act": {"task", "obtain", "finish", "archive", "layout", "plan", "store", "verify"},
     "run": {"task", "act", "recipe", "plan", "layout", "store", "report", "images", "refuse"},
     "refuse": {"plan", "store", "extras"},
     "console": {"plan", "report"},

@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datafetch.model import Artifact, Http, Seen, State, Step, UrlList, Verb
+from datafetch.model import Artifact, Http, Seen, Shard, Shards, State, Step, UrlList, Verb
 from datafetch.plan.budget import estimate
 from datafetch.plan.difference import difference
 
@@ -89,8 +89,17 @@ def test_when_every_step_succeeds_the_plan_ends_empty_with_all_built(rows: list[
 def test_the_budget_counts_archives_and_trees_and_says_what_is_unknown() -> None:
     wanted = [artifact("a", size=100), artifact("b", size=50), artifact("c"), artifact("d", size=7)]
     seen = {"a": Seen(State.PARTIAL, bytes_here=40), "b": Seen(State.FETCHED), "d": Seen(State.BUILT)}
-    budget = estimate(wanted, seen)
+    budget = estimate(wanted, seen, {})
     assert (budget.fetch, budget.unknown) == (60, 1)
     assert budget.disk == 60 + 100 + 50
-    known = estimate(wanted, seen | {"c": replace(Seen(), size=1000)})
+    known = estimate(wanted, seen | {"c": replace(Seen(), size=1000)}, {})
     assert (known.fetch, known.unknown) == (1060, 0)
+
+
+def test_shards_that_are_unpacked_as_they_come_need_room_for_two_beside_the_result() -> None:
+    shards = Shards(tuple(Shard(f"a{letter}", (f"https://x/a{letter}",)) for letter in "abcdefghijkl"))
+    wanted = [Artifact("x.tar.gz", shards, "x", unpack=True, size=1200)]
+    assert estimate(wanted, {}, {}).disk == 2400
+    budget = estimate(wanted, {}, {"x.tar.gz": 2})
+    assert (budget.fetch, budget.disk) == (1200, 1200 + 200)
+    assert "2 of its 12 shards" in budget.lines[0].note

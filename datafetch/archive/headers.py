@@ -30,7 +30,8 @@ _MOST_META = 1 << 20  # bytes of a long name or of pax records
 class Stream(Protocol):
     """The unpacked bytes of a tar, read in rising order of offset for the least work."""
 
-    packed_size: int
+    @property
+    def packed_size(self) -> int: ...
 
     def pread(self, length: int, offset: int) -> bytes: ...
 
@@ -48,12 +49,13 @@ def is_header(block: bytes) -> bool:
     return len(block) == BLOCK and block != _ZEROS and _checksum_fits(block)
 
 
-def read_members(stream: Stream, limits: Limits) -> Iterator[Member]:
-    """Every member, in order. UnsafeArchive for all that is not a plain file or folder, a damaged header, a
-    stream without its end mark or with anything but zeros behind it, and once sizes pass the limits."""
-    offset = 0
+def read_members(stream: Stream, limits: Limits, offset: int = 0, count: int = 0) -> Iterator[Member]:
+    """Every member from `offset` on, where one begins and `count` headers lie before, in order.
+
+    UnsafeArchive for all that is not a plain file or folder, a damaged header, a stream without its end mark or
+    with anything but zeros behind it, and once sizes pass the limits.
+    """
     said = _Said()
-    count = 0
     while True:
         block = stream.pread(BLOCK, offset)
         if len(block) < BLOCK:
@@ -73,13 +75,18 @@ def read_members(stream: Stream, limits: Limits) -> Iterator[Member]:
             continue
         member = _member(fields, kind, size, data, said, limits)
         said = _Said()
-        offset = data + _padded(member.size)
+        offset = end_of(member)
         limits.refuse_size(f"{member.name!r}", member.size, stream.packed_size, limits.member_bytes)
         limits.refuse_size("the archive", offset, stream.packed_size, limits.total_bytes)
         yield member
     if said != _Said():
         raise DamagedArchive("the tar ends after a long name, before the member that bears it")
     _refuse_rest(stream, offset + BLOCK, limits)
+
+
+def end_of(member: Member) -> int:
+    """Where the next header begins."""
+    return member.offset + _padded(member.size)
 
 
 def _member(

@@ -16,7 +16,13 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 LINE_EVERY = 30.0  # seconds between two lines of progress where there is no terminal
-MOVING = ("received", "progress", "extracting", "verifying")  # events that only say how far something is
+MOVING = (
+    "received",
+    "progress",
+    "extracting",
+    "grown",
+    "verifying",
+)  # events that only say how far something is
 
 
 class Watcher(Protocol):
@@ -200,7 +206,8 @@ class Bars:
                 case "retry":
                     self._move("file", event, event.text)
                 case "extract" | "extracting":
-                    self._move("tree", event, f"{number(event.done)} of {number(event.total or 0)} files")
+                    end = "" if event.total is None else f" of {number(event.total)}"
+                    self._move("tree", event, f"{number(event.done)}{end} files")
                 case "verifying":
                     self._move("tree", event, f"{number(event.done)} of {number(event.total or 0)} files")
                 case "fetched" | "staged" | "failed":

@@ -78,7 +78,8 @@ def plan_screen(recipe: Recipe, budget: Budget, free: int, width: int | None) ->
         for line in budget.lines
     ]
     lines = [cut(line, width) for line in table([header, *rows], right=(1, 2))]
-    return [*lines, "", budget_line(recipe.name, budget, free)]
+    notes = [f"{line.name}: {line.note}" for line in budget.lines if line.note]
+    return [*lines, "", *notes, budget_line(recipe.name, budget, free)]
 
 
 def budget_line(name: str, budget: Budget, free: int) -> str:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 
@@ -56,6 +57,19 @@ def sealed(state: Path, slug: str) -> tuple[FileRecord, ...] | None:
         except FileNotFoundError:
             return None
     return tuple(msgspec.json.Decoder(FileRecord).decode_lines(data))
+
+
+def staged_paths(state: Path, slug: str) -> Iterator[str]:
+    """The paths of a staged artifact, one at a time; none when it is not sealed."""
+    decode = msgspec.json.Decoder(_Path).decode
+    path = _seal(state, slug)
+    with user_errors(path), suppress(FileNotFoundError), open(path, "rb") as file:
+        for line in file:
+            yield decode(line).path
+
+
+class _Path(msgspec.Struct, gc=False):
+    path: str
 
 
 def drop_seals(state: Path, slugs: Iterable[str]) -> None:

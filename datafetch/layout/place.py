@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase, translate
 
@@ -65,6 +65,25 @@ def place(artifact: Artifact, rules: Sequence[Rule], names: Sequence[str], mode:
         _number(targets, numbered)
     _refuse_meeting(artifact, targets, names)
     return Placements(tuple(targets), tuple(skipped), root)
+
+
+def place_each(artifact: Artifact, rules: Sequence[Rule]) -> Callable[[str], tuple[str | None, str]] | None:
+    """Where one name goes, or None and why it is skipped, for who does not know the other names yet.
+
+    None for an artifact whose names cannot be placed one by one, because a rule of it holds `<root>`. What `place`
+    refuses, but for names that meet, the answer refuses too.
+    """
+    ready = tuple(way for index, rule in enumerate(rules) for way in compile_rule(rule, index, artifact))
+    if any(way.rooted for way in ready):
+        return None
+    folders = _Folders(artifact, ready)
+
+    def place_one(name: str) -> tuple[str | None, str]:
+        reason = folders.skips(name)
+        found = None if reason else folders.target(name, "")
+        return (found[0], "") if found else (None, reason or NO_RULE)
+
+    return place_one
 
 
 class _Folders:

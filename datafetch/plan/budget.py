@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from datafetch.model import Artifact, Inventory, Seen, State
+from datafetch.model import Artifact, Inventory, Seen, Shards, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,7 @@ class Line:
     state: State
     todo: int | None  # bytes still to fetch; None is unknown
     size: int | None
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,24 +30,43 @@ class Budget:
     unknown: int  # artifacts to fetch whose size nobody has published
 
 
-def estimate(wanted: Sequence[Artifact], seen: Inventory) -> Budget:
+def estimate(wanted: Sequence[Artifact], seen: Inventory, at_once: Mapping[str, int]) -> Budget:
     """The budget of getting `wanted` from here.
 
     An archive and the tree built from it exist side by side until the tree is durable, and images hardly compress, so
-    each archive counts twice: the bytes still to fetch, and once more for its files.
+    each archive counts twice: the bytes still to fetch, and once more for its files. Of those in `at_once` no more
+    than so many shards are on disk at a time.
     """
-    lines = tuple(_line(artifact, seen.get(artifact.name, Seen())) for artifact in wanted)
+    lines = tuple(_line(artifact, seen.get(artifact.name, Seen()), at_once) for artifact in wanted)
     pending = [line for line in lines if line.state is not State.BUILT]
     fetch = sum(line.todo or 0 for line in pending)
     trees = sum(line.size or 0 for line in pending if line.state is not State.STAGED)
+    less = sum(_spared(artifact, line, at_once) for artifact, line in zip(wanted, lines, strict=True))
     unknown = sum(line.todo is None for line in pending)
-    return Budget(lines, fetch, fetch + trees, unknown)
+    return Budget(lines, fetch, fetch + trees - less, unknown)
 
 
-def _line(artifact: Artifact, now: Seen) -> Line:
+def _spared(artifact: Artifact, line: Line, at_once: Mapping[str, int]) -> int:
+    """Bytes to fetch that need no room, because others have gone when they come."""
+    if (
+        artifact.name not in at_once
+        or not isinstance(artifact.source, Shards)
+        or not line.size
+        or not line.todo
+    ):
+        return 0
+    shard = -(-line.size // len(artifact.source.shards))
+    return max(line.todo - at_once[artifact.name] * shard, 0)
+
+
+def _line(artifact: Artifact, now: Seen, at_once: Mapping[str, int]) -> Line:
     size = now.size if now.size is not None else artifact.size
     if now.state in (State.FETCHED, State.STAGED, State.BUILT):
         todo: int | None = 0
     else:
         todo = None if size is None else max(size - now.bytes_here, 0)
-    return Line(artifact.name, artifact.folder, now.state, todo, size)
+    note = ""
+    if artifact.name in at_once and isinstance(artifact.source, Shards) and todo != 0:
+        most, count = at_once[artifact.name], len(artifact.source.shards)
+        note = f"unpacked while it arrives: no more than {most} of its {count} shards are on disk at a time"
+    return Line(artifact.name, artifact.folder, now.state, todo, size, note)

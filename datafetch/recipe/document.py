@@ -86,6 +86,16 @@ class RuleEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     matrix: Matrix = field(default_factory=dict)
 
 
+class FinishEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A document that a named maker writes from one of the archives, to fit the files beside it."""
+
+    make: Annotated[str, Meta(description="captions")]
+    source: Annotated[
+        str, Meta(description="path of the document; it begins with the name of an artifact")
+    ] = field(name="from")
+    to: Annotated[str, Meta(description="where it stands in the built folder")]
+
+
 class ChoiceEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What is said about an option; its values follow from the artifacts' `choose`."""
 
@@ -132,3 +142,4 @@ class RecipeEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     )
     choices: dict[str, ChoiceEntry] = field(default_factory=dict)
     layout: list[RuleEntry] = field(default_factory=list)
+    finish: list[FinishEntry] = field(default_factory=list)

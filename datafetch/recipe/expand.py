@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from datafetch.model import Recipe, Rule, Status, Terms
+from datafetch.model import Finish, Recipe, Rule, Status, Terms
 from datafetch.recipe import checksums, matrix, template, values
 from datafetch.recipe.artifacts import artifact, check_together
 from datafetch.recipe.checksums import Known
@@ -15,6 +15,7 @@ from datafetch.recipe.options import check_used, options
 from datafetch.recipe.parse import Document, parse
 from datafetch.recipe.site import Site
 
+MAKERS = ("captions",)  # those of the station `annotate`, which no recipe needs to load
 MAX_ENTRIES = 2_000  # artifacts in a file; more is a slip of the pen, not a dataset
 
 Matrix = Mapping[str, Sequence[str | Mapping[str, str]]]
@@ -91,7 +92,8 @@ def _recipe(
     check_together(artifacts, site)
     made = tuple(artifact for artifact, _ in artifacts)
     counts = _counts(entry, site, tuple(dict.fromkeys(artifact.folder for artifact in made)))
-    rules = _rules(entry, site, most)
+    finish = _finish(entry, site)
+    rules = [*_rules(entry, site, most), *((rule, at) for _, rule, at in finish)]
     terms = None
     if entry.terms is not None:
         at = site.at("terms")
@@ -102,6 +104,7 @@ def _recipe(
         title=site.at("title").filled(values.plain, entry.title) or name,
         artifacts=made,
         layout=tuple(rule for rule, _ in rules),
+        finish=tuple(each for each, _, _ in finish),
         options=options(entry.choices, made, site.at("choices")),
         status=site.at("status").filled(values.status, entry.status) or Status.LIVE,
         note=site.at("note").fill(entry.note).strip(),
@@ -160,6 +163,19 @@ def _rules(entry: RecipeEntry, site: Site, most: int) -> list[tuple[Rule, Site]]
             patterns = tuple(at.at("from").fill(pattern) for pattern in given)
             made.setdefault(Rule(patterns, at.at("to").fill(rule.to)), at)
     return list(made.items())
+
+
+def _finish(entry: RecipeEntry, site: Site) -> list[tuple[Finish, Rule, Site]]:
+    """Each document that is made, and the rule that puts there what it is made from."""
+    made = []
+    for index, one in enumerate(entry.finish):
+        at = site.at("finish", index, label=f"finish {index + 1}")
+        make = at.at("make").filled(values.one_of, one.make, MAKERS, "makers")
+        source = at.at("from").fill(one.source)
+        to = at.at("to").filled(values.relative_path, one.to)
+        if make is not None and to is not None and not at.broken:
+            made.append((Finish(make, to), Rule((source,), to), at))
+    return made
 
 
 def _counts(entry: RecipeEntry, site: Site, folders: tuple[str, ...]) -> dict[str, tuple[str, str]]:

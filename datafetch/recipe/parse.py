@@ -13,6 +13,7 @@ from datafetch.recipe.document import (
     ArtifactEntry,
     ChecksumEntry,
     ChoiceEntry,
+    FinishEntry,
     PlaceEntry,
     RecipeEntry,
     RuleEntry,
@@ -30,6 +31,7 @@ NOUNS: dict[type, str] = {
     RecipeEntry: "a recipe",
     ArtifactEntry: "an artifact",
     RuleEntry: "a layout rule",
+    FinishEntry: "a finish",
     ChoiceEntry: "a choice",
     TermsEntry: "terms",
     UrlListEntry: "a url_list",
@@ -109,6 +111,8 @@ def _label(path: Path, node: Node) -> str:
             return f"artifact {index + 1}"
         case ("layout", int() as index):
             return f"layout rule {index + 1}"
+        case ("finish", int() as index):
+            return f"finish {index + 1}"
         case ("choices", str() as name):
             return f"choice {name}"
     return ""

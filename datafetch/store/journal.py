@@ -182,6 +182,22 @@ class Journal:
         self.close()
         write_atomic(self.path, self._encoder.encode_lines(rows))
 
+    def cut(self, size: int) -> None:
+        """Forget what was written beyond so many bytes; ValueError when there are not as many."""
+        self.close()
+        with user_errors(self.path):
+            fd = os.open(self.path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                if os.fstat(fd).st_size < size:
+                    raise ValueError(f"{self.path} is shorter than {size} bytes")
+                os.ftruncate(fd, size)
+            finally:
+                os.close(fd)
+
+    def size(self) -> int:
+        """Bytes written so far."""
+        return self.path.stat().st_size if self.path.exists() else 0
+
     def rows(self, kind: type[T]) -> list[T]:
         """Every row written so far that can be read as `kind`."""
         return list(read(self.path, kind).rows)

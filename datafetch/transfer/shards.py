@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from datafetch.errors import PRECEDENCE, DatafetchError
 from datafetch.model import Fetched
@@ -32,3 +32,47 @@ async def fetch_shards(shards: Sequence[tuple[Wanted, Journal]], ways: Ways) -> 
     if failures:
         raise min(failures, key=lambda failure: PRECEDENCE.index(failure.exit_code))
     return tuple(result for result in results if isinstance(result, Fetched))
+
+
+class InOrder:
+    """Shards handed out one by one, each verified, with no more than `at_once` of them begun and not yet freed.
+
+    `obtain` fetches the shard of an index, or finds it on disk. All methods belong to the loop.
+    """
+
+    def __init__(
+        self, first: int, count: int, obtain: Callable[[int], Awaitable[Fetched]], at_once: int
+    ) -> None:
+        self._obtain, self._count, self._at_once = obtain, count, at_once
+        self.next = self.freed = first
+        self._tasks: dict[int, asyncio.Task[Fetched]] = {}
+        self._closed = False
+
+    async def take(self) -> tuple[int, Fetched] | None:
+        """The next shard and its index, waited for; None after the last. CancelledError once closed."""
+        if self.next >= self._count:
+            return None
+        self._top_up()
+        index = self.next
+        if index not in self._tasks:
+            raise asyncio.CancelledError
+        fetched = await asyncio.shield(self._tasks[index])
+        self.next += 1
+        return index, fetched
+
+    def free(self, count: int) -> None:
+        """The first `count` shards take up no room any more."""
+        self.freed = max(self.freed, count)
+        self._top_up()
+
+    async def close(self) -> None:
+        """Stop what is under way; may be called twice."""
+        self._closed = True
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    def _top_up(self) -> None:
+        for index in range(self.freed, min(self.freed + self._at_once, self._count)):
+            if index not in self._tasks and index >= self.next and not self._closed:
+                self._tasks[index] = asyncio.ensure_future(self._obtain(index))

@@ -1,0 +1,15 @@
+"""Named makers of JSON documents: parsed documents in, document out; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+import msgspec
+
+from datafetch.annotate.captions import captions
+from datafetch.annotate.made import Made
+
+# A maker is given the records of a document and the paths of the files that stand beside it.
+Maker = Callable[[Sequence[msgspec.Raw], Collection[str]], Made]
+
+MAKERS: Mapping[str, Maker] = {"captions": captions}

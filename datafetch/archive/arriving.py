@@ -1,0 +1,55 @@
+"""The shards of an archive read in order while later ones still arrive."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Protocol
+
+
+class Supply(Protocol):
+    """Hands out verified shards, in order. Both methods are called from the thread that unpacks."""
+
+    def take(self) -> Path | None:
+        """The next shard, waited for; None after the last. Raises what fetching it raised."""
+
+    def free(self, count: int) -> None:
+        """The first `count` shards are needed no more: they may be removed, and others fetched."""
+
+
+class Arriving:
+    """Reads shards from `first` on. `size` is what all of them have together, as far as they have come."""
+
+    def __init__(self, supply: Supply, first: int, size: int) -> None:
+        self._supply = supply
+        self._fd = -1
+        self.index = first - 1  # of the shard that is open
+        self.length = 0  # of it
+        self.left = 0  # bytes of it that were not read
+        self.size = size
+
+    def open_next(self) -> bool:
+        """Turn to the next shard; False when there is none."""
+        self.close()
+        path = self._supply.take()
+        if path is None:
+            return False
+        self._fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        self.index += 1
+        self.length = self.left = os.fstat(self._fd).st_size
+        self.size += self.left
+        return True
+
+    def read(self, length: int) -> bytes:
+        """The next bytes of the open shard; EOFError when it became shorter meanwhile."""
+        data = os.read(self._fd, min(length, self.left))
+        if self.left and not data:
+            raise EOFError("a shard became shorter while it was read")
+        self.left -= len(data)
+        return data
+
+    def close(self) -> None:
+        """Give back the descriptor; may be called twice."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1

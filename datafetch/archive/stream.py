@@ -1,0 +1,143 @@
+"""A tar.gz unpacked while it arrives: its members checked, placed and written as they come, in one pass.
+
+Nothing of it is published before all of it has been seen, so whatever breaks a rule, however late, refuses the whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from datafetch.archive.arriving import Arriving, Supply
+from datafetch.archive.gunzip import GzipStream
+from datafetch.archive.headers import end_of, read_members
+from datafetch.archive.intake import FOLDER, LEFT_OUT, Intake, Row
+from datafetch.archive.members import CHUNK, DEFAULT_LIMITS, Limits, Member
+from datafetch.errors import DamagedArchive, Interrupted, LayoutMismatch, UnsafeArchive
+from datafetch.model import Event
+from datafetch.store.faults import user_errors
+from datafetch.store.files import Tree
+
+_TELL_EVERY = 0.2  # seconds
+
+Place = Callable[[str], tuple[str | None, str]]
+
+
+def unpack_arriving(
+    supply: Supply,
+    intake: Intake,
+    name: str,
+    place: Place,
+    into: Path,
+    *,
+    only: frozenset[str] = frozenset(),
+    emit: Callable[[Event], None],
+    stop: Callable[[], bool],
+    limits: Limits = DEFAULT_LIMITS,
+) -> None:
+    """Stage every member that has a place, or those of `only`; durable when this returns, with rows in `intake`.
+
+    `supply` begins with the first shard after the intake's place; each is freed once it will not be read again, even
+    after a kill. UnsafeArchive, LayoutMismatch, NoRoom, what the supply raises, or Interrupted once `stop` turns true.
+    """
+    found = intake.place
+    shards = Arriving(supply, found.mark.shards if found else 0, found.mark.size if found else 0)
+    stream = GzipStream(shards, found.mark if found else None)
+    kept = stream.mark
+    emit(Event("extract", name))
+    told = time.monotonic()
+    try:
+        with user_errors(into), Tree(into) as tree:
+            for member in read_members(stream, limits, found.offset if found else 0, intake.headers):
+                intake.add(_deal(tree, stream, member, place, only, stop))
+                if stream.mark is not None and stream.mark is not kept:
+                    kept = stream.mark
+                    intake.keep(kept, end_of(member))
+                    emit(Event("grown", name, done=intake.bytes))
+                    supply.free(kept.shards)
+                now = time.monotonic()
+                if now - told >= _TELL_EVERY:
+                    told = now
+                    emit(Event("extracting", name, done=intake.files))
+                    emit(Event("grown", name, done=intake.bytes))
+                if stop():
+                    raise _stopped()
+        if not intake.files and not only:
+            raise LayoutMismatch(
+                f"{name}: no member fits the layout; {sum(intake.skipped.values())} were left out",
+                hint="upstream may have changed the archive: mend the 'from' patterns of the recipe's layout",
+            )
+        intake.finish()
+    except UnsafeArchive as error:
+        raise type(error)(f"{name}: {error}", error.hint) from error
+    finally:
+        shards.close()
+    emit(Event("extracting", name, done=intake.files, total=intake.files))
+
+
+def _deal(
+    tree: Tree,
+    stream: GzipStream,
+    member: Member,
+    place: Place,
+    only: frozenset[str],
+    stop: Callable[[], bool],
+) -> Row:
+    if member.is_dir:
+        return Row(member.name, why=FOLDER)
+    if not member.name:
+        raise UnsafeArchive("a member has an empty name")
+    target, why = place(member.name)
+    if target is None:
+        return Row(member.name, why=why)
+    if only and target not in only:
+        return Row(member.name, target, why=LEFT_OUT)
+    size, sha256 = _write(tree, target, _bytes_of(stream, member, stop))
+    return Row(member.name, target, size, sha256)
+
+
+def _bytes_of(stream: GzipStream, member: Member, stop: Callable[[], bool]) -> Iterator[bytes]:
+    offset, left = member.offset, member.size
+    while left > 0:
+        data = stream.pread(min(CHUNK, left), offset)
+        if not data:
+            raise DamagedArchive(f"the tar ends inside {member.name!r}: it is cut short")
+        yield data
+        if stop():
+            raise _stopped()
+        offset += len(data)
+        left -= len(data)
+
+
+def _write(tree: Tree, target: str, chunks: Iterator[bytes]) -> tuple[int, str]:
+    digest, size = hashlib.sha256(), 0
+    fd = _create(tree, target)
+    try:
+        for chunk in chunks:
+            view = memoryview(chunk)
+            while view:
+                view = view[os.write(fd, view) :]
+            digest.update(chunk)
+            size += len(chunk)
+    finally:
+        os.close(fd)
+    return size, digest.hexdigest()
+
+
+def _create(tree: Tree, target: str) -> int:
+    """A new file. One that is there is from before a kill, or a second of its name, which the intake refuses."""
+    try:
+        try:
+            return tree.create(target)
+        except FileExistsError:
+            tree.remove(target)
+            return tree.create(target)
+    except (FileExistsError, IsADirectoryError, NotADirectoryError) as error:
+        raise UnsafeArchive(f"{target!r} would stand where another member or its folder stands") from error
+
+
+def _stopped() -> Interrupted:
+    return Interrupted("stopped while unpacking", hint="run the same command again: what is unpacked is kept")

@@ -1,0 +1,167 @@
+"""Gzip that arrives in shards: the same bytes as gzip's own, also from every mark that was left on the way."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import random
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from datafetch.archive import borders
+from datafetch.archive.arriving import Arriving
+from datafetch.archive.borders import WINDOW, find_border, inflater
+from datafetch.archive.crowd import Crowd
+from datafetch.archive.gunzip import GzipStream, Mark
+from datafetch.errors import DamagedArchive
+from datafetch.layout.names import meeting
+
+NOISE = random.Random(3)
+_BLOCKS = [bytes(NOISE.choices(range(256), range(256, 0, -1), k=3000)) for _ in range(60)]
+PICTURES = b"".join(NOISE.randbytes(1000) + bytes(60) + NOISE.choice(_BLOCKS) for _ in range(700))
+WORDS = b" ".join(NOISE.choice(_BLOCKS)[:7] for _ in range(500_000))
+
+
+class Shards:
+    """The bytes in so many files, handed out in order."""
+
+    def __init__(self, folder: Path, data: bytes, count: int) -> None:
+        size = -(-len(data) // count)
+        self.paths = [folder / f"{index:04d}" for index in range(count)]
+        for index, path in enumerate(self.paths):
+            path.write_bytes(data[index * size : (index + 1) * size])
+        self.first = 0
+
+    def take(self) -> Path | None:
+        self.first += 1
+        return self.paths[self.first - 1] if self.first <= len(self.paths) else None
+
+    def free(self, count: int) -> None:
+        raise AssertionError("reading frees nothing")
+
+
+def read(stream: GzipStream, at: int) -> Iterator[bytes]:
+    while data := stream.pread(70_001, at):
+        yield data
+        at += len(data)
+
+
+def packed(form: str) -> tuple[bytes, bytes]:
+    """What is packed, and how it is packed."""
+    match form:
+        case "fast" | "best":
+            return PICTURES, gzip.compress(PICTURES, 1 if form == "fast" else 9)
+        case "words":
+            return WORDS, gzip.compress(WORDS)
+        case "noise":
+            data = NOISE.randbytes(4 << 20)
+            return data, gzip.compress(data)
+        case "members":
+            pieces = [PICTURES[at : at + 900_000] for at in range(0, len(PICTURES), 900_000)]
+            return PICTURES, b"".join(map(gzip.compress, pieces))
+        case "header":
+            plain = zlib.compressobj(6, zlib.DEFLATED, -15)
+            head = b"\x1f\x8b\x08\x1e" + bytes(6) + b"\x03\x00abc" + b"name\0" + b"comment\0" + b"\0\0"
+            body = plain.compress(PICTURES) + plain.flush()
+            end = zlib.crc32(PICTURES).to_bytes(4, "little") + len(PICTURES).to_bytes(4, "little")
+            return PICTURES, head + body + end + bytes(700)
+    raise AssertionError(form)
+
+
+@pytest.mark.parametrize("count", [1, 12, 40])
+@pytest.mark.parametrize("form", ["fast", "best", "words", "noise", "members", "header"])
+def test_reading_goes_on_from_every_mark(tmp_path: Path, form: str, count: int) -> None:
+    data, archive = packed(form)
+    assert gzip.GzipFile(fileobj=io.BytesIO(archive)).read() == data
+    shards = Shards(tmp_path, archive, count)
+    stream = GzipStream(Arriving(shards, 0, 0))
+    marks: list[Mark] = []
+    at = 0
+    for piece in read(stream, 0):
+        assert piece == data[at : at + len(piece)]
+        at += len(piece)
+        if stream.mark is not None and stream.mark not in marks[-1:]:
+            marks.append(stream.mark)
+    assert at == len(data)
+    if count == 12:  # a few of shards so small may end without a border near
+        assert len({mark.shards for mark in marks}) >= 9
+    for mark in marks[:: max(1, len(marks) // 3)]:
+        again = msgspec.msgpack.decode(msgspec.msgpack.encode(mark), type=Mark)
+        shards.first = again.shards
+        stream = GzipStream(Arriving(shards, again.shards, again.size), again)
+        assert b"".join(read(stream, again.out)) == data[again.out :]
+        assert len(again.tail) <= 256 << 10
+
+
+@pytest.mark.parametrize("bit", range(1, 8))
+def test_filler_is_empty_and_ends_at_its_bit(bit: int) -> None:
+    filler, length = borders._filler(bit)
+    assert length % 8 == bit
+    stream = inflater()
+    assert stream.decompress(filler.to_bytes(length // 8 + 1, "little")) == b""
+    assert not stream.eof
+
+
+def test_a_border_is_found_at_every_bit_of_a_byte(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = set()
+    real = borders._aligned
+
+    def aligned(data: bytes, byte: int, bit: int) -> bytes:
+        seen.add(bit)
+        return real(data, byte, bit)
+
+    monkeypatch.setattr(borders, "_aligned", aligned)
+    packer = zlib.compressobj(6, zlib.DEFLATED, -15)
+    data = packer.compress(PICTURES) + packer.flush()
+    for start in range(1000, len(data) - 100_000, 25_000):
+        before = inflater()
+        out = before.decompress(data[:start])
+        found = find_border(before, out[-WINDOW:], data[start : start + 100_000])
+        assert found is not None
+        after = inflater(found.window).decompress(found.data)
+        at = len(out) + len(found.between)
+        assert after == PICTURES[at : at + len(after)]
+    assert seen >= set(range(8))
+
+
+@pytest.mark.parametrize("at", [3, 5000, -5, -1])
+def test_a_flipped_byte_or_a_missing_end_is_damage(tmp_path: Path, at: int) -> None:
+    archive = bytearray(gzip.compress(PICTURES[:300_000], mtime=0))
+    cut = Shards(tmp_path, bytes(archive[:at]), 3)
+    archive[at] ^= 0xFF
+    for shards in (cut, Shards(tmp_path, bytes(archive), 3)):
+        with pytest.raises(DamagedArchive):
+            list(read(GzipStream(Arriving(shards, 0, 0)), 0))
+
+
+def test_bytes_behind_the_end_are_damage(tmp_path: Path) -> None:
+    shards = Shards(tmp_path, gzip.compress(PICTURES[:1000]) + b"more" * 9, 2)
+    with pytest.raises(DamagedArchive, match="bytes follow"):
+        list(read(GzipStream(Arriving(shards, 0, 0)), 0))
+
+
+@pytest.mark.parametrize(
+    ("files", "folders"),
+    [
+        (["a/b", "a/c"], []),
+        (["a/b", "a/b"], []),
+        (["a/b", "a/B"], []),
+        (["a/b", "A/c"], []),
+        (["a/b", "a"], []),
+        (["a/b"], ["A"]),
+        (["a/b"], ["a", "a/b"]),
+        (["\u00e9"], ["e\u0301"]),
+        (["a/b", "a/d"], ["a", "a/c"]),
+    ],
+)
+def test_a_crowd_says_of_names_what_layout_says(files: list[str], folders: list[str]) -> None:
+    crowd = Crowd()
+    for folder in folders:
+        crowd.add_folder(folder)
+    for file in files:
+        crowd.add(file)
+    assert (crowd.meeting(lambda: files) is None) == (meeting(files, folders) is None)
