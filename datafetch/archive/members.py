@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from types import TracebackType
-from typing import NamedTuple, Protocol, Self
+from typing import NamedTuple
 
 from datafetch.errors import UnsafeArchive
 from datafetch.layout.names import meeting
+from datafetch.store.closing import Closing
 
 Chunk = bytes | memoryview
 CHUNK = 1 << 20  # bytes; members up to this size are read and written in one piece
@@ -58,7 +59,7 @@ class Member(NamedTuple):
     crc: int = 0
 
 
-class Archive(Protocol):
+class Archive(Closing):
     """An open archive whose members passed `check_members`.
 
     `read` yields the bytes of a member in pieces of at most CHUNK, checked as they come: nothing is yielded
@@ -69,12 +70,8 @@ class Archive(Protocol):
     kind: str
     members: tuple[Member, ...]
 
+    @abstractmethod
     def read(self, member: Member) -> Iterator[Chunk]: ...
-    def close(self) -> None: ...
-    def __enter__(self) -> Self: ...
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
 
 
 def decode(raw: bytes) -> str:

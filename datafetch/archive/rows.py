@@ -9,10 +9,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import accumulate
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-from datafetch.archive.members import CHUNK, DEFAULT_LIMITS, Chunk, Limits, Member, check_members, safe_name
+from datafetch.archive.members import (
+    CHUNK,
+    DEFAULT_LIMITS,
+    Archive,
+    Chunk,
+    Limits,
+    Member,
+    check_members,
+    safe_name,
+)
 from datafetch.archive.parquet import Row, Table
 from datafetch.errors import DamagedArchive, UnsafeArchive
 
@@ -29,7 +36,7 @@ _ENDINGS = {
 }
 
 
-class RowsArchive:
+class RowsArchive(Archive):
     """Tables read as one archive, in the order given: rows are counted over all of them.
 
     `rows` maps columns of pictures to the templates of their names: `<n>` is the number of a row, from 0, among
@@ -147,14 +154,6 @@ class RowsArchive:
 
     def close(self) -> None:
         self._open.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _fill(template: str, names: Mapping[str, str]) -> str:

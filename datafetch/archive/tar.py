@@ -7,13 +7,12 @@ import gzip
 import lzma
 from collections.abc import Callable, Iterator
 from importlib import import_module
-from types import TracebackType
-from typing import IO, Self, cast
+from typing import IO, cast
 
 from datafetch.archive.headers import Stream, read_members
 from datafetch.archive.inflate import damage
 from datafetch.archive.join import ShardsReader
-from datafetch.archive.members import CHUNK, DEFAULT_LIMITS, Chunk, Limits, Member, check_members
+from datafetch.archive.members import CHUNK, DEFAULT_LIMITS, Archive, Chunk, Limits, Member, check_members
 from datafetch.errors import DamagedArchive
 
 
@@ -73,7 +72,7 @@ class PackedStream:
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
-class TarArchive:
+class TarArchive(Archive):
     def __init__(self, file: ShardsReader, form: str = "", limits: Limits = DEFAULT_LIMITS) -> None:
         self.kind = f"tar, {form}" if form else "tar"
         self._file = file
@@ -94,11 +93,3 @@ class TarArchive:
 
     def close(self) -> None:
         self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

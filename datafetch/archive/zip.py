@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from types import TracebackType
-from typing import Self
 
 from datafetch.archive.directory import LOCAL_SIZE, read_directory
 from datafetch.archive.inflate import DEFLATED, STORED, crc32, damage, inflate_whole, unpack
@@ -13,6 +11,7 @@ from datafetch.archive.join import ShardsReader
 from datafetch.archive.members import (
     CHUNK,
     DEFAULT_LIMITS,
+    Archive,
     Chunk,
     Limits,
     Member,
@@ -29,7 +28,7 @@ _FULL32 = 0xFFFFFFFF
 _SLACK = 320  # bytes read beyond a small member for its name and extra fields, to need no second read
 
 
-class ZipArchive:
+class ZipArchive(Archive):
     kind = "zip"
 
     def __init__(self, file: ShardsReader, limits: Limits = DEFAULT_LIMITS) -> None:
@@ -116,14 +115,6 @@ class ZipArchive:
 
     def close(self) -> None:
         self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _crc_error(member: Member) -> DamagedArchive:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
 
@@ -44,8 +45,7 @@ from datafetch.cli.options import (
 from datafetch.errors import UsageError
 
 if TYPE_CHECKING:
-    from datafetch.console.live import Watcher
-    from datafetch.model import Choice, Recipe, Settings
+    from datafetch.model import Choice, Event, Recipe, Settings
     from datafetch.plan.budget import Budget
     from datafetch.report import Report
 
@@ -398,17 +398,23 @@ def _check_places(mirrors: Sequence[str], from_dir: Path | None) -> None:
         raise UsageError(f"--from {from_dir} is not a folder", "name the folder that holds the files")
 
 
-def _watcher(name: str, progress: Progress, *, as_json: bool, quiet: bool, verbose: bool) -> Watcher:
+@contextmanager
+def _watcher(
+    name: str, progress: Progress, *, as_json: bool, quiet: bool, verbose: bool
+) -> Iterator[Callable[[Event], None]]:
+    """Takes the events of a run, from any thread, while the block lasts."""
     from datafetch.console.live import Bars, JsonLines, Lines
 
-    if as_json:
-        return JsonLines()
     bars = progress is Progress.BARS or (progress is Progress.AUTO and sys.stderr.isatty())
-    if bars and not quiet:
-        return Bars(name, verbose=verbose)
-    if progress is Progress.NONE:
-        return Lines(name, quiet=quiet, verbose=verbose, every=None)
-    return Lines(name, quiet=quiet, verbose=verbose)
+    if as_json:
+        yield JsonLines()
+    elif bars and not quiet:
+        with Bars(name, verbose=verbose) as shown:
+            yield shown
+    elif progress is Progress.NONE:
+        yield Lines(name, quiet=quiet, verbose=verbose, every=None)
+    else:
+        yield Lines(name, quiet=quiet, verbose=verbose)
 
 
 def _show_plan(recipe: Recipe, choice: Choice, settings: Settings, as_json: bool) -> int:

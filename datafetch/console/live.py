@@ -7,7 +7,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Self
 
 from datafetch.console.text import duration, number, plural, size
 from datafetch.model import Event
@@ -23,18 +23,6 @@ MOVING = (
     "grown",
     "verifying",
 )  # events that only say how far something is
-
-
-class Watcher(Protocol):
-    """Takes events from any thread; used as a context manager around the run."""
-
-    def __call__(self, event: Event) -> None: ...
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
 
 
 def sentence(event: Event, verbose: bool) -> str:
@@ -106,14 +94,6 @@ class Lines:
         self._last = time.monotonic()
         self._lock = threading.Lock()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        pass
-
     def __call__(self, event: Event) -> None:
         with self._lock:
             self._flow.add(event)
@@ -139,14 +119,6 @@ class JsonLines:
     def __init__(self) -> None:
         self._last: dict[tuple[str, str], float] = {}
         self._lock = threading.Lock()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        pass
 
     def __call__(self, event: Event) -> None:
         import msgspec

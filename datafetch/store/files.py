@@ -13,10 +13,10 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO
 
 from datafetch.errors import DatafetchError
+from datafetch.store.closing import Closing
 from datafetch.store.durable import sync_dir, sync_fd, sync_folder_fd, sync_tree
 from datafetch.store.faults import as_user_error, refuse_links, user_errors
 
@@ -166,7 +166,7 @@ def remove_entry(dir_fd: int, name: str) -> None:
 # --- Folders that never follow a link -----------------------------------------------------------------------
 
 
-class Tree:
+class Tree(Closing):
     """A root folder, held open, in which paths are made without ever following a link below it.
 
     Paths are relative, with `/`. One thread per Tree; folders it has seen must not be moved or removed
@@ -178,14 +178,6 @@ class Tree:
         self.root = root
         self._fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._open: OrderedDict[str, int] = OrderedDict()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Give back every descriptor; may be called twice."""

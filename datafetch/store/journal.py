@@ -6,12 +6,12 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Generic, TypeVar
 
 import msgspec
 
 from datafetch.model import Fetched, Outcome
+from datafetch.store.closing import Closing
 from datafetch.store.files import make_folder, sync_dir, sync_fd, user_errors, write_atomic
 
 T = TypeVar("T")
@@ -142,7 +142,7 @@ def read(path: Path, kind: type[T]) -> Rows[T]:
     return _read(path, msgspec.json.Decoder(kind))
 
 
-class Journal:
+class Journal(Closing):
     """Writer and reader of one file of rows. A crash may tear the last line: it is ignored when reading, and
     closed off before the next row is written.
     """
@@ -151,14 +151,6 @@ class Journal:
         self.path = path
         self._encoder = msgspec.json.Encoder()
         self._fd = -1
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def append(self, row: object, *, durable: bool = True) -> None:
         """Write one row: anything msgspec encodes as an object. Durable: it survives a power cut."""
