@@ -47,7 +47,7 @@ def test_nothing_that_nobody_stated_is_stated() -> None:
     assert {(each.size, each.note) for each in RECIPE.artifacts} == {(None, "")}
     assert RECIPE.counts == ()
     assert RECIPE.needs is None
-    assert RECIPE.status is Status.HISTORIC
+    assert {RECIPE.status, *(each.status for each in RECIPE.artifacts)} == {Status.HISTORIC}
     assert RECIPE.licence.startswith("unknown")
     assert "ordonez2011im2text" in RECIPE.citation
 

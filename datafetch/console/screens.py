@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
 
 from datafetch.console.text import cut, duration, fields, number, plural, size, table
-from datafetch.model import Artifact, Bundled, Checksum, Http, Manual, Recipe, Shards, State, UrlList
+from datafetch.model import Artifact, Bundled, Http, Manual, Recipe, Shards, State, UrlList
 from datafetch.plan.budget import Budget
 from datafetch.report import Report
 
@@ -58,9 +57,7 @@ def _choice_rows(recipe: Recipe) -> list[tuple[str, str]]:
 
 def _file_lines(recipe: Recipe, width: int | None) -> list[str]:
     """Two lines a file: what it is, and where; then what there is to know about it."""
-    rows = [
-        (f"  {a.name}", size(_size_of(a)), _checksum_words(a.checksums), a.status) for a in recipe.artifacts
-    ]
+    rows = [(f"  {a.name}", size(_size_of(a)), _checksum_words(a), a.status) for a in recipe.artifacts]
     heads = table([("files", "SIZE", "CHECKSUM", "STATUS"), *rows], right=(1,))
     lines = heads[:1]
     for artifact, head in zip(recipe.artifacts, heads[1:], strict=True):
@@ -108,8 +105,12 @@ def report_line(report: Report) -> str:
     return ", ".join(said)
 
 
-def _checksum_words(checksums: Sequence[Checksum]) -> str:
-    return " ".join(f"{c.algorithm}:{c.digest[:12]}…" for c in checksums) or "unknown"
+def _checksum_words(artifact: Artifact) -> str:
+    if isinstance(artifact.source, Shards) and not artifact.checksums:
+        of_parts = {c.algorithm for shard in artifact.source.shards for c in shard.checksums}
+        if of_parts and all(shard.checksums for shard in artifact.source.shards):
+            return f"{' '.join(sorted(of_parts))} of each part"
+    return " ".join(f"{c.algorithm}:{c.digest[:12]}…" for c in artifact.checksums) or "unknown"
 
 
 def _addresses(artifact: Artifact) -> list[str]:
