@@ -12,7 +12,10 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "datafetch"
 WORDS = {"model", "errors", "foldnames", "schemes", "datafetch"}  # "datafetch" itself holds the version
-SHELL = {"cli", "console", "run", "refuse", "act", "obtain", "verify", "report", "demo", "relay", "finish"}
+SHELL = {
+    *("cli", "console", "run", "refuse", "act", "stops", "obtain", "relay", "unpack", "assemble", "finish"),
+    *("verify", "report", "demo"),
+}
 
 # station -> the stations it may import, besides itself and the words
 ARROWS: dict[str, set[str]] = {
@@ -35,7 +38,10 @@ ARROWS: dict[str, set[str]] = {
     "obtain": {"task", "relay", "transfer", "images", "layout", "plan", "store"},
     "annotate": set(),
     "finish": {"annotate", "layout", "store"},
-    "act": {"task", "obtain", "finish", "archive", "layout", "plan", "store", "verify"},
+    "stops": set(),
+    "unpack": {"task", "archive", "layout", "store"},
+    "assemble": {"task", "unpack", "finish", "layout", "store", "verify"},
+    "act": {"task", "stops", "obtain", "unpack", "assemble", "plan", "store"},
     "run": {"task", "act", "recipe", "plan", "layout", "store", "report", "images", "refuse"},
     "refuse": {"plan", "store", "extras"},
     "console": {"plan", "report"},

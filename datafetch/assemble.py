@@ -1,0 +1,70 @@
+"""Staged artifacts into their folder, then the manifest, then the journal; only then is the rest let go."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from datafetch.finish import finish
+from datafetch.layout import manifest
+from datafetch.layout.build import drop_seals, publish, sealed
+from datafetch.model import Artifact, Event, FileRecord, UrlList
+from datafetch.store import inventory, journal
+from datafetch.store.home import Home, slug
+from datafetch.task import Task
+from datafetch.unpack import drop_archive
+from datafetch.verify import remember, write_damaged
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    files: int
+    bytes: int
+
+
+def assemble(task: Task, folder: str, tell: Callable[[Event], None]) -> Mapping[str, Published]:
+    """Publish what is staged for a folder; what comes back is all that each of its artifacts now has there.
+
+    Blocks; may be cut off anywhere and done again. Raises Damaged when staged files are gone, NoRoom and its like
+    for faults of the disk.
+    """
+    home = task.home
+    staged = [a for a in task.wanted if a.folder == folder and home.seal(a.name).exists()]
+    slugs = [slug(a.name) for a in staged]
+    finish(home, task.recipe.finish, folder, slugs, tell)
+    before = {record.path: record for record in manifest.salvage(home.manifest)}
+    names = {artifact.name for artifact in staged}
+    owned = {path: record.sha256 for path, record in before.items() if record.artifact in names}
+    fresh = {path for artifact in staged for path in _proven(home, artifact)}
+    others = [path for path in before if path not in owned and path.startswith(f"{folder}/")]
+    records = publish(home.state, home.root, folder, slugs, owned, others)
+    after = before | {record.path: record for record in records}
+    manifest.write(home.manifest, after.values())
+    remember(home, [record for record in records if record.path in fresh])
+    write_damaged(home, inventory.damaged(home) - {record.path for record in records})
+    published = {}
+    for artifact in staged:
+        own = published[artifact.name] = _own(after.values(), artifact)
+        with journal.Journal(home.journal(artifact.name)) as rows:
+            rows.append(journal.Built(own.files, own.bytes, task.settings.names))
+    if not task.settings.keep_archives:
+        for artifact in staged:
+            drop_archive(home, artifact, tell)
+    drop_seals(home.state, slugs)  # last: as long as there is a seal, the next run knows that work is left
+    built = [record for record in after.values() if record.path.startswith(f"{folder}/")]
+    tell(Event("built", folder, count=len(built), done=sum(record.size for record in built)))
+    return published
+
+
+def _own(records: Iterable[FileRecord], artifact: Artifact) -> Published:
+    sizes = [record.size for record in records if record.artifact == artifact.name]
+    return Published(len(sizes), sum(sizes))
+
+
+def _proven(home: Home, artifact: Artifact) -> Iterator[str]:
+    """The staged paths whose bytes this run knows to be right; a list keeps published files by size alone."""
+    staging = home.staging(artifact.name)
+    for record in sealed(home.state, slug(artifact.name)) or ():
+        if not isinstance(artifact.source, UrlList) or os.path.lexists(staging / record.path):
+            yield record.path

@@ -1,0 +1,59 @@
+"""What ends a run before its work is done: a signal, the clock, a fault that every artifact would meet."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from datafetch.errors import (
+    RUN_AGAIN,
+    DatafetchError,
+    Interrupted,
+    Locked,
+    NoRoom,
+    TimeLimit,
+    TransferLimit,
+)
+
+# Errors that end the run and not one artifact: going on would meet them again at once.
+STOPS = (NoRoom, Locked, TimeLimit, TransferLimit, Interrupted)
+
+
+@contextmanager
+def signals(stop: Callable[[DatafetchError], None]) -> Iterator[None]:
+    """Ctrl-C and SIGTERM end the run in good order. Not outside the main thread, where Python allows no handlers."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    codes = {signal.SIGINT: 130, signal.SIGTERM: 143}
+    for number, code in codes.items():
+        loop.add_signal_handler(number, stop, _interrupted(code))
+    try:
+        yield
+    finally:
+        for number in codes:
+            loop.remove_signal_handler(number)
+
+
+def _interrupted(code: int) -> Interrupted:
+    error = Interrupted("interrupted", RUN_AGAIN)
+    error.exit_code = code
+    return error
+
+
+@contextmanager
+def deadline(stop: Callable[[DatafetchError], None], seconds: float | None) -> Iterator[None]:
+    """After so many seconds the run is ended; None is never."""
+    if seconds is None:
+        yield
+        return
+    reason = TimeLimit("--max-duration is over", RUN_AGAIN)
+    timer = asyncio.get_running_loop().call_later(seconds, stop, reason)
+    try:
+        yield
+    finally:
+        timer.cancel()
