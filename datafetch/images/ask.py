@@ -16,6 +16,7 @@ from datafetch.images.placeholders import leads_to_placeholder
 from datafetch.model import Event, Outcome, Why
 from datafetch.transfer.addresses import candidates, origin, safe_url, shown_host
 from datafetch.transfer.engine import Limits
+from datafetch.transfer.failures import Throttled, failed
 from datafetch.transfer.http import open_url
 from datafetch.transfer.retry import (
     Patience,
@@ -27,7 +28,7 @@ from datafetch.transfer.retry import (
     wait_for,
     why_of_status,
 )
-from datafetch.transfer.wanted import Throttled, Ways, failed
+from datafetch.transfer.wanted import Ways
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import re
 import socket
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote, urljoin, urlsplit
 
 from datafetch.errors import TransferFailed
@@ -44,6 +45,10 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 # One way only to read an authority, so that no two parsers can disagree about who is asked.
 _AUTHORITY = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._~-]+)(?::([0-9]{1,5}))?\Z")
+# Addresses that are clean as they are, but for their authority: most of a list, read at a tenth of the cost.
+_CLEAN = re.compile(
+    r"(https?://)([^/?#@\[\]]+)(/[A-Za-z0-9/%:@!$&'()*+,;=~._-]*(?:\?[A-Za-z0-9/%:@!$&'()*+,;=~._?-]+)?)"
+)
 _NUMBER = re.compile(r"[0-9a-fx.]+")  # all that an IPv4 address can be spelled with
 _SECRET = re.compile(
     r"(?i)([?&;](?:[^=&;]*(?:token|secret|signature|passw|credential|session|api_?key|access_?key)[^=&;]*"
@@ -52,6 +57,7 @@ _SECRET = re.compile(
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
+@lru_cache(maxsize=4096)
 def is_public(address: str) -> bool:
     """True for an address of the public internet. Whatever cannot be read as an address is not public."""
     try:
@@ -73,6 +79,7 @@ def _embedded_v4(ip: IPv6) -> IPv4 | None:
     return ip.ipv4_mapped or ip.sixtofour
 
 
+@lru_cache(maxsize=4096)
 def literal(host: str) -> str | None:
     """The address that `host` spells, in every spelling that a C library takes; None for a name."""
     name = host.strip("[]").rstrip(".").lower()
@@ -95,6 +102,9 @@ def clean_url(url: str) -> str:
 
     Raises TransferFailed: BAD_URL when it cannot be read, REFUSED for another scheme or credentials in it.
     """
+    match = _CLEAN.fullmatch(url)
+    if match is not None and (plain := _plain_netloc(match[2])):
+        return match[1] + plain + match[3]
     if any(ch < " " or ch == "\x7f" or ch == "\\" for ch in url.strip()):
         raise TransferFailed(
             Why.BAD_URL, "the address holds control characters or backslashes", safe_url(url)
@@ -113,6 +123,15 @@ def clean_url(url: str) -> str:
     path = quote(parts.path, safe="/%:@!$&'()*+,;=~-._") or "/"
     query = quote(parts.query, safe="/%:@!$&'()*+,;=~-._?")
     return f"{parts.scheme}://{netloc}{path}" + (f"?{query}" if query else "")
+
+
+@lru_cache(maxsize=4096)
+def _plain_netloc(netloc: str) -> str:
+    """Host and port as they go to the wire; empty when they need a second look."""
+    try:
+        return _ascii_netloc(netloc, "") if netloc.isascii() else ""
+    except TransferFailed:
+        return ""
 
 
 def _ascii_netloc(netloc: str, url: str) -> str:
@@ -209,4 +228,4 @@ class Policy:
         return cls(allow_private, frozenset(origin(clean_url(mirror)) for mirror in mirrors))
 
     def permits_private(self, url: str) -> bool:
-        return self.allow_private or origin(url) in self.mirrors
+        return self.allow_private or (bool(self.mirrors) and origin(url) in self.mirrors)

@@ -13,6 +13,7 @@ from datafetch.store.room import free_space, taken
 from datafetch.transfer.addresses import clean_url, safe_url
 from datafetch.transfer.claims import Claim
 from datafetch.transfer.crew import Crew
+from datafetch.transfer.failures import failed
 from datafetch.transfer.holding import Holding
 from datafetch.transfer.http import Answer
 from datafetch.transfer.lanes import Chunk
@@ -21,7 +22,7 @@ from datafetch.transfer.pump import UNSAID, Pump
 from datafetch.transfer.resume import Act, ask, content_length, judge
 from datafetch.transfer.resume import Answer as Judged
 from datafetch.transfer.retry import retry_after
-from datafetch.transfer.wanted import Wanted, Ways, failed
+from datafetch.transfer.wanted import Wanted, Ways
 from datafetch.transfer.widen import Widen
 
 

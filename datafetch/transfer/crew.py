@@ -11,6 +11,7 @@ from datafetch.errors import TransferFailed
 from datafetch.model import Why
 from datafetch.transfer.addresses import shown_host
 from datafetch.transfer.claims import LEAST, Claim, Claims
+from datafetch.transfer.failures import Throttled, failed
 from datafetch.transfer.holding import Holding
 from datafetch.transfer.http import Answer
 from datafetch.transfer.lanes import Chunk
@@ -18,7 +19,7 @@ from datafetch.transfer.pump import Pump
 from datafetch.transfer.resume import Act, ask_piece, judge
 from datafetch.transfer.resume import Answer as Judged
 from datafetch.transfer.retry import retry_after, wait_for
-from datafetch.transfer.wanted import Throttled, Wanted, Ways, failed
+from datafetch.transfer.wanted import Wanted, Ways
 from datafetch.transfer.widen import Widen
 
 _PIECE_SECONDS = 3.0  # of one connection; then a piece's round trip is a small part of it

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 
 import pycurl
 
@@ -10,7 +11,20 @@ from datafetch.transfer.curl import Ask, Fault, Limits, Trust
 from datafetch.transfer.lanes import Chunk
 from datafetch.transfer.line import HELD, Line
 
-__all__ = ["Ask", "Engine", "Fault", "Limits", "Reply", "Trust"]
+__all__ = ["Ask", "Engine", "Fault", "Limits", "Reply", "Trust", "Whole"]
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """An answer with all of its body; that of an error may lack its end."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+    def header(self, name: str) -> str | None:
+        """The first header of that lower-case name."""
+        return next((value for key, value in self.headers if key == name), None)
 
 
 class Engine:
@@ -33,18 +47,32 @@ class Engine:
 
     async def send(self, ask: Ask) -> Reply:
         """The head of the answer; its body is read from the Reply, which must be closed. Raises Fault."""
-        line = self._idle.pop() if self._idle else Line(self._trust, self._user_agent, self._held)
-        line.prepare(ask, asyncio.get_running_loop())
-        line.transfer = self._multi.add_handle(line.curl)
-        line.transfer.add_done_callback(line.on_done)
-        reply = Reply(self, line)
+        reply = self._begin(ask, whole=False)
         try:
-            await line.head
+            await reply.head()
         except BaseException:
             reply.close()
             raise
-        reply.status, reply.reason, reply.headers = line.status, line.reason, tuple(line.headers)
         return reply
+
+    async def whole(self, ask: Ask) -> Whole:
+        """The answer once its body is here, in memory: `ask.limits` should bound it. Raises Fault.
+
+        Costs a fraction of `send`. A fault after the head of an error is none: the head was what mattered.
+        """
+        reply = self._begin(ask, whole=True)
+        try:
+            await reply.head()
+            return Whole(reply.status, reply.headers, b"".join(reply.rest()))
+        finally:
+            reply.close()
+
+    def _begin(self, ask: Ask, *, whole: bool) -> Reply:
+        line = self._idle.pop() if self._idle else Line(self._trust, self._user_agent, self._held)
+        line.prepare(ask, asyncio.get_running_loop(), whole=whole)
+        line.transfer = self._multi.add_handle(line.curl)
+        line.transfer.add_done_callback(line.on_done)
+        return Reply(self, line)
 
     def _release(self, line: Line) -> None:
         # libcurl may have ended the transfer already, and `on_done` is told of it by the loop's next turn only.
@@ -76,6 +104,17 @@ class Reply:
         self.status = 0
         self.reason = ""
         self.headers: tuple[tuple[str, str], ...] = ()
+
+    async def head(self) -> None:
+        """Waits for status and headers. Raises Fault."""
+        line = self._line
+        assert line is not None
+        await line.head
+        self.status, self.reason, self.headers = line.status, line.reason, tuple(line.headers)
+
+    def rest(self) -> list[Chunk]:
+        """What has arrived and was not read."""
+        return [] if self._line is None else self._line.take()
 
     async def read(self) -> list[Chunk]:
         """What has arrived since the last call, waiting if nothing has; empty at the end of a whole body."""

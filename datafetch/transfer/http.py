@@ -4,34 +4,29 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx2
 
-from datafetch import __version__
 from datafetch.errors import DatafetchError, Offline, TransferFailed
 from datafetch.model import Settings, Why
-from datafetch.transfer.addresses import (
-    Policy,
-    clean_url,
-    host_of,
-    is_public,
-    literal,
-    origin,
-    redirected,
-    safe_url,
-)
-from datafetch.transfer.engine import Ask, Engine, Fault, Limits, Reply
+from datafetch.transfer.addresses import Policy, clean_url, origin, redirected
+from datafetch.transfer.allowance import Allowance
+from datafetch.transfer.engine import Engine, Fault, Limits, Reply
 from datafetch.transfer.environment import Environment
+from datafetch.transfer.failures import network_failure
 from datafetch.transfer.lanes import Chunk
-from datafetch.transfer.meter import Meter
-from datafetch.transfer.pace import Pace
 from datafetch.transfer.promise import Promise
+from datafetch.transfer.rules import (
+    DISCARD,
+    MAX_REDIRECTS,
+    REDIRECTS,
+    USER_AGENT,
+    asked,
+    check_never,
+    too_many,
+)
 
-MAX_REDIRECTS = 10
-_REDIRECTS = frozenset((301, 302, 303, 307, 308))
-_DISCARD = 64 << 10  # a longer unwanted body costs more than a new connection
 _OURS = frozenset(
     ("host", "connection", "content-length", "accept-encoding", "user-agent", "transfer-encoding")
 )
@@ -46,39 +41,31 @@ class CurlTransport(httpx2.AsyncBaseTransport):
         policy: Policy,
         limits: Limits,
         environment: Environment,
-        pace: Pace,
-        meter: Meter,
+        allowance: Allowance,
     ) -> None:
         self._engine = engine
-        self._pace, self._meter = pace, meter
+        self._allowance = allowance
         self._policy = policy
         self._limits = limits
         self._environment = environment
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        self._meter.check()
-        url = clean_url(str(request.url))
-        private = self._policy.permits_private(url)
-        dialled = literal(host_of(url))
-        if dialled is not None and not private and not is_public(dialled):
-            # Also when a proxy would dial it: then no socket of ours ever sees the address.
-            raise _refusal(url, f"{dialled} is a private address")
-        host = host_of(url)
-        ask = Ask(
-            url,
+        self._allowance.check()
+        ask = asked(
+            clean_url(str(request.url)),
+            self._policy,
+            self._environment,
+            request.extensions.get("limits", self._limits),
             tuple(f"{name}: {value}" for name, value in request.headers.items() if name not in _OURS),
             request.method,
             await request.aread(),
-            permit_private=private,
-            proxy=self._environment.proxy_for(url),
-            login="" if "authorization" in request.headers else self._environment.logins.get(host, ""),
-            limits=request.extensions.get("limits", self._limits),
+            login="authorization" not in request.headers,
         )
         try:
             reply = await self._engine.send(ask)
         except Fault as fault:
             raise _as_httpx(fault, request) from fault
-        body = _Body(reply, request, self._pace, self._meter)
+        body = _Body(reply, request, self._allowance)
         return httpx2.Response(
             reply.status,
             headers=list(reply.headers),
@@ -92,10 +79,10 @@ class CurlTransport(httpx2.AsyncBaseTransport):
 
 
 class _Body(httpx2.AsyncByteStream):
-    def __init__(self, reply: Reply, request: httpx2.Request, pace: Pace, meter: Meter) -> None:
+    def __init__(self, reply: Reply, request: httpx2.Request, allowance: Allowance) -> None:
         self._reply = reply
         self._request = request
-        self._pace, self._meter = pace, meter
+        self._allowance = allowance
 
     async def read(self) -> list[Chunk]:
         """What has arrived since the last call, once there is something; empty at the end of a whole body.
@@ -103,12 +90,10 @@ class _Body(httpx2.AsyncByteStream):
         Raises TransferLimit when the run may take no more.
         """
         try:
-            batch = self._meter.take(await self._reply.read())
+            batch = await self._reply.read()
         except Fault as fault:
             raise _as_httpx(fault, self._request) from fault
-        if self._pace.rate:
-            await self._pace.take(sum(map(len, batch)))
-        return batch
+        return await self._allowance.take(batch)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         while batch := await self.read():
@@ -136,19 +121,21 @@ def _as_httpx(fault: Fault, request: httpx2.Request) -> httpx2.TransportError:
 
 
 @asynccontextmanager
-async def client(settings: Settings, limits: Limits | None = None) -> AsyncIterator[httpx2.AsyncClient]:
-    """An httpx client on the running loop, for all transfers of a run. Raises Offline when that is asked."""
+async def client(
+    settings: Settings, limits: Limits | None = None, allowance: Allowance | None = None
+) -> AsyncIterator[httpx2.AsyncClient]:
+    """An httpx client on the running loop, for all transfers of a run. Raises Offline when that is asked.
+
+    `allowance` is that of the settings, for those who share it with others than this client.
+    """
     if settings.offline:
         raise Offline("the network is switched off", hint="leave out --offline")
     environment = Environment.read()
-    pace, meter = Pace(settings.limit_rate or 0), Meter(settings.max_transfer)
-    limits = limits or Limits()
-    if pace.rate:  # a share of a small allowance is not a server's fault
-        limits = replace(limits, low_speed=min(limits.low_speed, pace.rate // 64))
-    held = min(pace.held, meter.held)
-    engine = Engine(environment.trust, user_agent=f"datafetch/{__version__}", held=held)
+    allowance = allowance or Allowance.of(settings)
+    limits = allowance.slowest(limits or Limits())
+    engine = Engine(environment.trust, user_agent=USER_AGENT, held=allowance.held)
     policy = Policy.of(settings.mirrors, settings.allow_private)
-    transport = CurlTransport(engine, policy, limits, environment, pace, meter)
+    transport = CurlTransport(engine, policy, limits, environment, allowance)
     no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
     async with httpx2.AsyncClient(
         transport=transport, follow_redirects=False, trust_env=False, cookies=no_cookies, timeout=None
@@ -200,7 +187,7 @@ class Answer:
 
     async def discard(self) -> None:
         """Reads a short body to its end, so that the connection can serve again."""
-        left = _DISCARD
+        left = DISCARD
         try:
             async for chunk in self.chunks():
                 left -= len(chunk)
@@ -237,7 +224,7 @@ async def open_url(
         answer = await _ask(http, target, sent, limits)
         try:
             location = answer.headers.get("location")
-            if answer.status not in _REDIRECTS or location is None:
+            if answer.status not in REDIRECTS or location is None:
                 yield answer
                 return
             await answer.discard()
@@ -246,12 +233,8 @@ async def open_url(
         target = redirected(target, location)
         if follow is not None:
             target = clean_url(follow(answer, target))
-        if origin(target) in never:
-            raise _refusal(target, "the mirror redirects to the origin, which must not be asked")
-    text = f"{host_of(url)}: more than {MAX_REDIRECTS} redirects"
-    raise TransferFailed(
-        Why.REFUSED, text, safe_url(url), "open the address in a browser to see where it leads"
-    )
+        check_never(target, never)
+    raise too_many(url)
 
 
 async def _ask(
@@ -281,17 +264,4 @@ def failure(error: Exception, url: str) -> TransferFailed:
         why = Why.BAD_ANSWER
     else:
         why = Why.CONNECTION
-    host = host_of(url)
-    hint = _HINTS.get(why, "")
-    return TransferFailed(why, f"{host}: {error}" if host else str(error), safe_url(url), hint)
-
-
-def _refusal(url: str, text: str) -> TransferFailed:
-    return TransferFailed(Why.REFUSED, f"{host_of(url)}: {text}", safe_url(url), _HINTS[Why.REFUSED])
-
-
-_HINTS = {
-    Why.REFUSED: "--allow-private permits private addresses, --mirror URL permits that server",
-    Why.TLS: "SSL_CERT_FILE names a file of trusted certificates, in place of the usual ones",
-    Why.DNS: "check the connection to the internet, or name a --mirror",
-}
+    return network_failure(why, str(error), url)

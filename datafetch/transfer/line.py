@@ -19,6 +19,7 @@ _LEAST_KERNEL = 64 << 10  # bytes that a socket may hold, however little is to w
 _HEADER_LINES = 200
 _ABORT = -1  # from a callback: libcurl ends the transfer
 _NOTHING = memoryview(b"")
+_PAGE = 64 << 10  # bytes of an error's page; a longer one costs more than a new connection
 
 
 class Line:
@@ -59,10 +60,12 @@ class Line:
         self._refused = ""
         self._dialled = False
         self._unopened: Fault | None = None
+        self._whole = False
 
-    def prepare(self, ask: Ask, loop: asyncio.AbstractEventLoop) -> None:
+    def prepare(self, ask: Ask, loop: asyncio.AbstractEventLoop, *, whole: bool = False) -> None:
+        """Set for one request. `whole`: `head` waits for the end of the body, which only the limits bound."""
         self._clear()
-        self._ask, self._loop = ask, loop
+        self._ask, self._loop, self._whole = ask, loop, whole
         self.head: asyncio.Future[None] = loop.create_future()
         curl = self.curl
         curl.setopt(pycurl.URL, ask.url)
@@ -125,6 +128,8 @@ class Line:
             self.fault = self.fault or Fault(Why.UNKNOWN, str(error))
         elif not self._complete_head:
             self.fault = Fault(Why.BAD_ANSWER, "the server sent no complete answer")
+        if self._whole and self._complete_head and self.status != 200:
+            self.fault = None  # the head was what mattered
         if not self.head.done():
             if self.fault is not None:
                 self.head.set_exception(self.fault)
@@ -171,21 +176,24 @@ class Line:
         self.reason = words[2].strip() if len(words) > 2 else ""
         if self.status < 200:
             return None  # an interim answer: the real one follows
+        lengths: set[str] = set()
         for line in rest[:-1]:
             name, colon, value = line.decode("latin-1").partition(":")
             if not colon or "\0" in value:
                 return self._abort(Why.BAD_ANSWER, "a header of the answer cannot be read")
-            self.headers.append((name.strip().lower(), value.strip()))
-        lengths = {value for name, value in self.headers if name == "content-length"}
-        if len({one.strip() for value in lengths for one in value.split(",")}) > 1:
+            name, value = name.strip().lower(), value.strip()
+            self.headers.append((name, value))
+            if name == "content-length":
+                lengths.update(one.strip() for one in value.split(","))
+        if len(lengths) > 1:
             return self._abort(Why.BAD_ANSWER, "the answer states two lengths")
         self._complete_head = True
-        if not self.head.done():
+        if not self._whole and not self.head.done():
             self.head.set_result(None)
         return None
 
     def _on_body(self, data: bytes) -> int | None:
-        if self._held >= self._held_high:
+        if self._held >= self._held_high and not self._whole:
             self._paused = True
             return int(pycurl.WRITEFUNC_PAUSE)  # the same bytes are offered again after the pause
         size = len(data)
@@ -193,6 +201,8 @@ class Line:
         most = self._ask.limits.body_bytes
         if most is not None and self._received > most:
             return self._abort(Why.TOO_LARGE, f"the answer is longer than {most} bytes")
+        if self._whole and self.status != 200 and self._received > _PAGE:
+            return _ABORT
         if self._received <= _SMALL:
             self.chunks.append(data)
         else:

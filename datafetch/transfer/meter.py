@@ -26,11 +26,22 @@ class Meter:
         if self._most is not None and self._taken >= self._most:
             raise TransferLimit(f"--max-transfer of {self._most} bytes is used up", RUN_AGAIN)
 
+    @property
+    def bounded(self) -> bool:
+        """Whether there is a limit."""
+        return self._most is not None
+
     def take(self, batch: list[Chunk]) -> list[Chunk]:
         """As much of a batch as may be taken, which counts from now on. Raises TransferLimit when that is nothing."""
         if self._most is None or not batch:
             return batch
         self.check()
-        left, size = self._most - self._taken, sum(map(len, batch))
-        self._taken += min(size, left)
-        return batch if size <= left else [b"".join(batch)[:left]]
+        size = sum(map(len, batch))
+        allowed = self.claim(size)
+        return batch if allowed == size else [b"".join(batch)[:allowed]]
+
+    def claim(self, size: int) -> int:
+        """How many of `size` bytes may be taken, which count from now on."""
+        allowed = size if self._most is None else max(0, min(size, self._most - self._taken))
+        self._taken += allowed
+        return allowed

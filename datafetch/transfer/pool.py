@@ -10,9 +10,10 @@ from datafetch.model import Event, Fetched, Why
 from datafetch.store.journal import Journal
 from datafetch.transfer.addresses import safe_url, shown_host
 from datafetch.transfer.attempt import attempt
+from datafetch.transfer.failures import Throttled, failed
 from datafetch.transfer.holding import Holding, now
 from datafetch.transfer.retry import Ground, Keep, Then, Tries, Verdict, backoff, decide, wait_for
-from datafetch.transfer.wanted import Throttled, Wanted, Ways, failed
+from datafetch.transfer.wanted import Wanted, Ways
 from datafetch.transfer.widen import Widen
 
 

@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator, Callable
 
 from datafetch.model import Event, Why
 from datafetch.transfer.claims import Claim
+from datafetch.transfer.failures import failed
 from datafetch.transfer.holding import Holding
 from datafetch.transfer.lanes import Batch, Chunk
 from datafetch.transfer.retry import Drip
-from datafetch.transfer.wanted import Wanted, Ways, failed
+from datafetch.transfer.wanted import Wanted, Ways
 
 UNSAID = 64 << 30  # bytes of a body whose length nobody says; one without end must not fill the disk
 _SYNC_EVERY = 2.0  # seconds of transfer that a power cut may cost

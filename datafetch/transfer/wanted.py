@@ -12,9 +12,8 @@ from pathlib import Path
 
 import httpx2
 
-from datafetch.errors import TransferFailed
-from datafetch.model import Checksum, Event, Fetched, Why
-from datafetch.transfer.addresses import candidates, origin, safe_url, shown_host, unmirrored
+from datafetch.model import Checksum, Event, Fetched
+from datafetch.transfer.addresses import candidates, origin, safe_url, unmirrored
 from datafetch.transfer.asking import Asking, Headers, Provider
 from datafetch.transfer.engine import Limits
 from datafetch.transfer.hosts import Hosts
@@ -99,34 +98,3 @@ class Ways:
 
     def _noting(self, wanted: Wanted) -> Callable[[str], None]:
         return lambda text: self.emit(Event("note", wanted.name, text=text))
-
-
-class Throttled(TransferFailed):
-    """A failure whose answer says in how many seconds the server wants to be asked again."""
-
-    seconds: float | None = None
-
-
-def failed(why: Why, url: str, text: str, seconds: float | None = None, hint: str = "") -> TransferFailed:
-    """The failure of one address, in words that name its host and hold no secret."""
-    words, hint = f"{shown_host(url)}: {text}", hint or _HINTS.get(why, "")
-    if seconds is None:
-        return TransferFailed(why, words, safe_url(url), hint)
-    throttled = Throttled(why, words, safe_url(url), hint)
-    throttled.seconds = seconds
-    return throttled
-
-
-_HINTS = {
-    Why.FORBIDDEN: "the server wants a login or blocks this network: try later, or bring it with --from",
-    Why.HTML: "open the address in a browser to see what it asks for; --from DIR takes a file you bring",
-    Why.QUOTA: "try again in 24 hours, or bring the file with --from DIR",
-    Why.GONE: "another copy can be named with --mirror URL, or brought with --from DIR",
-    Why.CHECKSUM: "the server's copy is damaged or another one: try later, or name a --mirror",
-    Why.SERVER_ERROR: "run the same command later: what is here is kept",
-    Why.THROTTLED: "run the same command later: what is here is kept",
-    Why.CONNECTION: "run the same command later: what is here is kept",
-    Why.TIMEOUT: "run the same command later: what is here is kept",
-    Why.TOO_SLOW: "run the same command later: what is here is kept",
-    Why.SHORT: "run the same command later: what is here is kept",
-}

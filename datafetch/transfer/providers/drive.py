@@ -18,11 +18,11 @@ from datafetch.model import Why
 from datafetch.schemes import DRIVE_HOSTS, DriveEntry, DriveFile, drive_link
 from datafetch.transfer.addresses import host_of, origin, unmirrored
 from datafetch.transfer.asking import Asking, Headers
+from datafetch.transfer.failures import failed
 from datafetch.transfer.http import Answer
 from datafetch.transfer.providers.address import parsed
 from datafetch.transfer.providers.drive_pages import Entry, entries, form, named, refusal
 from datafetch.transfer.retry import why_of_status
-from datafetch.transfer.wanted import failed
 
 _DOWNLOAD = "https://drive.usercontent.google.com/download"
 _FOLDER = "https://drive.google.com/embeddedfolderview"

@@ -17,10 +17,10 @@ from datafetch.model import Checksum, Why
 from datafetch.schemes import HubFile
 from datafetch.transfer.addresses import origin
 from datafetch.transfer.asking import Asking, Headers
+from datafetch.transfer.failures import failed
 from datafetch.transfer.http import Answer
 from datafetch.transfer.promise import Promise
 from datafetch.transfer.providers.address import parsed
-from datafetch.transfer.wanted import failed
 
 _HUB = "https://huggingface.co"
 _SHA256 = re.compile(r'"?([0-9a-f]{64})"?')

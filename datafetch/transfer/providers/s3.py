@@ -17,6 +17,7 @@ from datafetch.errors import TransferFailed
 from datafetch.model import Why
 from datafetch.schemes import Object
 from datafetch.transfer.asking import Asking, Headers
+from datafetch.transfer.failures import failed
 from datafetch.transfer.http import Answer
 from datafetch.transfer.providers.address import parsed
 from datafetch.transfer.providers.buckets import (
@@ -32,7 +33,6 @@ from datafetch.transfer.providers.buckets import (
 )
 from datafetch.transfer.providers.sign import Signer
 from datafetch.transfer.retry import retry_after, why_of_status
-from datafetch.transfer.wanted import failed
 
 _ERROR = 64 << 10  # bytes of an error document
 _PROMISE: Headers = (("x-amz-checksum-mode", "ENABLED"),)
