@@ -27,7 +27,7 @@ ARROWS: dict[str, set[str]] = {
     "layout": {"store"},
     "archive": {"layout", "store", "extras"},
     "transfer": {"store"},
-    "images": {"transfer", "store"},
+    "images": {"transfer", "store", "extras"},
     "verify": {"layout", "images", "store"},
     "report": set(),
     "task": {"store"},
@@ -54,7 +54,7 @@ LIBRARIES = {
     "botocore": {"transfer"},
     "yaml": {"recipe"},
     "PIL": {"images", "demo"},
-    "pyarrow": {"archive"},
+    "pyarrow": {"archive", "images"},
     "isal": {"archive", "transfer"},
 }
 
