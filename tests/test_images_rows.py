@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import random
 import subprocess
 import sys
 import tempfile
@@ -17,8 +19,8 @@ from hypothesis import strategies as st
 from datafetch.errors import BadList
 from datafetch.images import jsonstream, tables
 from datafetch.images.lines import LONGEST_LINE
-from datafetch.images.rows import BadRow, Row, one_after_another, read, window
-from datafetch.model import Outcome
+from datafetch.images.rows import BadRow, Row, one_after_another, only, read
+from datafetch.model import Outcome, Window
 
 Listed = Callable[..., list[Row | BadRow]]
 
@@ -335,11 +337,11 @@ def test_rows_of_several_files_are_numbered_through_and_keep_their_lines(tmp_pat
     ]
 
 
-@given(st.integers(1, 12), st.none() | st.integers(1, 12))
-def test_a_window_is_the_rows_with_those_numbers(first: int, count: int | None) -> None:
+@given(st.lists(st.tuples(st.integers(1, 12), st.none() | st.integers(1, 12)), max_size=3))
+def test_windows_are_the_rows_with_those_numbers(bounds: list[tuple[int, int | None]]) -> None:
     rows = [Row(number, {}) for number in range(1, 11)]
-    wanted = [row for row in rows if first <= row.number < (first + count if count else 99)]
-    assert list(window(iter(rows), first, count)) == wanted
+    wanted = [row for row in rows if any(a <= row.number <= (b or 99) for a, b in bounds)]
+    assert list(only(iter(rows), [Window(*bound) for bound in bounds])) == wanted
 
 
 def test_a_key_takes_its_column_apart(listed: Listed) -> None:
@@ -399,3 +401,15 @@ def test_words_and_numbers_of_parquet_are_fields(tmp_path: Path) -> None:
     table = pyarrow.table({"url": ["http://a", None], "id": [12, 13], "blob": [b"x", b"y"]})
     parquet.write_table(table, path)
     assert list(read(path, "parquet", ())) == [Row(1, {"url": "http://a", "id": "12"}), Row(2, {"id": "13"})]
+
+
+def test_a_list_in_gzip_is_read_as_it_unpacks_and_damage_is_one_clear_error(tmp_path: Path) -> None:
+    path = tmp_path / "list.txt.gz"
+    whole = gzip.compress(b"http://a\n" * 20_000 + random.Random(1).randbytes(20_000) + b"\n")
+    path.write_bytes(whole)
+    assert next(read(path, "lines", ("link",))) == Row(1, {"link": "http://a"})
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(BadList, match=r"list\.txt\.gz: damaged gzip"):
+        list(read(path, "lines", ("link",)))
+    path.write_bytes(gzip.compress(b'{"1": {"u": "x"}}'))
+    assert list(read(path, "map", ("id",))) == [Row(1, {"u": "x", "id": "1"})]

@@ -12,7 +12,20 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "datafetch"
 WORDS = {"model", "errors", "foldnames", "schemes", "datafetch"}  # "datafetch" itself holds the version
-SHELL = {"cli", "console", "run", "refuse", "act", "obtain", "verify", "report", "demo", "relay", "finish"}
+SHELL = {
+    "cli",
+    "console",
+    "run",
+    "refuse",
+    "act",
+    "obtain",
+    "verify",
+    "report",
+    "demo",
+    "relay",
+    "finish",
+    "lists",
+}
 
 # station -> the stations it may import, besides itself and the words
 ARROWS: dict[str, set[str]] = {
@@ -32,7 +45,8 @@ ARROWS: dict[str, set[str]] = {
     "report": set(),
     "task": {"store"},
     "relay": {"task", "transfer", "archive", "layout", "store"},
-    "obtain": {"task", "relay", "transfer", "images", "layout", "plan", "store"},
+    "obtain": {"task", "relay", "lists", "transfer", "images", "layout", "plan", "store"},
+    "lists": {"task", "images", "layout", "plan", "store"},
     "annotate": set(),
     "finish": {"annotate", "layout", "store"},
     "act": {"task", "obtain", "finish", "archive", "layout", "plan", "store", "verify"},

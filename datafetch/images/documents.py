@@ -9,6 +9,7 @@ from pathlib import Path
 from datafetch.errors import BadList
 from datafetch.images.index import Index
 from datafetch.images.jsonstream import Walker
+from datafetch.images.opened import faults, opened
 from datafetch.images.rows import BadRow, Row, Rows, scalars
 
 _KINDS = {"{": "a map", "[": "a list", "t": "true or false", "f": "true or false", "n": "nothing"}
@@ -22,8 +23,8 @@ def read_map(path: Path, keys: Sequence[str]) -> Rows:
     Of two values with one key the first is the row, the others are BadRows. Memory is a record, and 24 bytes
     for each key. BadList, after the rows before it, where the document stops being JSON.
     """
-    with _opened(path) as files:
-        walker = Walker(files.enter_context(path.open("rb")), path.name)
+    with faults(path.name), ExitStack() as files:
+        walker = Walker(files.enter_context(opened(path)), path.name)
         if walker.peek() not in ("{", "["):
             _no_map(walker, path.name, keys[0] if keys else "key")
         yield from _Map(walker, tuple(keys)).rows({})
@@ -95,11 +96,11 @@ def read_columns(path: Path) -> Rows:
     The document is walked once to find its lists, then each list by itself, side by side. Memory is a buffer
     for each. BadList when the document is none, before the first row.
     """
-    with _opened(path) as files:
-        walker = Walker(files.enter_context(path.open("rb")), path.name)
+    with faults(path.name), ExitStack() as files:
+        walker = Walker(files.enter_context(opened(path)), path.name)
         offsets = _offsets(walker, path.name)
         columns = {
-            key: Walker(files.enter_context(path.open("rb")), path.name, offset).values()
+            key: Walker(files.enter_context(opened(path)), path.name, offset).values()
             for key, offset in offsets.items()
         }
         number = 0
@@ -134,15 +135,6 @@ def _offsets(walker: Walker, name: str) -> dict[str, int]:
         raise BadList(f"{name}: the list has {expected}, found {_kind(opens)}")
     walker.end()
     return found
-
-
-def _opened(path: Path) -> ExitStack:
-    """What closes the files of a reader; BadList when there is no such file."""
-    try:
-        path.open("rb").close()
-    except OSError as error:
-        raise BadList(f"{path.name}: {error.strerror or error}") from error
-    return ExitStack()
 
 
 def _no_map(walker: Walker, name: str, key: str) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import BinaryIO, NoReturn
 
 from datafetch.errors import BadList
+from datafetch.images.opened import faults
 
 BUFFER = 1 << 18  # bytes read at a time
 LONGEST_VALUE = 1 << 24  # characters of one value taken whole; a record and its caption need less
@@ -35,7 +36,8 @@ class Walker:
         self._before = offset  # bytes of the file before `_text`
         self._ended = False
         self._scan = json.JSONDecoder(parse_int=str, parse_float=str).raw_decode
-        file.seek(offset)
+        with faults(name):
+            file.seek(offset)
         if not offset:
             self._read()
             if self._text.startswith("\ufeff"):
@@ -173,11 +175,10 @@ class Walker:
         left = self._text[self._at :]
         if len(left) > LONGEST_VALUE:
             self.refuse(f"a value longer than {LONGEST_VALUE} characters, or without its end")
-        try:
+        with faults(self._name):
             raw = self._file.read(max(BUFFER, len(left)))
+        try:
             more = self._decode(raw, not raw)
-        except OSError as error:
-            raise BadList(f"{self._name}: {error.strerror or error}") from error
         except UnicodeDecodeError as error:
             raise BadList(f"{self._name}: not JSON: not UTF-8 ({error.reason})") from error
         self._before += len(self._text[: self._at].encode())

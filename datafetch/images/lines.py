@@ -9,7 +9,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import BinaryIO
 
-from datafetch.errors import BadList
+from datafetch.images.opened import faults, opened
 from datafetch.images.rows import BadRow, Row, Rows, Template, scalars
 from datafetch.model import Outcome
 
@@ -98,25 +98,22 @@ def lines(path: Path, *, blanks: bool = False) -> Iterator[Line]:
     ImageNet lists do: an address survives either way. BadList when there is no such file.
     """
     waiting = 0  # blank lines that may be the last
-    try:
-        with path.open("rb") as file:
-            for number, raw in enumerate(_raw_lines(file), 1):
-                if raw is not None and not raw.strip():
-                    waiting += 1
-                    continue
-                for before in range(number - waiting, number):
-                    yield (before, "") if blanks else blank(before)
-                waiting = 0
-                yield (
-                    BadRow(number, f"line longer than {LONGEST_LINE} bytes")
-                    if raw is None
-                    else (
-                        number,
-                        text_of(raw.rstrip(b"\r\n")),
-                    )
+    with faults(path.name), opened(path) as file:
+        for number, raw in enumerate(_raw_lines(file), 1):
+            if raw is not None and not raw.strip():
+                waiting += 1
+                continue
+            for before in range(number - waiting, number):
+                yield (before, "") if blanks else blank(before)
+            waiting = 0
+            yield (
+                BadRow(number, f"line longer than {LONGEST_LINE} bytes")
+                if raw is None
+                else (
+                    number,
+                    text_of(raw.rstrip(b"\r\n")),
                 )
-    except OSError as error:
-        raise BadList(f"{path.name}: {error.strerror or error}") from error
+            )
 
 
 def _raw_lines(file: BinaryIO) -> Iterator[bytes | None]:

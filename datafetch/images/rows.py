@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from datafetch.errors import BadList
-from datafetch.model import Outcome
+from datafetch.model import Outcome, Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +68,14 @@ def read(path: Path, how: str, keys: Sequence[str], beside: Sequence[Path] = ())
     raise BadList(f"{path.name}: no list is read as {how!r}")
 
 
-def window(rows: Rows, first: int, count: int | None) -> Rows:
-    """The rows with the numbers from `first` on, `count` of them or all; those before are read and dropped."""
-    last = None if count is None else first + count - 1
+def only(rows: Rows, windows: Sequence[Window]) -> Rows:
+    """The rows in any of these windows; nothing is read beyond the last of them."""
+    ends = [window.last for window in windows]
+    last = None if None in ends else max((end for end in ends if end is not None), default=0)
     for row in rows:
         if last is not None and row.number > last:
             return
-        if row.number >= first:
+        if any(w.first <= row.number and (w.last is None or row.number <= w.last) for w in windows):
             yield row
 
 
