@@ -30,6 +30,7 @@ class Http:
     """One file at one or more addresses: the origin first, then mirrors in the order to try."""
 
     urls: tuple[str, ...]
+    manual: Manual | None = None  # what a person may bring instead
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +53,14 @@ class UrlList:
     """Many small files, one per row of a list that another artifact holds."""
 
     file: str  # path that begins with the name of the artifact that holds the list
-    read: str  # how rows are read: map, columns, lines, table, jsonl
+    read: str  # how rows are read: map, columns, lines, table … as images.rows has them
     keys: tuple[str, ...]  # names of the columns or nesting levels, for `<name>` in url and save_as
     url: tuple[str, ...]  # templates; the first that can be filled is asked first
     save_as: str  # template of the path inside the artifact
     check: str = ""  # "image": a full decode must succeed
     min_bytes: int = 0
+    beside: tuple[str, ...] = ()  # files whose line n belongs to line n of `file`; inside the same artifact
+    window: bool = False  # --first and --count choose among its rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,13 @@ class Artifact:
     default: bool = True  # without `choose`: whether a bare get takes it
     rows: tuple[tuple[str, str], ...] = ()  # of parquet: column of pictures -> template of their names
 
+    def shares_names(self, other: Artifact) -> bool:
+        """Whether both are lists that name files alike in one folder, so that one may list what the other has."""
+        mine, theirs = self.source, other.source
+        if not isinstance(mine, UrlList) or not isinstance(theirs, UrlList) or self is other:
+            return False
+        return self.folder == other.folder and mine.save_as == theirs.save_as
+
 
 @dataclass(frozen=True, slots=True)
 class Option:
@@ -115,6 +125,7 @@ class Option:
     help: str = ""
     default: str | None = None
     alternatives: bool = False  # its values are ways to the same files: one is taken, never two together
+    several: bool = False  # more than one of its values may be picked, as A,B
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +192,14 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
+class Window:
+    """Rows of a list, by number from 1."""
+
+    first: int = 1
+    last: int | None = None  # None: to the end
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """How a run behaves; nothing here changes what is fetched but `names`."""
 
@@ -204,6 +223,7 @@ class Settings:
         None  # of a transfer, in a row without progress; None: as each kind of file is worth
     )
     retry_gone: bool = False
+    window: Window | None = Window()  # None: the rows that earlier runs were asked for
 
 
 # --- Inventory and plan: what exists, and the difference ----------------------------------------------------

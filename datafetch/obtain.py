@@ -8,13 +8,13 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from datafetch.errors import UsageError
-from datafetch.layout import manifest
-from datafetch.layout.build import seal, sealed
+from datafetch.errors import NeedsPerson, TransferFailed
+from datafetch.layout.build import seal
 from datafetch.layout.onepass import streams
 from datafetch.layout.place import place
 from datafetch.layout.ready import compile_rule, fill, match
@@ -31,7 +31,6 @@ from datafetch.model import (
     Shards,
     UrlList,
 )
-from datafetch.plan.difference import holder
 from datafetch.relay import Relay
 from datafetch.schemes import file_name
 from datafetch.store import inventory, journal
@@ -48,6 +47,7 @@ from datafetch.transfer.shards import fetch_shards
 from datafetch.transfer.wanted import Wanted, Ways
 from datafetch.transfer.widen import Width
 
+GONE, PERSON = 4, 7  # exit codes of what no later run can mend by itself
 ITEMS_AT_ONCE = 16  # small files wait for the network most of the time
 
 
@@ -55,6 +55,7 @@ class Obtainer:
     """Brings artifacts of one recipe. A client is opened when the first of them needs the network."""
 
     def __init__(self, task: Task, emit: Callable[[Event], None], stopped: threading.Event) -> None:
+        self._task = task
         self._task = task
         self._recipe, self._home, self._settings = task.recipe, task.home, task.settings
         self._emit, self._stopped = emit, stopped
@@ -79,10 +80,12 @@ class Obtainer:
         Raises the errors of the station that does it: TransferFailed, NeedsPerson, NoRoom.
         """
         match artifact.source:
+            case Http(manual=Manual() as instead) if self._all_here(artifact, instead):
+                await asyncio.to_thread(self._by_hand, replace(artifact, source=instead))
             case Http(urls=urls) if (brought := self._lies_here(artifact, urls)) is not None:
                 await asyncio.to_thread(self._copy_in, artifact, brought, urls[0])
-            case Http(urls=urls):
-                await self._file(artifact, urls)
+            case Http(urls=urls, manual=instead):
+                await self._file_or_ask(artifact, urls, instead)
             case Shards() if streams(artifact, self._recipe.layout, self._settings):
                 await self._relay(artifact, artifact.source, only)
             case Shards(shards=shards):
@@ -107,6 +110,18 @@ class Obtainer:
                 http, hosts, self._emit, mirrors, only, patience, width=width, jobs=jobs, providers=known
             )
         return self._ways
+
+    async def _file_or_ask(self, artifact: Artifact, urls: tuple[str, ...], instead: Manual | None) -> None:
+        try:
+            await self._file(artifact, urls)
+        except TransferFailed as error:
+            if instead is None or error.exit_code not in (GONE, PERSON):
+                raise
+            asked_for = replace(artifact, source=instead)
+            hits = manual.find(asked_for, self._brought)
+            make_folder(self._home.inbox)
+            needed = manual.needs_person(asked_for, hits, self._home.inbox)
+            raise NeedsPerson(f"{error}\n{needed}", error.hint or needed.hint) from error
 
     async def _file(self, artifact: Artifact, urls: tuple[str, ...]) -> None:
         home, name = self._home, artifact.name
@@ -170,12 +185,13 @@ class Obtainer:
         from datafetch.images.ask import PATIENCE, Asker
         from datafetch.images.batches import fetch_list
         from datafetch.images.judge import Judge
-        from datafetch.images.rows import read
+        from datafetch.lists import rows as rows_of
 
         home, settings, ways = self._home, self._settings, await self._open()
+        place = placer(artifact, self._recipe.layout)
         outcome = await fetch_list(
             artifact,
-            read(self._list_file(source), source.read, source.keys),
+            rows_of(self._task, artifact, source, place),
             ask=Asker(artifact.name, ways, Judge.of(source), PATIENCE.insisting(settings.retries)),
             staging=home.staging(artifact.name),
             journal=home.batches(artifact.name),
@@ -183,28 +199,13 @@ class Obtainer:
             stop=self._stopped.is_set,
             jobs=max(settings.jobs, ITEMS_AT_ONCE),
             published=(home.root,),
-            place=placer(artifact, self._recipe.layout),
+            place=place,
             retry_gone=settings.retry_gone,
             redo=redo,
         )
         with journal.Journal(home.journal(artifact.name)) as rows:
             rows.append(journal.Staged(len(outcome.records), settings.names, outcome.dropped))
         await asyncio.to_thread(seal, home.state, slug(artifact.name), outcome.records)
-
-    def _list_file(self, source: UrlList) -> Path:
-        """Where the list lies now: staged, or published already. Raises UsageError when its artifact lacks it."""
-        owner = holder(source, self._recipe.artifacts)
-        assert owner is not None, "the plan waits for the artifact that holds the list"
-        inside = source.file.removeprefix(owner.name).strip("/")
-        records = sealed(self._home.state, slug(owner.name))
-        root = self._home.root if records is None else self._home.staging(owner.name)
-        for record in manifest.read(self._home.manifest) if records is None else records:
-            if record.artifact == owner.name and (not inside or f"/{record.member}".endswith(f"/{inside}")):
-                path = root / record.path
-                return path if path.exists() else self._home.root / record.path
-        raise UsageError(
-            f"{owner.name} holds no {inside or 'list'}", hint="mend `file` of the url_list in the recipe"
-        )
 
     # --- Files that are on this machine ------------------------------------------------------------------------
 
@@ -219,6 +220,12 @@ class Obtainer:
         name = file_name(urls[0]) or artifact.name.rpartition("/")[2]
         found = (folder / name for folder in self._brought if "/" not in name)
         return next((path for path in found if path.is_file() and not path.is_symlink()), None)
+
+    def _all_here(self, artifact: Artifact, instead: Manual) -> bool:
+        """Whether a person has brought what may stand for the file of an address."""
+        if not instead.expect:
+            return False
+        return all(hit.enough for hit in manual.find(replace(artifact, source=instead), self._brought))
 
     def _by_hand(self, artifact: Artifact) -> None:
         """One archive becomes FETCHED; loose files are STAGED at once. Raises NeedsPerson until all are there."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from datafetch.errors import NeedsPerson, UsageError
 from datafetch.extras import PARQUET, demand
-from datafetch.model import Artifact, Recipe, Seen, Settings, State
+from datafetch.model import Artifact, Recipe, Seen, Settings, State, UrlList, Window
 from datafetch.plan.choose import ways_given_up
 from datafetch.store import journal
 from datafetch.store.home import Home
@@ -33,6 +33,16 @@ def other_names(home: Home, recipe: Recipe, settings: Settings) -> None:
                 f"{recipe.name} was built with --names {built.names}",
                 hint=f"keep to --names {built.names}, or build into another folder with -o",
             )
+
+
+def no_rows(recipe: Recipe, wanted: Sequence[Artifact], settings: Settings) -> None:
+    """UsageError for rows that are asked for by number where no list has any."""
+    has_list = any(isinstance(a.source, UrlList) and a.source.window for a in wanted)
+    if settings.window not in (None, Window()) and not has_list:
+        raise UsageError(
+            f"{recipe.name}: --first and --count choose rows of a list, and what is asked for has none",
+            hint=f"datafetch info {recipe.name} shows its variants",
+        )
 
 
 def other_ways(home: Home, recipe: Recipe, wanted: Sequence[Artifact]) -> None:

@@ -38,7 +38,8 @@ from datafetch.model import (
 )
 from datafetch.plan.budget import Budget, estimate
 from datafetch.plan.choose import choose, ways_given_up
-from datafetch.plan.difference import difference, with_holders
+from datafetch.plan.difference import difference, holder, with_holders
+from datafetch.plan.window import covers
 from datafetch.report import Report, Tally, add_up, unexpected, verdict
 from datafetch.store import files as store
 from datafetch.store import inventory, journal
@@ -102,7 +103,8 @@ def repair(recipe: Recipe, damaged: Collection[str], settings: Settings, emit: E
     wanted = tuple(artifact for artifact in recipe.artifacts if artifact.name in built)
     known = (journal.known(home.journal(artifact.name)).built for artifact in wanted)
     names = next((row.names for row in known if row is not None), settings.names)
-    return bring(recipe, wanted, replace(settings, names=names), emit, damaged=frozenset(damaged))
+    as_before = replace(settings, names=names, window=None)
+    return bring(recipe, wanted, as_before, emit, damaged=frozenset(damaged))
 
 
 def bring(
@@ -118,6 +120,7 @@ def bring(
     refuse.unaccepted(home, recipe, settings)
     with Lease(home.lease) as lease:
         refuse.other_names(home, recipe, settings)
+        refuse.no_rows(recipe, wanted, settings)
         refuse.other_ways(home, recipe, wanted)
         files = inventory.published(home)
         gone = inventory.lost(home.root, files) | inventory.damaged(home) | damaged
@@ -211,14 +214,27 @@ def _asked_again(
     wanted: Sequence[Artifact], seen: Mapping[str, Seen], home: Home, settings: Settings
 ) -> dict[str, Seen]:
     """The re-check pass, once a run: published lists with items that may come back, or with --retry-gone are gone."""
-    again = {}
+    again: dict[str, Seen] = {}
     for artifact in wanted:
-        now = seen[artifact.name]
-        if isinstance(artifact.source, UrlList) and now.state is State.BUILT:
-            left = dropped(home, artifact)
-            if left[Outcome.FAILED] or (settings.retry_gone and left[Outcome.MISSING]):
-                again[artifact.name] = replace(now, state=State.PARTIAL)
+        now, source = seen[artifact.name], artifact.source
+        if not isinstance(source, UrlList) or now.state not in (State.BUILT, State.STAGED):
+            continue
+        left = dropped(home, artifact)
+        may_come = left[Outcome.FAILED] or (settings.retry_gone and left[Outcome.MISSING])
+        owner = holder(source, wanted)  # a list of lists may have more of them by now
+        newer = owner is not None and owner.name in again
+        if (now.state is State.BUILT and (may_come or newer)) or _other_rows(
+            home, artifact, source, settings
+        ):
+            again[artifact.name] = replace(now, state=State.PARTIAL)
     return again
+
+
+def _other_rows(home: Home, artifact: Artifact, source: UrlList, settings: Settings) -> bool:
+    """Whether rows are asked for that no run has looked at."""
+    if not source.window or settings.window is None:
+        return False
+    return not covers(journal.known(home.journal(artifact.name)).brought, settings.window)
 
 
 def _tidy(home: Home, artifact: Artifact, settings: Settings) -> None:

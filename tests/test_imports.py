@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "datafetch"
 WORDS = {"model", "errors", "foldnames", "schemes", "datafetch"}  # "datafetch" itself holds the version
 SHELL = {
     *("cli", "console", "run", "refuse", "act", "stops", "obtain", "relay", "unpack", "assemble", "finish"),
-    *("verify", "report", "demo"),
+    *("verify", "report", "demo", "lists"),
 }
 
 # station -> the stations it may import, besides itself and the words
@@ -30,12 +30,13 @@ ARROWS: dict[str, set[str]] = {
     "layout": {"store"},
     "archive": {"layout", "store", "extras"},
     "transfer": {"store"},
-    "images": {"transfer", "store"},
+    "images": {"transfer", "store", "extras"},
     "verify": {"layout", "images", "store"},
     "report": set(),
     "task": {"store"},
     "relay": {"task", "transfer", "archive", "layout", "store"},
-    "obtain": {"task", "relay", "transfer", "images", "layout", "plan", "store"},
+    "obtain": {"task", "relay", "lists", "transfer", "images", "layout", "plan", "store"},
+    "lists": {"task", "images", "layout", "plan", "store"},
     "annotate": set(),
     "finish": {"annotate", "layout", "store"},
     "stops": set(),
@@ -60,7 +61,7 @@ LIBRARIES = {
     "botocore": {"transfer"},
     "yaml": {"recipe"},
     "PIL": {"images", "demo"},
-    "pyarrow": {"archive"},
+    "pyarrow": {"archive", "images"},
     "isal": {"archive", "transfer"},
 }
 

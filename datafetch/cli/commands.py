@@ -19,7 +19,9 @@ from datafetch.cli.options import (
     WHERE_FROM,
     WHERE_TO,
     AllowPrivate,
+    Count,
     Everything,
+    First,
     FromDir,
     Json,
     Mirror,
@@ -45,7 +47,7 @@ from datafetch.cli.options import (
 from datafetch.errors import UsageError
 
 if TYPE_CHECKING:
-    from datafetch.model import Choice, Event, Recipe, Settings
+    from datafetch.model import Choice, Event, Recipe, Settings, Window
     from datafetch.plan.budget import Budget
     from datafetch.report import Report
 
@@ -84,6 +86,8 @@ def get_command(
     name: Name,
     only: Only = [],  # noqa: B006
     everything: Everything = False,
+    first: First = None,
+    count: Count = None,
     output_dir: OutputDir = DEFAULT_DIR,
     names: Annotated[
         Names,
@@ -189,6 +193,7 @@ def get_command(
         max_duration=parse_duration(max_duration) if max_duration else None,
         max_transfer=parse_size(max_transfer) if max_transfer else None,
         retry_gone=retry_gone,
+        window=_window(first, count),
     )
     if dry_run:
         return _show_plan(recipe, choice, settings, as_json)
@@ -209,6 +214,8 @@ def plan_command(
     name: Name,
     only: Only = [],  # noqa: B006
     everything: Everything = False,
+    first: First = None,
+    count: Count = None,
     output_dir: OutputDir = DEFAULT_DIR,
     registry: Registry = [],  # noqa: B006
     as_json: Json = False,
@@ -216,9 +223,8 @@ def plan_command(
     """What `get` would do now: files, bytes, disk."""
     from datafetch.model import Settings
 
-    return _show_plan(
-        _recipe(name, registry), _choice(ctx, only, everything), Settings(root=str(output_dir)), as_json
-    )
+    settings = Settings(root=str(output_dir), window=_window(first, count))
+    return _show_plan(_recipe(name, registry), _choice(ctx, only, everything), settings, as_json)
 
 
 @app.command("demo", cls=PanelCommand, rich_help_panel=GET)
@@ -385,6 +391,13 @@ def _choice(ctx: typer.Context, only: Sequence[str], everything: bool) -> Choice
 
     groups = tuple(group.strip() for given in only for group in given.split(",") if group.strip())
     return Choice(tuple(ctx.meta.get(PICKED, ())), groups, everything)
+
+
+def _window(first: int | None, count: int | None) -> Window:
+    from datafetch.model import Window
+
+    start = first or 1
+    return Window(start, None if count is None else start + count - 1)
 
 
 def _check_places(mirrors: Sequence[str], from_dir: Path | None) -> None:

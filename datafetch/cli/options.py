@@ -97,6 +97,11 @@ Name = Annotated[
 Only = Annotated[
     list[str], option("--only", help="restrict to these groups (repeatable)", panel=WHAT, metavar="GROUP,…")
 ]
+First = Annotated[
+    int | None,
+    option("--first", help="of a list of addresses, begin at row N", panel=WHAT, min=1, metavar="N"),
+]
+Count = Annotated[int | None, option("--count", help="and take M rows of it", panel=WHAT, min=1, metavar="M")]
 Everything = Annotated[bool, option("--all", help="everything the recipe has", panel=WHAT)]
 OutputDir = Annotated[
     Path,

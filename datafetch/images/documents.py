@@ -1,127 +1,146 @@
-"""Lists that are one JSON document: nested maps (P9D) and columns (SBU). The document is read whole."""
+"""Lists that are one JSON document: nested maps (P9D) and columns (SBU), read as they stream by."""
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from datafetch.errors import BadList
+from datafetch.images.index import Index
+from datafetch.images.jsonstream import Walker
+from datafetch.images.opened import faults, opened
 from datafetch.images.rows import BadRow, Row, Rows, scalars
 
-LARGEST = 1 << 30  # bytes; in memory a document takes several times its size on disk
+_KINDS = {"{": "a map", "[": "a list", "t": "true or false", "f": "true or false", "n": "nothing"}
+_TEXT = "a text or number"
 
 
-class _Twice(dict[str, object]):
-    """A map whose document names some keys more than once; the last value of each is kept, as JSON readers
-    do.
+def read_map(path: Path, keys: Sequence[str]) -> Rows:
+    """What stands `keys` deep in nested maps, numbered from 1 in the order of the file; lists count as maps
+    from positions, which begin at 1.
+
+    Of two values with one key the first is the row, the others are BadRows. Memory is a record, and 24 bytes
+    for each key. BadList, after the rows before it, where the document stops being JSON.
     """
-
-    repeated: tuple[str, ...] = ()
-
-
-def read(path: Path, how: str, keys: Sequence[str]) -> Rows:
-    """The entries of a JSON document, each with its number from 1. Raises BadList when it is not the JSON
-    promised.
-
-    Numbers are kept as they are spelled. Memory grows with the file, up to `LARGEST`; larger is refused.
-    """
-    document = _load(path)
-    match how:
-        case "map":
-            return _entries(_Numbers(), document, tuple(keys), {}, path.name)
-        case _:
-            return _columns(document, path.name)
+    with faults(path.name), ExitStack() as files:
+        walker = Walker(files.enter_context(opened(path)), path.name)
+        if walker.peek() not in ("{", "["):
+            _no_map(walker, path.name, keys[0] if keys else "key")
+        yield from _Map(walker, tuple(keys)).rows({})
+        walker.end()
 
 
-class _Numbers:
-    """Numbers entries in the order they come, over every branch of the map."""
+class _Map:
+    """Numbers the entries of a map in the order they come, over every branch."""
 
-    def __init__(self) -> None:
-        self.last = 0
+    def __init__(self, walker: Walker, keys: tuple[str, ...]) -> None:
+        self._walker, self._keys = walker, keys
+        self._last = 0
+        self._seen = Index()
 
-    def next(self) -> int:
-        self.last += 1
-        return self.last
-
-
-def _load(path: Path) -> object:
-    try:
-        size = path.stat().st_size
-        if size > LARGEST:
-            raise BadList(f"{path.name}: a JSON list of {size} bytes; at most {LARGEST} are read")
-        text = path.read_bytes().decode("utf-8-sig")
-        document: object = json.loads(text, parse_int=str, parse_float=str, object_pairs_hook=_pairs)
-        return document
-    except OSError as error:
-        raise BadList(f"{path.name}: {error.strerror or error}") from error
-    except RecursionError as error:
-        raise BadList(f"{path.name}: nested too deeply") from error
-    except ValueError as error:
-        raise BadList(f"{path.name}: not JSON: {error}") from error
-
-
-def _pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) == len(pairs):
-        return found
-    doubled = _Twice(found)
-    again = Counter(key for key, _ in pairs) - Counter(found.keys())
-    doubled.repeated = tuple(again.elements())
-    return doubled
-
-
-def _entries(count: _Numbers, node: object, keys: tuple[str, ...], above: dict[str, str], name: str) -> Rows:
-    """What stands `keys` deep below `node`; a list counts as a map from positions, which begin at 1."""
-    if not keys:
-        yield _leaf(count.next(), node, above)
-        return
-    if isinstance(node, str) and len(keys) == 1 and above:
-        # A map that ends in plain texts: the last key names the text itself.
-        yield Row(count.next(), {**above, keys[0]: node})
-        return
-    if isinstance(node, dict):
-        children: Iterator[tuple[str, object]] = iter(node.items())
-    elif isinstance(node, list):
-        children = ((str(position), child) for position, child in enumerate(node, 1))
-    elif above:
-        yield BadRow(count.next(), f"{_path(above)}: {_kind(node)} where a map by {keys[0]} was expected")
-        return
-    else:
-        raise BadList(f"{name}: {_kind(node)} where a map by {keys[0]} was expected")
-    for key, child in children:
-        yield from _entries(count, child, keys[1:], {**above, keys[0]: key}, name)
-    if isinstance(node, _Twice):
-        for key in node.repeated:
+    def rows(self, above: dict[str, str]) -> Rows:
+        """The entries below this place, whose keys so far are `above`."""
+        walker, left = self._walker, self._keys[len(above) :]
+        opens = walker.peek()
+        if not left:
+            yield self._leaf(above)
+        elif opens in ("{", "["):
+            for key in self._children(opens):
+                path = {**above, left[0]: key}
+                branch = len(left) > 1 and walker.peek() in ("{", "[")
+                if branch or self._is_new(path):
+                    yield from self.rows(path)
+                else:
+                    walker.skip()
+                    reason = f"{_path(path)}: key stands twice in the list; the first is used"
+                    yield BadRow(self._next(), reason)
+        elif opens not in _KINDS and len(left) == 1 and above:
+            # A map that ends in plain texts: the last key names the text itself.
+            yield Row(self._next(), {**above, left[0]: str(walker.value())})
+        else:
+            walker.value()
             yield BadRow(
-                count.next(),
-                f"{_path({**above, keys[0]: key})}: key stands twice in the list; the last is used",
+                self._next(), f"{_path(above)}: {_kind(opens)} where a map by {left[0]} was expected"
             )
 
+    def _children(self, opens: str) -> Iterator[str]:
+        if opens == "{":
+            return self._walker.members()
+        return (str(position) for position, _ in enumerate(self._walker.elements(), 1))
 
-def _leaf(number: int, node: object, above: dict[str, str]) -> Row | BadRow:
-    if isinstance(node, dict):
-        return Row(number, {**scalars(node), **above})
-    return BadRow(number, f"{_path(above)}: {_kind(node)} where a record was expected")
-
-
-def _columns(document: object, name: str) -> Rows:
-    columns = (
-        {key: value for key, value in document.items() if isinstance(value, list)}
-        if isinstance(document, dict)
-        else {}
-    )
-    if not columns:
-        raise BadList(
-            f"{name}: no columns: an object whose values are lists was expected, found {_kind(document)}"
-        )
-    shortest = min(columns, key=lambda key: len(columns[key]))
-    for number in range(1, max(map(len, columns.values())) + 1):
-        if number > len(columns[shortest]):
-            yield BadRow(number, f"column {_whole(shortest)} ends at row {len(columns[shortest])}")
+    def _leaf(self, above: dict[str, str]) -> Row | BadRow:
+        opens = self._walker.peek()
+        if opens == "[":
+            self._walker.skip()
+            found = None
         else:
-            yield Row(number, scalars({key: column[number - 1] for key, column in columns.items()}))
+            found = self._walker.value()
+        if isinstance(found, dict):
+            return Row(self._next(), {**scalars(found), **above})
+        return BadRow(self._next(), f"{_path(above)}: {_kind(opens)} where a record was expected")
+
+    def _is_new(self, path: dict[str, str]) -> bool:
+        number = len(self._seen) + 1
+        return self._seen.first("\0".join(path.values()), number) == number
+
+    def _next(self) -> int:
+        self._last += 1
+        return self._last
+
+
+def read_columns(path: Path) -> Rows:
+    """Each index of the lists in an object, as one row with a field per list; the rows of a list that ends
+    early are BadRows.
+
+    The document is walked once to find its lists, then each list by itself, side by side. Memory is a buffer
+    for each. BadList when the document is none, before the first row.
+    """
+    with faults(path.name), ExitStack() as files:
+        walker = Walker(files.enter_context(opened(path)), path.name)
+        offsets = _offsets(walker, path.name)
+        columns = {
+            key: Walker(files.enter_context(opened(path)), path.name, offset).values()
+            for key, offset in offsets.items()
+        }
+        number = 0
+        short = ""
+        while True:
+            values = {key: next(column, _END) for key, column in columns.items()}
+            ended = [key for key, value in values.items() if value is _END]
+            if len(ended) == len(columns):
+                return
+            if ended and not short:
+                short = f"column {_whole(ended[0])} ends at row {number}"
+            number += 1
+            yield BadRow(number, short) if short else Row(number, scalars(values))
+
+
+_END = object()
+
+
+def _offsets(walker: Walker, name: str) -> dict[str, int]:
+    """Where each list of an object begins."""
+    opens, found = walker.peek(), {}
+    for key in walker.members() if opens == "{" else ():
+        if key in found:
+            raise BadList(f"{name}: two columns with the name {_whole(key)}")
+        if walker.peek() == "[":
+            found[key] = walker.offset
+        walker.skip()
+    if not found:
+        if opens != "{":
+            walker.skip()
+        expected = "no columns: an object whose values are lists was expected"
+        raise BadList(f"{name}: the list has {expected}, found {_kind(opens)}")
+    walker.end()
+    return found
+
+
+def _no_map(walker: Walker, name: str, key: str) -> None:
+    opens = walker.peek()
+    walker.value()
+    raise BadList(f"{name}: {_kind(opens)} where a map by {key} was expected")
 
 
 def _path(above: dict[str, str]) -> str:
@@ -133,6 +152,6 @@ def _whole(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def _kind(node: object) -> str:
-    words = {dict: "a map", list: "a list", str: "a text or number", bool: "true or false"}
-    return words.get(type(node), "nothing" if node is None else type(node).__name__)
+def _kind(opens: str) -> str:
+    """What a value is, by its first character."""
+    return _KINDS.get(opens, _TEXT)

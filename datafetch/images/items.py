@@ -38,14 +38,15 @@ def items(source: UrlList, rows: Iterable[Row | BadRow], key: bytes = b"") -> It
 
 
 def _item(source: UrlList, row: Row, urls: Index, paths: Paths) -> Item | BadRow:
-    found = candidates(source.url, row.number, row.fields)
+    line = row.line or row.number
+    found = candidates(source.url, line, row.fields)
     if not found:
         return BadRow(row.number, f"no address: {' or '.join(source.url)} cannot be filled")
     faults = tuple(_fault(url) for url in found)
     asked = tuple(url for url, fault in zip(found, faults, strict=True) if not fault)
     if not asked:
         return BadRow(row.number, faults[0])
-    path = save_path(source.save_as, row.number, row.fields)
+    path = save_path(source.save_as, line, row.fields)
     if path is None:
         return BadRow(row.number, f"no path: {source.save_as} cannot be filled")
     path = paths.own(path, row.number, asked[0])

@@ -1,26 +1,21 @@
-"""Readers of a list file: one Row or BadRow per entry, numbered from 1, in the order of the file."""
+"""Rows of a list file: one Row or BadRow per entry, numbered from 1, in the order of the file."""
 
 from __future__ import annotations
 
-import codecs
-import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from datafetch.errors import BadList
-from datafetch.model import Outcome
-
-LONGEST_LINE = (
-    1 << 20
-)  # bytes; an address and its caption need less, and a file without line ends must not fill memory
+from datafetch.model import Outcome, Window
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     number: int
     fields: dict[str, str]
+    line: int = 0  # what <row> stands for, where that is not the number: in a list of several files
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,124 +30,99 @@ class BadRow:
 Rows = Iterator[Row | BadRow]
 
 
-def read(path: Path, how: str, keys: Sequence[str]) -> Rows:
+def read(path: Path, how: str, keys: Sequence[str], beside: Sequence[Path] = ()) -> Rows:
     """The entries of a list file, read as `how` says, lazily. Raises BadList when the file as a whole is
     unreadable.
 
-    how      an entry                                  names of its fields                      memory
-    lines    a line; cut at the first blanks           `keys`                                   a line
-    table    a line; cut at the first commas           `keys`; a first line of these is a head  a line
-    jsonl    a line that is a JSON object              those of the object                      a line
-    map      what stands `keys` deep in nested maps    `keys` for the levels, and the record's  the file
-    columns  one index of several lists                those of the lists                       the file
+    how       an entry                                  names of its fields                      memory
+    lines     a line; cut at the first blanks           `keys`                                   a line
+    table     a line; cut at the first commas           `keys`; a first line of these is a head  a line
+    csv, tsv  a record below a head                     those of the head                        a record
+    jsonl     a line that is a JSON object              those of the object                      a line
+    beside    line n of this file and those `beside`    `keys`, one for each file                a line
+    map       what stands `keys` deep in nested maps    `keys` for the levels, and the record's  24 bytes a key
+    columns   one index of several lists                those of the lists                       a buffer
+    parquet   a row of the table                        its columns of words and numbers         some rows
     """
+    from datafetch.images import documents, lines, tables
+
     match how:
         case "lines":
-            return _split_lines(path, keys)
+            return lines.read_lines(path, keys)
         case "table":
-            return _table(path, keys)
+            return lines.read_table(path, keys)
+        case "csv":
+            return tables.read_csv(path)
+        case "tsv":
+            return tables.read_tsv(path)
         case "jsonl":
-            return _objects(path)
-        case "map" | "columns":
-            from datafetch.images import documents
-
-            return documents.read(path, how, keys)
-    raise BadList(f"{path.name}: lists are read as map, columns, lines, table or jsonl, not {how!r}")
-
-
-def _split_lines(path: Path, keys: Sequence[str]) -> Rows:
-    for line in _lines(path):
-        if isinstance(line, BadRow):
-            yield line
-            continue
-        number, text = line
-        # Upstream's addresses hold blanks, so only the first runs of blanks part the columns.
-        cells = text.strip().split(None, max(len(keys) - 1, 0))
-        yield _row(number, keys, cells)
+            return lines.read_objects(path)
+        case "beside":
+            return lines.read_beside((path, *beside), keys)
+        case "map":
+            return documents.read_map(path, keys)
+        case "columns":
+            return documents.read_columns(path)
+        case "parquet":
+            return tables.read_parquet(path)
+    raise BadList(f"{path.name}: no list is read as {how!r}")
 
 
-def _table(path: Path, keys: Sequence[str]) -> Rows:
-    for line in _lines(path):
-        if isinstance(line, BadRow):
-            yield line
-            continue
-        number, text = line
-        cells = [cell.strip() for cell in text.split(",", max(len(keys) - 1, 0))]
-        if number == 1 and cells == list(keys):
-            continue
-        yield _row(number, keys, cells)
+def only(rows: Rows, windows: Sequence[Window]) -> Rows:
+    """The rows in any of these windows; nothing is read beyond the last of them."""
+    ends = [window.last for window in windows]
+    last = None if None in ends else max((end for end in ends if end is not None), default=0)
+    for row in rows:
+        if last is not None and row.number > last:
+            return
+        if any(w.first <= row.number and (w.last is None or row.number <= w.last) for w in windows):
+            yield row
 
 
-def _row(number: int, keys: Sequence[str], cells: Sequence[str]) -> Row | BadRow:
-    if len(cells) < len(keys):
-        return BadRow(number, f"{len(cells)} of {len(keys)} columns")
-    return Row(number, dict(zip(keys, cells, strict=False)))
+def one_after_another(lists: Iterator[tuple[dict[str, str], Rows]]) -> Rows:
+    """The rows of several files as those of one list, with fields that hold for all of a file; `<row>` stays
+    the line in its own file.
+    """
+    before = 0
+    for fields, rows in lists:
+        last = 0
+        for row in rows:
+            last = row.number
+            if isinstance(row, BadRow):
+                where = ", ".join(fields.values())
+                yield BadRow(before + row.number, f"{where}, row {row.number}: {row.reason}", row.outcome)
+            else:
+                yield Row(before + row.number, {**row.fields, **fields}, row.number)
+        before += last
 
 
-def _objects(path: Path) -> Rows:
-    for line in _lines(path):
-        if isinstance(line, BadRow):
-            yield line
-            continue
-        number, text = line
-        try:
-            record = json.loads(text, parse_int=str, parse_float=str)
-        except (ValueError, RecursionError) as error:
-            yield BadRow(number, f"not JSON: {error}")
-            continue
-        if isinstance(record, dict):
-            yield Row(number, scalars(record))
-        else:
-            yield BadRow(number, f"a {type(record).__name__} where an object was expected")
+class Template:
+    """Cells to a row's fields by their keys; a key such as `<wnid>_<serial>` takes its cell apart."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        self._keys = tuple(keys)
+        self._apart = {at: _pattern(key) for at, key in enumerate(keys) if "<" in key}
+
+    def __call__(self, number: int, cells: Sequence[str]) -> Row | BadRow:
+        keys = self._keys
+        if len(cells) < len(keys):
+            return BadRow(number, f"{len(cells)} of {len(keys)} columns")
+        fields = dict(zip(keys, cells, strict=False))
+        for at, pattern in self._apart.items():
+            found = pattern.fullmatch(cells[at])
+            if found is None:
+                return BadRow(number, f"{cells[at][:80]!r} where {keys[at]} was expected")
+            fields |= found.groupdict()
+        return Row(number, fields)
+
+
+def _pattern(key: str) -> re.Pattern[str]:
+    """A cell's pattern: each capture takes as little as it can."""
+    pieces = re.split(r"<([^<>]+)>", key)
+    texts = [f"(?P<{piece}>.+?)" if at % 2 else re.escape(piece) for at, piece in enumerate(pieces)]
+    return re.compile("".join(texts))
 
 
 def scalars(record: dict[str, object]) -> dict[str, str]:
     """The fields of a record that can fill a template: texts and numbers, as upstream spells them."""
     return {key: value for key, value in record.items() if isinstance(value, str)}
-
-
-def _lines(path: Path) -> Iterator[tuple[int, str] | BadRow]:
-    """Lines without their ends (LF, CRLF or CR before LF), blank ones as BadRow; those that end the file are
-    no entries.
-
-    A byte order mark is dropped. Text that is not UTF-8 is read as Latin-1, as the readers of the 2011
-    ImageNet lists do: an address survives either way.
-    """
-    blanks: list[int] = []
-    try:
-        with path.open("rb") as file:
-            for number, raw in enumerate(_raw_lines(file), 1):
-                if raw is not None and not raw.strip():
-                    blanks.append(number)
-                    continue
-                yield from (BadRow(blank, "blank line", Outcome.SKIPPED) for blank in blanks)
-                blanks.clear()
-                yield (
-                    BadRow(number, f"line longer than {LONGEST_LINE} bytes")
-                    if raw is None
-                    else (number, _text(raw))
-                )
-    except OSError as error:
-        raise BadList(f"{path.name}: {error.strerror or error}") from error
-
-
-def _raw_lines(file: BinaryIO) -> Iterator[bytes | None]:
-    """Each line, or None for one that is too long to be one."""
-    first = True
-    while raw := file.readline(LONGEST_LINE):
-        if first:
-            raw, first = raw.removeprefix(codecs.BOM_UTF8), False
-        if len(raw) < LONGEST_LINE or raw.endswith(b"\n"):
-            yield raw
-            continue
-        while raw and not raw.endswith(b"\n"):
-            raw = file.readline(LONGEST_LINE)
-        yield None
-
-
-def _text(raw: bytes) -> str:
-    raw = raw.rstrip(b"\r\n")
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return raw.decode("latin-1")

@@ -32,7 +32,8 @@ def check_layout(artifacts: Sequence[Artifact], rules: Sequence[Rule]) -> tuple[
     members of one alternative never meet; every rule speaks of an artifact, and every unpacked artifact has
     a rule where there are rules at all; no two rules, nor one rule for two artifacts, can put two files on
     one path. Alternatives of one rule may meet, and artifacts that are never chosen together (other values
-    of one option): placing and building refuse those by name.
+    of one option): placing and building refuse those by name. Lists that name files alike may, too: what one
+    of them has is no file of the others.
     """
     issues: list[tuple[int, str]] = []
     for index, rule in enumerate(rules):
@@ -47,7 +48,8 @@ def check_layout(artifacts: Sequence[Artifact], rules: Sequence[Rule]) -> tuple[
         targets += own or [_unruled(artifact)]
     for a, b in combinations(targets, 2):
         alternatives = a.artifact == b.artifact and a.rule == b.rule
-        if not alternatives and not _exclusive(a.artifact, b.artifact) and _may_meet(a, b):
+        apart = _exclusive(a.artifact, b.artifact) or a.artifact.shares_names(b.artifact)
+        if not alternatives and not apart and _may_meet(a, b):
             one, other = f"{a.artifact.name} at {a}", f"{b.artifact.name} at {b}"
             issues.append((max(a.rule, b.rule), f"two files could land on one path: {one}, {other}"))
     return tuple(issues)

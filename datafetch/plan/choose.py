@@ -9,7 +9,7 @@ from itertools import combinations
 from datafetch.errors import UnknownName, UsageError
 from datafetch.model import Artifact, Choice, Recipe
 
-Picks = dict[str, str]
+Picks = dict[str, str]  # option -> value, or several as A,B
 
 
 def choose(recipe: Recipe, choice: Choice) -> tuple[Artifact, ...]:
@@ -54,11 +54,15 @@ def ways_given_up(recipe: Recipe, wanted: Sequence[Artifact]) -> tuple[tuple[str
 def _chosen(artifact: Artifact, picks: Picks) -> bool:
     if not artifact.choose:
         return artifact.default
-    return all(picks.get(option) == value for option, value in artifact.choose)
+    return all(value in picks.get(option, "").split(",") for option, value in artifact.choose)
 
 
 def _agrees(artifact: Artifact, picks: Picks) -> bool:
-    return all(picks.get(option, value) == value for option, value in artifact.choose)
+    return all(value in picks.get(option, value).split(",") for option, value in artifact.choose)
+
+
+def _has(artifact: Artifact, option: str, picked: str) -> bool:
+    return any((option, value) in artifact.choose for value in picked.split(","))
 
 
 # --- Names and values that exist ---
@@ -76,10 +80,13 @@ def _known(recipe: Recipe, picked: Iterable[tuple[str, str]]) -> Picks:
         values = options[name].values
         if not values and value != "true":
             raise UsageError(f'--{name} is a flag and takes no value, found "{value}"')
-        if values and value not in values:
-            message = f'{recipe.name} has no --{name} "{value}"; expected {_listed(values)}'
-            raise UnknownName(message, hint=_nearest(value, values, f"--{name} "))
-        if picks.setdefault(name, value) != value:
+        for one in value.split(",") if options[name].several else [value]:
+            if values and one not in values:
+                message = f'{recipe.name} has no --{name} "{one}"; expected {_listed(values)}'
+                raise UnknownName(message, hint=_nearest(one, values, f"--{name} "))
+        if options[name].several:
+            picks[name] = ",".join(dict.fromkeys((*filter(None, [picks.get(name)]), *value.split(","))))
+        elif picks.setdefault(name, value) != value:
             raise UsageError(f"--{name} is given twice, as {picks[name]} and as {value}")
     return picks
 
@@ -109,7 +116,7 @@ def _complete(recipe: Recipe, picks: Picks, everything: bool) -> Picks:
 
 def _possible(recipe: Recipe, name: str, picks: Picks) -> list[Artifact]:
     """The artifacts an option was picked for and nothing rules out. Raises when there are none."""
-    users = [artifact for artifact in recipe.artifacts if (name, picks[name]) in artifact.choose]
+    users = [artifact for artifact in recipe.artifacts if _has(artifact, name, picks[name])]
     found = [artifact for artifact in users if _agrees(artifact, picks)]
     if found:
         return found
@@ -159,7 +166,7 @@ def _companions(recipe: Recipe, option: str, value: str) -> dict[str, tuple[str,
     """The other options of the artifacts that this pick is for, with their values there."""
     found: dict[str, dict[str, None]] = {}
     for artifact in recipe.artifacts:
-        if (option, value) in artifact.choose:
+        if _has(artifact, option, value):
             for other, its in artifact.choose:
                 if other != option:
                     found.setdefault(other, {})[its] = None
@@ -191,7 +198,7 @@ def _members(recipe: Recipe, group: str) -> list[Artifact]:
 
 def _check_used(recipe: Recipe, picks: Picks, selected: Sequence[Artifact], only: Sequence[str]) -> None:
     for option, value in picks.items():
-        if not any((option, value) in artifact.choose for artifact in selected):
+        if not any(_has(artifact, option, value) for artifact in selected):
             raise UsageError(f"{_said(recipe, option, value)} does not go with --only {','.join(only)}")
 
 

@@ -11,7 +11,8 @@ def difference(wanted: Sequence[Artifact], seen: Inventory, given_up: Collection
     """What can be done now to bring the inventory nearer to the wanted artifacts; empty when nothing can.
 
     state of an artifact    step
-    absent, partial         get it (a URL list: once the artifact that holds the list is in the staging folder)
+    absent, partial         get it (a URL list: once the artifact that holds the list is in the staging folder,
+                            and no list before it that names files alike is still to be got)
     fetched                 extract it
     staged                  build its folder, once every wanted artifact of that folder is staged or built
     built                   none
@@ -24,7 +25,9 @@ def difference(wanted: Sequence[Artifact], seen: Inventory, given_up: Collection
             continue
         now = seen.get(artifact.name, Seen())
         match now.state:
-            case State.ABSENT | State.PARTIAL if _list_is_here(artifact, seen):
+            case State.ABSENT | State.PARTIAL if _list_is_here(artifact, seen) and not _waits(
+                artifact, wanted, seen, given_up
+            ):
                 steps.append(Step(Verb.GET, artifact.name, now.lost))
             case State.FETCHED:
                 steps.append(Step(Verb.EXTRACT, artifact.name, now.lost))
@@ -56,6 +59,19 @@ def _list_is_here(artifact: Artifact, seen: Inventory) -> bool:
         now.state in (State.STAGED, State.BUILT)
         for name, now in seen.items()
         if file == name or file.startswith(name + "/")
+    )
+
+
+def _waits(
+    artifact: Artifact, wanted: Sequence[Artifact], seen: Inventory, given_up: Collection[str]
+) -> bool:
+    """Whether a list before this one may still bring files of the same names: those are fetched once."""
+    before = wanted[: wanted.index(artifact)]
+    return any(
+        artifact.shares_names(other)
+        and other.name not in given_up
+        and seen.get(other.name, Seen()).state in (State.ABSENT, State.PARTIAL)
+        for other in before
     )
 
 

@@ -27,12 +27,18 @@ class UrlListEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     """Many small files, one per row of a list that another artifact holds."""
 
     file: Annotated[str, Meta(description="path of the list; it begins with the name of an artifact")]
-    read: Annotated[str, Meta(description="map, columns, lines, table or jsonl")]
+    read: Annotated[str, Meta(description="map, columns, lines, table, csv, tsv, jsonl, beside or parquet")]
     url: Annotated[Texts, Meta(description="the first that can be filled is asked first")]
     save_as: str
-    keys: list[str] = field(default_factory=list)
+    keys: Annotated[
+        list[str], Meta(description="names of columns or levels; <wnid>_<serial> takes one apart")
+    ] = field(default_factory=list)
     check: Annotated[str, Meta(description="image: a full decode must succeed")] = ""
     min_bytes: int = 0
+    beside: Annotated[
+        list[str], Meta(description="with read: beside, files whose line n belongs to line n of `file`")
+    ] = field(default_factory=list)
+    window: Annotated[bool, Meta(description="--first and --count choose among its rows")] = False
 
 
 class ChecksumEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -54,7 +60,10 @@ class ArtifactEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         Texts | None, Meta(description="parts of one file, joined in this order; {a..l} counts")
     ] = None
     url_list: UrlListEntry | None = None
-    manual: list[PlaceEntry] | None = None
+    manual: Annotated[
+        list[PlaceEntry] | None,
+        Meta(description="where a person finds it; beside `url`, what may be brought instead"),
+    ] = None
     bundled: Annotated[str | None, Meta(description="a file beside the recipe")] = None
     unpack: bool = False
     rows: Annotated[
@@ -105,6 +114,7 @@ class ChoiceEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     alternatives: Annotated[
         bool, Meta(description="the values are ways to the same files, of which one is taken")
     ] = False
+    several: Annotated[bool, Meta(description="more than one value may be picked, as A,B")] = False
 
 
 class TermsEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

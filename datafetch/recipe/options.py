@@ -56,6 +56,8 @@ def _option(name: str, used: tuple[str, ...], said: ChoiceEntry, site: Site) -> 
             site.add("expected neither default nor values, for the artifacts make it a flag")
         if said.alternatives:
             site.at("alternatives").add("expected values to take one of, found a flag")
+        if said.several:
+            site.at("several").add("expected values to pick from, found a flag")
         return Option(name, (), help_text)
     values = used
     if said.values is not None:
@@ -63,8 +65,11 @@ def _option(name: str, used: tuple[str, ...], said: ChoiceEntry, site: Site) -> 
         if sorted(values) != sorted(used):
             site.at("values").add(f"expected what the artifacts choose, {listed(used, 'and')}")
     default = said.default
-    if default is not None and default not in used:
+    picked = default.split(",") if default is not None and said.several else [default]
+    if default is not None and not set(picked) <= set(used):
         site.at("default").add(f'expected one of {listed(used)}, found "{default}"')
     if said.alternatives and default is None:
         site.at("alternatives").add("expected a default as well: the way that is taken unasked")
-    return Option(name, values, help_text, default, said.alternatives)
+    if said.alternatives and said.several:
+        site.at("several").add("expected alternatives, of which one is taken, or several; found both")
+    return Option(name, values, help_text, default, said.alternatives, said.several)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import assert_never
 
 from datafetch.model import Bundled, Checksum, Http, Manual, Place, Shard, Shards, Source, UrlList
@@ -11,13 +12,16 @@ from datafetch.recipe.document import ArtifactEntry, ChecksumEntry, PlaceEntry, 
 from datafetch.recipe.issues import Bad, listed, printable
 from datafetch.recipe.site import Site
 
+_NAMED = re.compile(r"<([^<>]*)>")
 SOURCES = ("url", "shards", "url_list", "manual", "bundled")
-READERS = ("map", "columns", "lines", "table", "jsonl")
+READERS = ("map", "columns", "lines", "table", "csv", "tsv", "jsonl", "beside", "parquet")
 
 
 def source(entry: ArtifactEntry, site: Site, known: Known) -> Source | None:
     """The source of an entry; None with an issue when it has none, or more than one, or a bad one."""
     given = [key for key in SOURCES if getattr(entry, key) is not None]
+    if given == ["url", "manual"]:
+        given = ["url"]
     if len(given) != 1:
         if not site.broken:
             found = listed(given, "and") if given else "none"
@@ -26,7 +30,10 @@ def source(entry: ArtifactEntry, site: Site, known: Known) -> Source | None:
     _check_companions(entry, given[0], site)
     at = site.at(given[0])
     if entry.url is not None:
-        return _http(_list(entry.url), at)
+        instead = None
+        if entry.manual is not None:
+            instead = _manual(entry.manual, entry, site.at("manual"), site)
+        return _http(_list(entry.url), at, instead)
     if entry.shards is not None:
         return _shards(_list(entry.shards), at, known)
     if entry.url_list is not None:
@@ -38,7 +45,7 @@ def source(entry: ArtifactEntry, site: Site, known: Known) -> Source | None:
 
 
 def _check_companions(entry: ArtifactEntry, key: str, site: Site) -> None:
-    if entry.expect and key != "manual":
+    if entry.expect and entry.manual is None:
         site.at("expect").add(f"goes with manual, not with {key}")
     if entry.unpack and key == "url_list":
         site.at("unpack").add("goes with a file, not with url_list")
@@ -57,14 +64,14 @@ def _each(given: list[str], site: Site) -> list[Site]:
     return [site.at(index) if is_list else site for index in range(len(given))]
 
 
-def _http(given: list[str], site: Site) -> Http | None:
+def _http(given: list[str], site: Site, instead: Manual | None) -> Http | None:
     urls = [at.filled(values.address, text) for text, at in zip(given, _each(given, site), strict=True)]
     good = tuple(url for url in urls if url is not None)
     if not given:
         site.add("expected an address, found an empty list")
     if len(set(good)) < len(good):
         site.add("expected mirrors that differ, found one address twice")
-    return Http(good) if good and len(good) == len(urls) else None
+    return Http(good, instead) if good and len(good) == len(urls) else None
 
 
 def _shards(given: list[str], site: Site, known: Known) -> Shards | None:
@@ -112,7 +119,16 @@ def _url_list(entry: UrlListEntry, site: Site) -> UrlList | None:
         site.at("url").add("expected an address, found an empty list")
     if entry.min_bytes < 0:
         site.at("min_bytes").add(f"expected a number of bytes, found {entry.min_bytes}")
-    keys = [site.at("keys", index).filled(_capture, key) for index, key in enumerate(entry.keys)]
+    keys = [site.at("keys", index).filled(_key, key) for index, key in enumerate(entry.keys)]
+    beside = [
+        site.at("beside", index).filled(values.relative_path, one) for index, one in enumerate(entry.beside)
+    ]
+    if (entry.read == "beside") != bool(beside) or (beside and len(entry.keys) != 1 + len(beside)):
+        site.at("beside").add(
+            "expected, with read: beside, files to put beside `file`, and a key for each and for it"
+        )
+    if any(one is not None and one.split("/")[0] != (file or "").split("/")[0] for one in beside):
+        site.at("beside").add("expected files of the artifact that holds `file`")
     if file is None or save_as is None or read is None or check is None:
         return None
     return UrlList(
@@ -123,13 +139,19 @@ def _url_list(entry: UrlListEntry, site: Site) -> UrlList | None:
         save_as,
         check,
         entry.min_bytes,
+        tuple(one for one in beside if one is not None),
+        entry.window,
     )
 
 
-def _capture(name: str) -> str:
-    if not template.is_name(name):
-        raise Bad(f'expected a name of letters, digits and _, found "{printable(name)}"')
-    return name
+def _key(key: str) -> str:
+    """A name, or several as `<name>` with something between them."""
+    names, between = _NAMED.findall(key), _NAMED.split(key)[2:-1:2]
+    if not all(map(template.is_name, names or [key])):
+        raise Bad(f'expected a name of letters, digits and _, found "{printable(key)}"')
+    if not all(between):
+        raise Bad(f'expected something between two captures, found "{printable(key)}"')
+    return key
 
 
 def _url_template(text: str) -> str:

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from datafetch.model import Fetched, Outcome
+from datafetch.model import Fetched, Outcome, Window
 from datafetch.store.closing import Closing
 from datafetch.store.files import make_folder, sync_dir, sync_fd, user_errors, write_atomic
 
@@ -67,13 +67,20 @@ class Built(msgspec.Struct, frozen=True, tag="built"):
     names: str = "keep"
 
 
+class Asked(msgspec.Struct, frozen=True, tag="asked"):
+    """These rows of the list were asked for, besides those asked for before."""
+
+    first: int
+    last: int | None = None
+
+
 class Gone(msgspec.Struct, frozen=True, tag="gone"):
     """The address answered that the file is gone for good."""
 
     url: str
 
 
-Row = Part | Wrote | Whole | Done | Staged | Built | Gone
+Row = Part | Wrote | Whole | Done | Staged | Built | Asked | Gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +94,8 @@ class Known:
     staged: Staged | None = None
     built: Built | None = None
     gone: Gone | None = None  # None once the file is done
+    asked: tuple[Window, ...] = ()
+    brought: tuple[Window, ...] = ()  # of `asked`, those that `staged` has looked at
 
 
 def fold(rows: Iterable[Row]) -> Known:
@@ -98,6 +107,8 @@ def fold(rows: Iterable[Row]) -> Known:
     staged: Staged | None = None
     built: Built | None = None
     gone: Gone | None = None
+    asked: list[Window] = []
+    brought: tuple[Window, ...] = ()
     for row in rows:
         match row:
             case Part():
@@ -109,12 +120,14 @@ def fold(rows: Iterable[Row]) -> Known:
             case Done():
                 part, wrote, whole, done, gone = None, [], None, row.fetched, None
             case Staged():
-                staged = row
+                staged, brought = row, tuple(asked)
             case Built():
                 built = row
+            case Asked():
+                asked.append(Window(row.first, row.last))
             case Gone():
                 gone = row
-    return Known(part, tuple(wrote), whole, done, staged, built, gone)
+    return Known(part, tuple(wrote), whole, done, staged, built, gone, tuple(asked), brought)
 
 
 def known(path: Path) -> Known:

@@ -6,7 +6,8 @@ from collections.abc import Collection
 
 from datafetch import __version__
 from datafetch.errors import TransferFailed
-from datafetch.transfer.addresses import Policy, host_of, is_public, literal, origin
+from datafetch.model import Why
+from datafetch.transfer.addresses import Policy, host_of, is_public, literal, origin, safe_url
 from datafetch.transfer.curl import Ask, Limits
 from datafetch.transfer.environment import Environment
 from datafetch.transfer.failures import refusal
@@ -60,4 +61,6 @@ def check_never(target: str, never: Collection[str]) -> None:
 def too_many(url: str) -> TransferFailed:
     """The failure of an address whose redirects do not end."""
     text = f"{host_of(url)}: more than {MAX_REDIRECTS} redirects"
-    return TransferFailed(Why.REFUSED, text, safe_url(url), "open the address in a browser to see where it leads")
+    return TransferFailed(
+        Why.REFUSED, text, safe_url(url), "open the address in a browser to see where it leads"
+    )
