@@ -11,7 +11,6 @@ import random
 import shutil
 import signal
 import subprocess
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -29,6 +28,7 @@ from test_cli_tree import files_below, scaffolding, tree_digest
 from upstream import Upstream, address, expected
 
 SEED = int(os.environ.get("CRASH_SEED", "2025"))
+WRITE = 512 << 10  # bytes that are handed on at once
 AT_ONCE = 4  # processes: they wait for the server and the disk some of the time
 CHOICE = ("pods", "--synthetic", "dreambooth_llm", "--cfg", "5", "--negatives")
 LLM_SET = "synthetic/dreambooth_llm_cfg_5"
@@ -94,8 +94,10 @@ class Command:
     digest: str
 
 
-def kill(process: subprocess.Popen[str], chance: random.Random, number: int, duration: float) -> str:
-    """Send the signal at a random instant; returns after which event, if it waited for one."""
+def kill(
+    process: subprocess.Popen[str], chance: random.Random, number: int, duration: float
+) -> tuple[str, str]:
+    """Send the signal at a random instant; returns after which event, if it waited for one, and what was said then."""
     assert process.stderr is not None
     phase = chance.choice(PHASES) if chance.random() < 0.5 else ""
     seen = ""
@@ -108,13 +110,8 @@ def kill(process: subprocess.Popen[str], chance: random.Random, number: int, dur
     else:
         time.sleep(chance.uniform(0.2, duration))
     process.send_signal(number)
-    drain = threading.Thread(
-        target=process.stderr.read, daemon=True
-    )  # a full pipe would hold up an orderly end
-    drain.start()
-    process.wait(timeout=30)
-    drain.join(timeout=30)
-    return seen
+    _, said = process.communicate(timeout=30)
+    return seen, said
 
 
 ENDS = {  # the second value: the process had not yet, or no longer, a handler
@@ -127,8 +124,9 @@ ENDS = {  # the second value: the process had not yet, or no longer, a handler
 def live_and_die(command: Command, root: Path, chance: random.Random, number: signal.Signals) -> str:
     process = start(command.killed, root.parent)
     with process:
-        seen = kill(process, chance, number, command.duration)
-    assert process.returncode in (*ENDS[number], 0), process.returncode
+        seen, said = kill(process, chance, number, command.duration)
+    unborn = said.startswith("Fatal Python error: init")  # the interpreter was still starting
+    assert process.returncode in (*ENDS[number], 0) or unborn, (process.returncode, said[-2000:])
     return seen
 
 
@@ -157,14 +155,15 @@ def held(root: Path) -> dict[str, int | None]:
 
 
 def check_thrift(kept: Mapping[str, int | None], asked: Sequence[tuple[str, int]]) -> None:
-    """What was here is not fetched again: not one byte of it."""
+    """What was here is not fetched again, but for one write whose row a kill may have prevented."""
     for name, size in kept.items():
         starts = [at for path, at in asked if path == address("pods", name)]
         whole = len(zip_of(trees()[name]))
-        allowed = size is not None and size < whole
-        assert starts == ([size] if allowed else []), (
-            f"{name}: {size} of {whole} bytes were here, asked from {starts}"
-        )
+        if size is None or size == whole:
+            right = starts in ([], [0]) if size == whole else starts == []
+        else:
+            right = len(starts) == 1 and size - WRITE <= starts[0] <= size
+        assert right, f"{name}: {size} of {whole} bytes were here, asked from {starts}"
 
 
 def check_end(ended: Ended, root: Path, digest: str) -> None:
