@@ -56,7 +56,6 @@ class Obtainer:
 
     def __init__(self, task: Task, emit: Callable[[Event], None], stopped: threading.Event) -> None:
         self._task = task
-        self._task = task
         self._recipe, self._home, self._settings = task.recipe, task.home, task.settings
         self._emit, self._stopped = emit, stopped
         self._stack = AsyncExitStack()
