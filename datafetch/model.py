@@ -138,10 +138,13 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """A document that the maker `make` writes anew where the layout puts it, once its folder is staged."""
+    """A document that the maker `make` writes anew where the layout puts it, once its folder is staged; or one
+    that it writes of the files of a list.
+    """
 
     make: str
     to: str  # as in the rule of the layout that puts it there
+    list: str = ""  # the artifact whose files it tells of
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,11 +96,12 @@ class RuleEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class FinishEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A document that a named maker writes from one of the archives, to fit the files beside it."""
+    """A document that a named maker writes from one of the archives, to fit the files beside it; or of a list."""
 
-    make: Annotated[str, Meta(description="captions")]
+    make: Annotated[str, Meta(description="captions; of the files of a list: sbu")]
     source: Annotated[
-        str, Meta(description="path of the document; it begins with the name of an artifact")
+        str,
+        Meta(description="path of the document, which begins with the name of an artifact; or a list's name"),
     ] = field(name="from")
     to: Annotated[str, Meta(description="where it stands in the built folder")]
 
