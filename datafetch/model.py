@@ -106,6 +106,7 @@ class Artifact:
     note: str = ""
     skip: tuple[str, ...] = ()  # globs of members that never enter the tree
     default: bool = True  # without `choose`: whether a bare get takes it
+    nested: bool = False  # a tar whose tars are unpacked as well, each into a folder named like it
     rows: tuple[tuple[str, str], ...] = ()  # of parquet: column of pictures -> template of their names
 
     def shares_names(self, other: Artifact) -> bool:

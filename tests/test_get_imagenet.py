@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import gzip
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from archives import picture
+from archives import picture, tar_of
 from process import Ended, datafetch_
 from server import Answer, Exchange, FaultServer, Thing, first, status
 from test_cli_tree import files_below, manifest_of, scaffolding
+
+from datafetch.recipe.files import builtin
 
 API = "/www.image-net.org/api/text"
 SYNSETS = ("n01440764", "n00005787", "n02012849")
@@ -178,3 +181,33 @@ def test_a_parked_domain_leaves_no_picture(tmp_path: Path, answer: Answer) -> No
         assert get(server, tmp_path / "out", "--min-complete", "90").report["status"] == "complete"
     gone = f"imagenet/dataset/{SYNSETS[0]}/{SYNSETS[0]}_000001.jpg"
     assert dataset().keys() - files_below(tmp_path / "out").keys() == {gone}
+
+
+def test_the_official_archives_are_unpacked_tar_by_tar(tmp_path: Path) -> None:
+    """With the recipe that ships, but for sizes, checksums and counts, which no test could meet."""
+    registry, mine = tmp_path / "recipes", tmp_path / "mine"
+    registry.mkdir()
+    mine.mkdir()
+    shipped = (builtin() / "imagenet.yaml").read_text()
+    tiny = re.sub(
+        r"^    checksums:\n(      .*\n)+|^    size: .*\n|^counts:\n(  .*\n)+", "", shipped, flags=re.MULTILINE
+    )
+    (registry / "imagenet.yaml").write_text(tiny)
+    train = {s: {f"{s}_{k}.JPEG": picture(seed(s, k)) for k in (26, 3)} for s in SYNSETS}
+    val = {f"ILSVRC2012_val_{n:08d}.JPEG": picture(n) for n in (1, 2)}
+    (mine / "ILSVRC2012_img_train.tar").write_bytes(
+        tar_of({f"{s}.tar": tar_of(tree) for s, tree in train.items()})
+    )
+    with serve() as server:
+        args = ("--variant", "ilsvrc2012", "--from", str(mine), "--registry", str(registry))
+        ended = get(server, tmp_path / "out", *args)
+        assert ended.code == 7 and "ILSVRC2012_img_val.tar" in ended.err
+        (mine / "ILSVRC2012_img_val.tar").write_bytes(tar_of(val))
+        ended = get(server, tmp_path / "out", *args)
+        assert ended.code == 0, ended.err
+        assert not server.seen
+    base = "imagenet_ilsvrc2012"
+    expected = {f"{base}/train/{s}/{name}": data for s, tree in train.items() for name, data in tree.items()}
+    assert files_below(tmp_path / "out") == expected | {
+        f"{base}/val/{name}": data for name, data in val.items()
+    }

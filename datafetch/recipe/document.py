@@ -66,6 +66,10 @@ class ArtifactEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     ] = None
     bundled: Annotated[str | None, Meta(description="a file beside the recipe")] = None
     unpack: bool = False
+    nested: Annotated[
+        bool,
+        Meta(description="of a tar of tars that is unpacked: each inner one becomes a folder named like it"),
+    ] = False
     rows: Annotated[
         dict[str, str],
         Meta(description="of parquet files, which are unpacked: column of pictures -> <label>/<n>.<ext>"),
