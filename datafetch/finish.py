@@ -31,7 +31,7 @@ def finish(
 
     Raises BadList for a source that is no such document.
     """
-    for each in wanted:
+    for each in (one for one in wanted if not one.list):
         path = f"{folder}/{each.to}"
         for slug in slugs:
             file = home.state / "staging" / slug / path
@@ -54,7 +54,7 @@ def _make(
         try:
             records = msgspec.json.decode(data, type=list[msgspec.Raw])
             made = MAKERS[wanted.make](records, _beside(home, folder, slugs))
-            size, sha256 = _write(file, made.records)
+            size, sha256 = write_document(file, made.records)
         except BadList as error:
             raise BadList(f"{wanted.to}: {error}", error.hint) from error
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -73,8 +73,10 @@ def _beside(home: Home, folder: str, slugs: Sequence[str]) -> frozenset[str]:
     return frozenset(path.removeprefix(below) for path in paths)
 
 
-def _write(file: Path, records: Iterator[bytes]) -> tuple[int, str]:
-    """One record a line, so that a person can look at it and `diff` can compare it."""
+def write_document(file: Path, records: Iterator[bytes]) -> tuple[int, str]:
+    """A JSON list of records, durably; its size and SHA-256. One record a line, so that a person can look at it
+    and `diff` can compare it.
+    """
     digest, size = hashlib.sha256(), 0
     with atomic_file(file) as out:
         between = b"[\n"

@@ -106,6 +106,7 @@ class Artifact:
     note: str = ""
     skip: tuple[str, ...] = ()  # globs of members that never enter the tree
     default: bool = True  # without `choose`: whether a bare get takes it
+    nested: bool = False  # a tar whose tars are unpacked as well, each into a folder named like it
     rows: tuple[tuple[str, str], ...] = ()  # of parquet: column of pictures -> template of their names
 
     def shares_names(self, other: Artifact) -> bool:
@@ -138,10 +139,13 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """A document that the maker `make` writes anew where the layout puts it, once its folder is staged."""
+    """A document that the maker `make` writes anew where the layout puts it, once its folder is staged; or one
+    that it writes of the files of a list.
+    """
 
     make: str
     to: str  # as in the rule of the layout that puts it there
+    list: str = ""  # the artifact whose files it tells of
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -55,7 +56,6 @@ class Obtainer:
     """Brings artifacts of one recipe. A client is opened when the first of them needs the network."""
 
     def __init__(self, task: Task, emit: Callable[[Event], None], stopped: threading.Event) -> None:
-        self._task = task
         self._task = task
         self._recipe, self._home, self._settings = task.recipe, task.home, task.settings
         self._emit, self._stopped = emit, stopped
@@ -185,6 +185,7 @@ class Obtainer:
         from datafetch.images.ask import PATIENCE, Asker
         from datafetch.images.batches import fetch_list
         from datafetch.images.judge import Judge
+        from datafetch.listed import write_listed
         from datafetch.lists import rows as rows_of
 
         home, settings, ways = self._home, self._settings, await self._open()
@@ -205,7 +206,12 @@ class Obtainer:
         )
         with journal.Journal(home.journal(artifact.name)) as rows:
             rows.append(journal.Staged(len(outcome.records), settings.names, outcome.dropped))
-        await asyncio.to_thread(seal, home.state, slug(artifact.name), outcome.records)
+
+        def end() -> None:
+            told = tuple(write_listed(self._task, artifact, source, place, outcome.records))
+            seal(home.state, slug(artifact.name), chain(outcome.records, told))
+
+        await asyncio.to_thread(end)
 
     # --- Files that are on this machine ------------------------------------------------------------------------
 

@@ -67,6 +67,7 @@ def plan(recipe: Recipe, choice: Choice, settings: Settings) -> Budget:
     """What `get` would do now and what it would cost. Writes nothing, asks nobody."""
     home = home_of(settings, recipe.name)
     wanted = with_holders(choose(recipe, choice), recipe.artifacts)
+    refuse.no_rows(recipe, wanted, settings)
     files = inventory.published(home)
     seen = inventory.observe(home, wanted, files, inventory.lost(home.root, files))
     return estimate(wanted, seen, _at_once(recipe, wanted, settings))

@@ -318,3 +318,34 @@ def test_the_options_of_pods_are_those_of_the_contract() -> None:
         ("negatives", ()),
         ("source", ("zip", "hf")),
     ]
+
+
+P9D = registry.load("p9d")
+
+
+@pytest.mark.parametrize(
+    ("typed", "names"),
+    [
+        ((), ["json", "train", "test", "query", "gallery"]),
+        (("split=query,test",), ["json", "test", "query"]),
+        (("split=test", "split=train,test"), ["json", "train", "test"]),
+        (("variant=zips",), ["json", "zips"]),
+    ],
+)
+def test_an_option_may_take_several_values(typed: tuple[str, ...], names: list[str]) -> None:
+    assert chosen(P9D, *typed) == names
+
+
+def test_each_of_several_values_must_exist() -> None:
+    with pytest.raises(UnknownName, match='no --split "qury"; expected train, test, query or gallery'):
+        chosen(P9D, "split=train,qury")
+
+
+def test_an_option_that_takes_one_value_takes_no_two() -> None:
+    with pytest.raises(UnknownName, match='no --variant "urls,zips"'):
+        chosen(P9D, "variant=urls,zips")
+
+
+def test_a_split_does_not_go_with_the_zips() -> None:
+    with pytest.raises(UsageError, match="--split does not go with --variant zips"):
+        chosen(P9D, "variant=zips", "split=train")

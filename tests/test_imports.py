@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "datafetch"
 WORDS = {"model", "errors", "foldnames", "schemes", "datafetch"}  # "datafetch" itself holds the version
 SHELL = {
     *("cli", "console", "run", "refuse", "act", "stops", "obtain", "relay", "unpack", "assemble", "finish"),
-    *("verify", "report", "demo", "lists"),
+    *("verify", "report", "demo", "lists", "listed"),
 }
 
 # station -> the stations it may import, besides itself and the words
@@ -35,8 +35,9 @@ ARROWS: dict[str, set[str]] = {
     "report": set(),
     "task": {"store"},
     "relay": {"task", "transfer", "archive", "layout", "store"},
-    "obtain": {"task", "relay", "lists", "transfer", "images", "layout", "plan", "store"},
+    "obtain": {"task", "relay", "lists", "listed", "transfer", "images", "layout", "plan", "store"},
     "lists": {"task", "images", "layout", "plan", "store"},
+    "listed": {"task", "lists", "finish", "annotate", "images", "store"},
     "annotate": set(),
     "finish": {"annotate", "layout", "store"},
     "stops": set(),

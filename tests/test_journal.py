@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datafetch.errors import NoRoom
-from datafetch.model import Fetched
-from datafetch.store.journal import Built, Done, Gone, Journal, Known, Part, fold, known, read
+from datafetch.model import Fetched, Window
+from datafetch.store.journal import Asked, Built, Done, Gone, Journal, Known, Part, Staged, fold, known, read
 
 FETCHED = Fetched("archives/real", 10, "ab", "http://x/", "2026-01-01T00:00:00Z", (("md5", "cd"),))
 PART = Part("http://x/", '"tag"', "", 10, "boot", ((0, 4, 7),))
@@ -156,3 +156,10 @@ def test_journal_that_is_a_link_is_refused(path, tmp_path):
     with pytest.raises(NoRoom, match="link"):
         known(path)
     assert not (tmp_path / "outside").exists()
+
+
+def test_rows_asked_for_add_up_and_those_that_were_looked_at_are_known():
+    rows = [Asked(1, 5), Staged(5), Asked(9), Built(5, 5)]
+    found = fold(rows)
+    assert found.asked == (Window(1, 5), Window(9))
+    assert found.brought == (Window(1, 5),)

@@ -7,9 +7,10 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datafetch.model import Artifact, Http, Seen, Shard, Shards, State, Step, UrlList, Verb
+from datafetch.model import Artifact, Http, Seen, Shard, Shards, State, Step, UrlList, Verb, Window
 from datafetch.plan.budget import estimate
 from datafetch.plan.difference import difference
+from datafetch.plan.window import covers
 
 URL = Http(("https://example.org/a.zip",))
 LIST = UrlList(file="list", read="map", keys=("id",), url=("<url>",), save_as="<id>.jpg")
@@ -103,3 +104,29 @@ def test_shards_that_are_unpacked_as_they_come_need_room_for_two_beside_the_resu
     budget = estimate(wanted, {}, {"x.tar.gz": 2})
     assert (budget.fetch, budget.disk) == (1200, 1200 + 200)
     assert "2 of its 12 shards" in budget.lines[0].note
+
+
+def test_lists_that_name_files_alike_are_brought_one_after_the_other() -> None:
+    """Both at once would fetch a file that both list twice, and then refuse to publish it."""
+    wanted = [artifact("list"), *(artifact(name, source=LIST) for name in ("query", "gallery"))]
+    wanted.append(artifact("train", source=replace(LIST, save_as="train/<id>.jpg")))
+    here = {"list": Seen(State.BUILT)}
+    assert [step.name for step in difference(wanted, here).steps] == ["query", "train"]
+    assert [step.name for step in difference(wanted, here, ["query"]).steps] == ["gallery", "train"]
+    for state in (State.STAGED, State.BUILT):
+        steps = difference(wanted, {**here, "query": Seen(state)}).steps
+        assert [step.name for step in steps if step.verb is Verb.GET] == ["gallery", "train"]
+
+
+WINDOWS = st.lists(st.builds(Window, st.integers(1, 9), st.none() | st.integers(1, 9)), max_size=4)
+
+
+@given(WINDOWS, st.integers(1, 9), st.none() | st.integers(0, 4))
+def test_windows_cover_what_they_hold_row_by_row(windows: list[Window], first: int, more: int | None) -> None:
+    def rows(window: Window) -> set[int]:
+        return set(range(window.first, (window.last or 20) + 1))
+
+    wanted = Window(first, None if more is None else first + more)
+    held = set().union(*map(rows, windows))
+    endless = any(window.last is None for window in windows)
+    assert covers(windows, wanted) == (rows(wanted) <= held and (wanted.last is not None or endless))

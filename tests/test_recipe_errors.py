@@ -373,6 +373,31 @@ SOURCE = {
         "  - {name: r, url_list: {file: r, read: map, url: '<u>', save_as: '<u>', min_bytes: -1}}",
         "3: artifact r, key url_list.min_bytes: expected a number of bytes, found -1",
     ),
+    "nothing beside": (
+        "name: a\nartifacts:\n"
+        "  - {name: r, url_list: {file: r/a, read: beside, keys: [u], url: '<u>', save_as: '<u>'}}",
+        "3: artifact r, key url_list.beside: expected, with read: beside, files to put beside `file`, "
+        "and a key for each and for it",
+    ),
+    "beside another": (
+        "name: a\nartifacts:\n"
+        "  - {name: r, url_list: {file: r/a, beside: [s/b], read: beside, keys: [u, v], url: '<u>', save_as: '<u>'}}",
+        "3: artifact r, key url_list.beside: expected files of the artifact that holds `file`",
+    ),
+    "captures that touch": (
+        "name: a\nartifacts:\n"
+        "  - {name: r, url_list: {file: r, read: lines, keys: ['<u><v>'], url: '<u>', save_as: '<u>'}}",
+        '3: artifact r, key url_list.keys.1: expected something between two captures, found "<u><v>"',
+    ),
+    "no tar of tars": (
+        "name: a\nartifacts:\n  - {name: r, url: 'http://h/x.tar', nested: true}",
+        "3: artifact r, key nested: goes with unpack, and not with rows",
+    ),
+    "finish of no list": (
+        "name: a\nartifacts:\n  - {name: r, url: 'http://h/x'}\n"
+        "finish:\n  - {make: sbu, from: pictures, to: a.json}",
+        '5: finish 1, key from: expected the name of a list, found "pictures"',
+    ),
 }
 
 

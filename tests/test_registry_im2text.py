@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 from datafetch.layout.onepass import streams
 from datafetch.layout.place import place
-from datafetch.model import Checksum, Choice, Finish, Http, Settings, Shards, Status
+from datafetch.model import Checksum, Choice, Finish, Http, Settings, Shards, Status, UrlList
 from datafetch.plan.choose import choose
 from datafetch.recipe import registry
 
+SBU = "https://www.cs.rice.edu/~vo9/sbucaptions"
 BASE = "https://s3-us-west-2.amazonaws.com/samnco-static-files/datasets"
 # Verbatim from upstream's im2text/download-dataset.sh.
 MD5 = {
@@ -26,7 +29,7 @@ MD5 = {
     "im2text.json.tar.gz": "e22e89d7729989dc635cac60a7fd29fc",
 }
 RECIPE = registry.load("im2text")
-PICTURES, CAPTIONS = RECIPE.artifacts
+PICTURES, CAPTIONS, *URLS = RECIPE.artifacts
 
 
 def test_the_shards_stand_in_order_each_with_its_address_and_md5() -> None:
@@ -44,18 +47,19 @@ def test_the_captions_are_those_of_2016() -> None:
 
 
 def test_nothing_that_nobody_stated_is_stated() -> None:
-    assert {(each.size, each.note) for each in RECIPE.artifacts} == {(None, "")}
+    assert {(each.size, each.note) for each in (PICTURES, CAPTIONS)} == {(None, "")}
     assert RECIPE.counts == ()
     assert RECIPE.needs is None
-    assert {RECIPE.status, *(each.status for each in RECIPE.artifacts)} == {Status.HISTORIC}
+    assert {RECIPE.status, *(each.status for each in (PICTURES, CAPTIONS))} == {Status.HISTORIC}
     assert RECIPE.licence.startswith("unknown")
     assert "ordonez2011im2text" in RECIPE.citation
 
 
 def test_a_bare_get_takes_the_shards_and_unpacks_them_as_they_come() -> None:
-    assert choose(RECIPE, Choice()) == choose(RECIPE, Choice((("variant", "shards"),))) == RECIPE.artifacts
+    shards = (PICTURES, CAPTIONS)
+    assert choose(RECIPE, Choice()) == choose(RECIPE, Choice((("variant", "shards"),))) == shards
     settings = Settings(root="/")
-    assert [streams(each, RECIPE.layout, settings) for each in RECIPE.artifacts] == [True, False]
+    assert [streams(each, RECIPE.layout, settings) for each in shards] == [True, False]
 
 
 def test_members_go_where_the_contract_wants_them() -> None:
@@ -63,4 +67,24 @@ def test_members_go_where_the_contract_wants_them() -> None:
     assert place(PICTURES, RECIPE.layout, [picture]).targets == (f"im2text/{picture}",)
     for member in ("im2text.json", "im2text/im2text.json"):
         assert place(CAPTIONS, RECIPE.layout, [member]).targets == ("im2text/im2text.json",)
-    assert RECIPE.finish == (Finish("captions", "im2text.json"),)
+    assert RECIPE.finish[0] == Finish("captions", "im2text.json")
+
+
+def test_the_lists_are_those_of_the_facts_with_their_checksums() -> None:
+    lists = {each.name: each for each in URLS if isinstance(each.source, Http)}
+    assert isinstance(lists["list/json"].source, Http) and isinstance(lists["list/txt"].source, Http)
+    assert lists["list/json"].source.urls == (f"{SBU}/sbu-captions-all.tar.gz",)
+    assert lists["list/json"].size == 49_787_719
+    assert [c.digest[:8] for c in lists["list/json"].checksums] == ["3d145fb5"]
+    assert lists["list/txt"].source.urls[0] == f"{SBU}/SBUCaptionedPhotoDataset.tar.gz"
+    assert [c.digest[:8] for c in lists["list/txt"].checksums] == ["9aec147b", "2bf37d5e"]
+    assert lists["list/txt"].size is None
+
+
+@pytest.mark.parametrize("source", ["json", "txt"])
+def test_a_list_brings_its_pictures_by_row(source: str) -> None:
+    chosen = choose(RECIPE, Choice((("variant", "urls"), ("source", source))))
+    (pictures,) = [each for each in chosen if isinstance(each.source, UrlList)]
+    assert isinstance(pictures.source, UrlList)
+    assert pictures.source.save_as == "im2text_<row:012>.jpg" and pictures.source.window
+    assert Finish("sbu", "im2text.json", pictures.name) in RECIPE.finish

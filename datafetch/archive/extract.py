@@ -70,7 +70,7 @@ def extract(
     """
     remove_tree(into)
     origin = Origin(artifact.name, url, fetched_at)
-    with open_archive(archive, limits, artifact.rows) as opened, _fresh(into):
+    with open_archive(archive, limits, artifact.rows, artifact.nested) as opened, _fresh(into):
         files = [member for member in opened.members if not member.is_dir]
         placed = place(artifact, rules, [member.name for member in files], names)
         work = [

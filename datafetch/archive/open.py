@@ -10,6 +10,7 @@ from datafetch.archive.directory import find_end
 from datafetch.archive.headers import BLOCK, is_header
 from datafetch.archive.join import ShardsReader
 from datafetch.archive.members import DEFAULT_LIMITS, Archive, Limits
+from datafetch.archive.nested import NestedTar
 from datafetch.archive.parquet import MAGIC
 from datafetch.archive.rows import RowsArchive
 from datafetch.archive.tar import PackedStream, TarArchive
@@ -36,11 +37,15 @@ _XML_ERROR = re.compile(rb"<Code>([^<]*)</Code>")
 
 
 def open_archive(
-    path: Path | Sequence[Path], limits: Limits = DEFAULT_LIMITS, rows: Sequence[tuple[str, str]] = ()
+    path: Path | Sequence[Path],
+    limits: Limits = DEFAULT_LIMITS,
+    rows: Sequence[tuple[str, str]] = (),
+    nested: bool = False,
 ) -> Archive:
     """The archive in this file, or in these shards read as one; the caller closes it.
 
-    With `rows` (see `RowsArchive`) each file is a parquet table, and they are read one after the other.
+    With `rows` (see `RowsArchive`) each file is a parquet table, and they are read one after the other. A tar
+    that is `nested` holds tars whose members count.
     Its members are listed and pass every check that can be made before unpacking. UnsafeArchive, saying what
     the file looks like, when it is no archive or breaks a rule; NoRoom for faults of the disk.
     """
@@ -50,7 +55,7 @@ def open_archive(
             return _open_tables(paths, rows, limits)
         file = ShardsReader(paths)
         try:
-            return _open(file, limits)
+            return _open_nested(file, limits) if nested else _open(file, limits)
         except UnsafeArchive as error:
             file.close()
             raise type(error)(f"{paths[0].name}: {error}", error.hint) from error
@@ -75,6 +80,12 @@ def _open(file: ShardsReader, limits: Limits) -> Archive:
     if not what and _ends_as_zip(file):
         return ZipArchive(file, limits)  # a self-extracting zip: a program stands before it
     raise DamagedArchive(f"it is not an archive: it {what or f'begins with {head[:16]!r}'}")
+
+
+def _open_nested(file: ShardsReader, limits: Limits) -> NestedTar:
+    if not is_header(file.pread(BLOCK, 0)):
+        raise UnsafeArchive("only a plain tar may hold tars that are unpacked as well")
+    return NestedTar(file, limits)
 
 
 def _open_tables(paths: Sequence[Path], rows: Sequence[tuple[str, str]], limits: Limits) -> RowsArchive:

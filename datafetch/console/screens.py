@@ -115,16 +115,21 @@ def _checksum_words(artifact: Artifact) -> str:
 
 def _addresses(artifact: Artifact) -> list[str]:
     match artifact.source:
-        case Http(urls=urls):
-            return [urls[0], *(f"mirror {url}" for url in urls[1:])]
+        case Http(urls=urls, manual=instead):
+            return [urls[0], *(f"mirror {url}" for url in urls[1:]), *_by_hand(instead)]
         case Shards(shards=shards):
             return [f"{shards[0].urls[0]} and {len(shards) - 1} more parts"]
         case UrlList(file=file):
             return [f"one address a row, in {file}"]
-        case Manual(places=places):
-            return [f"by hand: {p.link}" + (f" (code {p.code})" if p.code else "") for p in places]
+        case Manual() as manual:
+            return _by_hand(manual)
         case Bundled(path=path):
             return [f"ships with the recipe: {path.rpartition('/')[2]}"]
+
+
+def _by_hand(manual: Manual | None) -> list[str]:
+    places = manual.places if manual else ()
+    return [f"by hand: {p.link}" + (f" (code {p.code})" if p.code else "") for p in places]
 
 
 def _kind(artifact: Artifact) -> str:

@@ -20,6 +20,7 @@ def streams(artifact: Artifact, rules: Sequence[Rule], settings: Settings) -> bo
     return (
         isinstance(artifact.source, Shards)
         and artifact.unpack
+        and not artifact.nested
         and artifact.name.endswith(_NAMES)
         and not artifact.checksums
         and settings.names == "keep"

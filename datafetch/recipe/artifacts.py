@@ -48,6 +48,7 @@ def artifact(
         source=source,
         folder=folder,
         unpack=entry.unpack or bool(table),
+        nested=entry.nested,
         size=size,
         checksums=sums,
         group=group or "",

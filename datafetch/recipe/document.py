@@ -66,6 +66,10 @@ class ArtifactEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     ] = None
     bundled: Annotated[str | None, Meta(description="a file beside the recipe")] = None
     unpack: bool = False
+    nested: Annotated[
+        bool,
+        Meta(description="of a tar of tars that is unpacked: each inner one becomes a folder named like it"),
+    ] = False
     rows: Annotated[
         dict[str, str],
         Meta(description="of parquet files, which are unpacked: column of pictures -> <label>/<n>.<ext>"),
@@ -96,11 +100,12 @@ class RuleEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class FinishEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A document that a named maker writes from one of the archives, to fit the files beside it."""
+    """A document that a named maker writes from one of the archives, to fit the files beside it; or of a list."""
 
-    make: Annotated[str, Meta(description="captions")]
+    make: Annotated[str, Meta(description="captions; of the files of a list: sbu")]
     source: Annotated[
-        str, Meta(description="path of the document; it begins with the name of an artifact")
+        str,
+        Meta(description="path of the document, which begins with the name of an artifact; or a list's name"),
     ] = field(name="from")
     to: Annotated[str, Meta(description="where it stands in the built folder")]
 

@@ -15,7 +15,9 @@ from datafetch.recipe.options import check_used, options
 from datafetch.recipe.parse import Document, parse
 from datafetch.recipe.site import Site
 
-MAKERS = ("captions",)  # those of the station `annotate`, which no recipe needs to load
+# Those of the station `annotate`, which no recipe needs to load.
+MAKERS = ("captions",)
+ENTRY_MAKERS = ("sbu",)  # of a list of files
 MAX_ENTRIES = 2_000  # artifacts in a file; more is a slip of the pen, not a dataset
 
 Matrix = Mapping[str, Sequence[str | Mapping[str, str]]]
@@ -92,8 +94,8 @@ def _recipe(
     check_together(artifacts, site)
     made = tuple(artifact for artifact, _ in artifacts)
     counts = _counts(entry, site, tuple(dict.fromkeys(artifact.folder for artifact in made)))
-    finish = _finish(entry, site)
-    rules = [*_rules(entry, site, most), *((rule, at) for _, rule, at in finish)]
+    finish = _finish(entry, site, [artifact.name for artifact in made])
+    rules = [*_rules(entry, site, most), *((rule, at) for _, rule, at in finish if rule is not None)]
     terms = None
     if entry.terms is not None:
         at = site.at("terms")
@@ -165,15 +167,21 @@ def _rules(entry: RecipeEntry, site: Site, most: int) -> list[tuple[Rule, Site]]
     return list(made.items())
 
 
-def _finish(entry: RecipeEntry, site: Site) -> list[tuple[Finish, Rule, Site]]:
-    """Each document that is made, and the rule that puts there what it is made from."""
-    made = []
+def _finish(entry: RecipeEntry, site: Site, names: Sequence[str]) -> list[tuple[Finish, Rule | None, Site]]:
+    """Each document that is made, and the rule that puts there what it is made from; of a list there is none."""
+    made: list[tuple[Finish, Rule | None, Site]] = []
     for index, one in enumerate(entry.finish):
         at = site.at("finish", index, label=f"finish {index + 1}")
-        make = at.at("make").filled(values.one_of, one.make, MAKERS, "makers")
+        make = at.at("make").filled(values.one_of, one.make, (*MAKERS, *ENTRY_MAKERS), "makers")
         source = at.at("from").fill(one.source)
         to = at.at("to").filled(values.relative_path, one.to)
-        if make is not None and to is not None and not at.broken:
+        if make in ENTRY_MAKERS and source not in names:
+            at.at("from").add(f'expected the name of a list, found "{source}"')
+        if make is None or to is None or at.broken:
+            continue
+        if make in ENTRY_MAKERS:
+            made.append((Finish(make, to, source), None, at))
+        else:
             made.append((Finish(make, to), Rule((source,), to), at))
     return made
 

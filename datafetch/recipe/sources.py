@@ -49,6 +49,8 @@ def _check_companions(entry: ArtifactEntry, key: str, site: Site) -> None:
         site.at("expect").add(f"goes with manual, not with {key}")
     if entry.unpack and key == "url_list":
         site.at("unpack").add("goes with a file, not with url_list")
+    if entry.nested and (not entry.unpack or entry.rows):
+        site.at("nested").add("goes with unpack, and not with rows")
     if entry.checksums != values.UNKNOWN and key == "url_list":
         site.at("checksums").add("goes with a file, not with url_list")
 

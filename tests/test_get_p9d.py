@@ -1,0 +1,165 @@
+"""`get p9d` end to end: JSONs from Drive or by hand, then the pictures that they list."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import shop
+from process import Ended, datafetch_
+from server import FaultServer, Thing, status
+from shop import DRIVE_ID, FIRST, FLAT, TRAIN, documents, expected, serve
+from test_cli_tree import files_below, manifest_of, scaffolding
+
+
+def get(server: FaultServer, root: Path, *more: str) -> Ended:
+    args = (
+        "get",
+        "p9d",
+        "--mirror",
+        server.url,
+        "--mirror-only",
+        "-o",
+        str(root),
+        "--json",
+        "--accept-terms",
+        *more,
+    )
+    return datafetch_(*args, cwd=root.parent)
+
+
+def pictures(server: FaultServer) -> list[str]:
+    return [seen.path for seen in server.seen if f"/{shop.HOST}/i/" in seen.path]
+
+
+def bring(folder: Path) -> Path:
+    folder.mkdir()
+    for name, data in documents().items():
+        (folder / name).write_bytes(data)
+    return folder
+
+
+@pytest.mark.parametrize("root", ["Product9D/json/", "json/", ""])
+def test_the_tree_is_what_the_loader_of_ctp_opens(tmp_path: Path, root: str) -> None:
+    with serve(root=root) as server:
+        ended = get(server, tmp_path / "out")
+        assert ended.code == 0, ended.err
+        assert files_below(tmp_path / "out") == expected()
+        assert scaffolding(tmp_path / "out", "p9d") == []
+        asked = pictures(server)
+    unique = {*TRAIN, *FLAT["test"], *FLAT["query"], *FLAT["gallery"]}
+    assert len(asked) == len(unique), "an id in two of test, query and gallery is fetched once"
+    counts = ended.report["counts"]
+    assert counts["ok"] == 4 + len(unique) and counts["skipped"] == 4
+    assert counts["total"] == sum(counts[name] for name in counts if name != "total")
+
+
+def test_a_second_run_asks_nobody_and_a_lost_picture_is_fetched_alone(tmp_path: Path) -> None:
+    with serve() as server:
+        assert get(server, tmp_path / "out").code == 0
+        before = len(server.seen)
+        assert get(server, tmp_path / "out").code == 0
+        assert len(server.seen) == before
+        (tmp_path / f"out/p9d/gallery_images/{FLAT['query'][0]}.jpg").unlink()
+        assert get(server, tmp_path / "out").code == 0
+        assert len(server.seen) == before + 1
+    assert files_below(tmp_path / "out") == expected()
+
+
+def test_splits_are_brought_one_by_one_and_fit_together(tmp_path: Path) -> None:
+    with serve() as server:
+        assert get(server, tmp_path / "out", "--split", "gallery").code == 0
+        assert files_below(tmp_path / "out") == expected("gallery")
+        assert get(server, tmp_path / "out", "--split", "test,query").code == 0
+        assert files_below(tmp_path / "out") == expected("test", "query", "gallery")
+        assert get(server, tmp_path / "out").code == 0
+        assert files_below(tmp_path / "out") == expected()
+        asked = pictures(server)
+        before = len(server.seen)
+        assert get(server, tmp_path / "out").code == 0
+        assert len(server.seen) == before
+    assert len(asked) == len(set(asked))
+
+
+def test_terms_are_accepted_first(tmp_path: Path) -> None:
+    with serve() as server:
+        ended = datafetch_("get", "p9d", "--mirror", server.url, "-o", str(tmp_path / "out"), cwd=tmp_path)
+        assert not server.seen
+    assert ended.code == 7
+    assert "no redistribution" in ended.err and "--accept-terms" in ended.err
+
+
+def test_four_files_by_hand_do_instead_of_drive(tmp_path: Path) -> None:
+    with serve() as server:
+        ended = get(server, tmp_path / "out", "--from", str(bring(tmp_path / "mine")))
+        assert not [seen for seen in server.seen if "google" in seen.path]
+    assert ended.code == 0, ended.err
+    assert files_below(tmp_path / "out") == expected()
+
+
+def test_when_drive_has_it_no_more_a_person_is_told_where_else(tmp_path: Path) -> None:
+    with FaultServer(lambda path: status(404)) as server:
+        ended = get(server, tmp_path / "out")
+    assert ended.code == 7
+    (problem, *_) = ended.report["problems"]
+    assert problem["name"] == "json"
+    assert "pan.baidu.com/s/19uLDfcWpEcp2ZG4GMN3Vxg" in ended.err and "9fm8" in ended.err
+    assert "train.json" in ended.err and "--from DIR" in ended.err
+
+
+def test_the_second_address_is_asked_when_the_first_is_gone_and_a_picture_that_nobody_has_is_told(
+    tmp_path: Path,
+) -> None:
+    gone, page = FIRST + 3, FIRST + 201
+    with serve({gone: status(404), page: Thing(b"<html>not here</html>")}) as server:
+        ended = get(server, tmp_path / "out")
+        assert len([seen for seen in server.seen if f"/oss.{shop.HOST}/o/{gone}.jpg" in seen.path]) == 1
+        missing = expected().keys() - files_below(tmp_path / "out").keys()
+        assert missing == {f"p9d/train_images/{gone}.jpg", f"p9d/gallery_images/{page}.jpg"}
+        assert ended.code != 0 and ended.report["status"] == "partial"
+        assert get(server, tmp_path / "other", "--min-complete", "90%").report["status"] == "complete"
+
+
+def test_the_manifest_says_which_address_a_picture_is_from(tmp_path: Path) -> None:
+    with serve() as server:
+        assert get(server, tmp_path / "out", "--split", "train").code == 0
+    lines = {line["path"]: line for line in manifest_of(tmp_path / "out", "p9d")}
+    line = lines[f"p9d/train_images/{FIRST}.jpg"]
+    assert (line["url"], line["width"], line["height"]) == (f"https://{shop.HOST}/i/{FIRST}.jpg", 24, 24)
+    assert lines["p9d/json/train.json"]["url"] == f"gdrive://{DRIVE_ID}"
+
+
+def test_pictures_of_the_zips_are_brought_unpacked(tmp_path: Path) -> None:
+    mine = bring(tmp_path / "mine")
+    wanted = {path: data for path, data in expected().items() if "_images/" in path}
+    for path, data in wanted.items():
+        place = mine / path.removeprefix("p9d/")
+        place.parent.mkdir(exist_ok=True)
+        place.write_bytes(data)
+    with serve() as server:
+        ended = get(server, tmp_path / "out", "--variant", "zips", "--from", str(mine))
+        assert ended.code == 0, ended.err
+        assert not server.seen
+        assert files_below(tmp_path / "out") == expected()
+        # Another way to the same files is refused, for the two may differ.
+        assert get(server, tmp_path / "out").code == 2
+
+
+def test_a_list_that_is_damaged_is_one_clear_error(tmp_path: Path) -> None:
+    mine = bring(tmp_path / "mine")
+    (mine / "train.json").write_bytes(documents()["train.json"][:900])
+    with serve() as server:
+        ended = get(server, tmp_path / "out", "--from", str(mine), "--split", "train")
+    assert ended.code != 0
+    assert "train.json: not JSON" in ended.err
+
+
+def test_rows_by_number_are_not_for_this_list(tmp_path: Path) -> None:
+    ended = datafetch_("plan", "p9d", "--first", "3", cwd=tmp_path)
+    assert ended.code == 2 and "--first and --count" in ended.err
+
+
+@pytest.mark.parametrize(("split", "code"), [("test,qury", 3), ("", 3)])
+def test_a_split_that_is_none_is_named(tmp_path: Path, split: str, code: int) -> None:
+    ended = datafetch_("plan", "p9d", "--split", split, cwd=tmp_path)
+    assert ended.code == code and "expected train, test, query or gallery" in ended.err
