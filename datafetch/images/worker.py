@@ -72,13 +72,10 @@ class Worker:
 
     async def _do(self, job: Job) -> None:
         try:
-            async with asyncio.timeout(self._limits.total):
-                got = await self._direct.get(job.url, self._limits, (job.never,) if job.never else ())
+            got = await self._direct.get(job.url, self._limits, (job.never,) if job.never else ())
             body = _body(job, got)
         except TransferFailed as failure:
             self._wire.send(_failure(job, failure))
-        except TimeoutError:
-            self._wire.send(_failure(job, failed(Why.TIMEOUT, job.url, "the server did not answer in time")))
         except Exception as error:  # a bug must cost one row, not the worker and all that it is at
             self._wire.send(_failure(job, failed(Why.UNKNOWN, job.url, f"{type(error).__name__}: {error}")))
         else:

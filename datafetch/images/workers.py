@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self, TypeVar
@@ -27,7 +27,6 @@ WORTH_ANOTHER = 64  # jobs for each process before the next is started: it takes
 LEAN = 4  # jobs by which a host's own process may be busier than the idlest before another helps it
 DECODE = 30.0  # seconds for one picture: the pixels that `check` allows take a tenth of that
 GRACE = 60.0  # seconds beyond the limit of a job until its process is taken for stuck
-GOODBYE = 2.0  # seconds for a process to end by itself
 
 
 T = TypeVar("T")
@@ -93,11 +92,11 @@ class Workers:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Every process has ended afterwards: none can write any more."""
+        """Every process has ended afterwards: none can write any more. What they were at is lost."""
         self._closed = True
         for process in self._processes:
             process.wire.close()
-        await asyncio.shield(asyncio.to_thread(_end, [process.child for process in self._processes]))
+            _end(process.child)
 
     @property
     def pids(self) -> tuple[int, ...]:
@@ -191,10 +190,9 @@ class Workers:
 
     def _died(self, process: _Process) -> None:
         """The jobs of a process that is gone fail; it must be gone, or it might still write what others do."""
-        process.child.kill()
-        code = process.child.wait()
         if self._closed:
             return
+        code = _end(process.child)
         self._processes.remove(process)
         how = (
             f"a worker process was ended by {signal.Signals(-code).name}"
@@ -220,12 +218,7 @@ def _set(future: asyncio.Future[T], value: T) -> None:
         future.set_result(value)
 
 
-def _end(children: Sequence[subprocess.Popen[bytes]]) -> None:
-    """Waits until each has ended, by itself or not."""
-    until = time.monotonic() + GOODBYE
-    for child in children:
-        try:
-            child.wait(max(0.0, until - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
+def _end(child: subprocess.Popen[bytes]) -> int:
+    """Ends a process at once; how it ended, if it had done so by itself."""
+    child.kill()
+    return child.wait()
