@@ -38,6 +38,7 @@ from datafetch.store import inventory, journal
 from datafetch.store.files import make_folder
 from datafetch.store.home import slug
 from datafetch.task import Task
+from datafetch.transfer.allowance import Allowance
 from datafetch.transfer.hosts import Hosts
 from datafetch.transfer.http import client
 from datafetch.transfer.pool import fetch
@@ -61,6 +62,7 @@ class Obtainer:
         self._emit, self._stopped = emit, stopped
         self._stack = AsyncExitStack()
         self._ways: Ways | None = None
+        self._allowance = Allowance.of(self._settings)
 
     async def __aenter__(self) -> Self:
         return self
@@ -99,7 +101,7 @@ class Obtainer:
 
     async def _open(self) -> Ways:
         if self._ways is None:
-            http = await self._stack.enter_async_context(client(self._settings))
+            http = await self._stack.enter_async_context(client(self._settings, allowance=self._allowance))
             hosts = Hosts(self._settings.max_per_host)
             mirrors, only = self._settings.mirrors, self._settings.mirror_only
             width = Width(min(self._settings.connections, self._settings.max_per_host))
@@ -182,9 +184,8 @@ class Obtainer:
         await Relay(self._task, artifact, obtain, self._emit, self._stopped).bring(only)
 
     async def _list(self, artifact: Artifact, source: UrlList, redo: frozenset[str]) -> None:
-        from datafetch.images.ask import PATIENCE, Asker
-        from datafetch.images.batches import fetch_list
-        from datafetch.images.judge import Judge
+        from datafetch.images.ask import PATIENCE
+        from datafetch.images.batches import Manners, fetch_list
         from datafetch.listed import write_listed
         from datafetch.lists import rows as rows_of
 
@@ -193,12 +194,16 @@ class Obtainer:
         outcome = await fetch_list(
             artifact,
             rows_of(self._task, artifact, source, place),
-            ask=Asker(artifact.name, ways, Judge.of(source), PATIENCE.insisting(settings.retries)),
+            manners=Manners(
+                settings,
+                ways,
+                self._allowance,
+                PATIENCE.insisting(settings.retries),
+                jobs=max(settings.jobs, ITEMS_AT_ONCE),
+            ),
             staging=home.staging(artifact.name),
             journal=home.batches(artifact.name),
-            emit=self._emit,
             stop=self._stopped.is_set,
-            jobs=max(settings.jobs, ITEMS_AT_ONCE),
             published=(home.root,),
             place=place,
             retry_gone=settings.retry_gone,

@@ -12,7 +12,7 @@ from pathlib import Path
 ROUND_TRIP, PER_CONNECTION = 0.05, 8_000_000  # seconds, bytes per second
 CONF = """daemon off; worker_processes 2; pid {0}/pid; error_log {0}/errors;
 events {{ worker_connections 512; }}
-http {{ access_log off; sendfile on; client_body_temp_path {0}/t; proxy_temp_path {0}/t;
+http {{ access_log off; log_not_found off; sendfile on; client_body_temp_path {0}/t; proxy_temp_path {0}/t;
 fastcgi_temp_path {0}/t; uwsgi_temp_path {0}/t; scgi_temp_path {0}/t;
 server {{ listen 127.0.0.1:{1}; root {0}/site; }}
 server {{ listen 127.0.0.1:{2} ssl; root {0}/site; ssl_certificate {0}/cert; ssl_certificate_key {0}/key; }} }}

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import hashlib
 import json
+import resource
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,16 +16,15 @@ from datafetch.demo.data import placeholder
 from datafetch.demo.pictures import photo, scene
 from datafetch.demo.server import Answer, FaultServer, Thing, drop_after, first, redirect, status, web_page
 from datafetch.errors import Interrupted, NoRoom
-from datafetch.images import ledger, workers
-from datafetch.images.ask import Asker
-from datafetch.images.batches import ListOutcome, fetch_list
-from datafetch.images.judge import Judge
+from datafetch.images import ledger, work
+from datafetch.images.batches import ListOutcome, Manners, fetch_list
 from datafetch.images.ledger import Settled, batch_files
 from datafetch.images.rows import BadRow, Row
 from datafetch.images.rows import read as read_list
 from datafetch.images.staged import Staged
-from datafetch.model import Artifact, Event, Outcome, Settings, UrlList, Why
+from datafetch.model import Artifact, Event, Outcome, Settings, UrlList
 from datafetch.store.journal import read
+from datafetch.transfer.allowance import Allowance
 from datafetch.transfer.hosts import Hosts
 from datafetch.transfer.http import client
 from datafetch.transfer.retry import Patience
@@ -96,26 +95,26 @@ class Bench:
         published: tuple[Path, ...] = (),
         redo: frozenset[str] = frozenset(),
         total: float = 5.0,
+        allow_private: bool = True,
     ) -> ListOutcome:
         async def run() -> ListOutcome:
-            assert isinstance(artifact.source, UrlList)
-            async with client(Settings(root=str(self.root), allow_private=True)) as http:
-                ask = Asker(
-                    artifact.name,
+            settings = Settings(root=str(self.root), allow_private=allow_private, max_per_host=8)
+            async with client(settings) as http:
+                manners = Manners(
+                    settings,
                     Ways(http, Hosts(8), self.events.append),
-                    Judge.of(artifact.source),
-                    patience=Patience(tries=3, first=0.01, cap=0.05),
+                    Allowance.of(settings),
+                    Patience(tries=3, first=0.01, cap=0.05),
+                    jobs=jobs,
                     total=total,
                 )
                 return await fetch_list(
                     artifact,
                     rows,
-                    ask=ask,
+                    manners=manners,
                     staging=self.staging,
                     journal=self.journal,
-                    emit=self.events.append,
                     stop=stop,
-                    jobs=jobs,
                     retry_gone=retry_gone,
                     published=published,
                     redo=redo,
@@ -309,7 +308,7 @@ def test_rows_go_to_one_journal_per_batch(
     bench: Bench, server: Pictures, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ledger, "BATCH", 10)
-    monkeypatch.setattr(workers, "TOGETHER", 4)
+    monkeypatch.setattr(work, "TOGETHER", 4)
     rows = server.rows(*("same" if number % 7 == 0 else f"{number}" for number in range(35)))
     done = bench(rows)
     assert [path.name for path in batch_files(bench.journal)] == [f"{n:05}.jsonl" for n in range(4)]
@@ -322,24 +321,21 @@ def test_rows_go_to_one_journal_per_batch(
     assert not server.hits and len(tuple(shorter.records)) == 12
 
 
-def test_a_full_disk_ends_the_run_and_the_next_one_goes_on(
-    bench: Bench, server: Pictures, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_ends_the_run_and_the_next_one_goes_on(bench: Bench, server: Pictures) -> None:
+    """A limit on the size of files stands for the disk: it reaches the process that writes."""
     rows = server.rows("a", "b", "c", "d")
-    write = Staged._write
-
-    def full(self: Staged, path: str, data: bytes) -> None:
-        if path == "set/3.png":
-            raise OSError(errno.ENOSPC, "No space left on device")
-        write(self, path, data)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Staged, "_write", full)
-        with pytest.raises(NoRoom, match="no space left"):
-            bench(rows, jobs=1)
-    assert sorted(bench.rows()) == [1, 2]
+    source = UrlList("list", "lines", ("id", "link"), ("<link>",), "<id>.png")
+    server.answers["/c"] = Thing(bytes(200_000))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    try:
+        with pytest.raises(NoRoom, match="larger than its file system allows"):
+            bench(rows, artifact=Artifact("pictures", source, folder="set"), jobs=1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert sorted(bench.rows()) == [1, 2] and sorted(bench.tree()) == ["set/1.png", "set/2.png"]
     server.forget()
-    assert counts(bench(rows)) == {Outcome.OK: 4}
+    assert counts(bench(rows, artifact=Artifact("pictures", source, folder="set"))) == {Outcome.OK: 4}
     assert server.hits == {"/c": 1, "/d": 1}
 
 
@@ -377,23 +373,21 @@ def test_no_link_in_the_staging_folder_is_followed(bench: Bench, server: Picture
 
 
 def test_nothing_is_asked_of_a_private_address_unless_allowed(bench: Bench, server: Pictures) -> None:
-    async def run() -> object:
-        async with client(Settings(root=str(bench.root))) as http:
-            ask = Asker("pictures", Ways(http, Hosts(1), bench.events.append), Judge.of(LIST))
-            return await ask((f"{server.url}/a",))
-
-    lost = asyncio.run(run())
-    assert getattr(lost, "why", None) is Why.REFUSED and not server.hits
+    assert bench(server.rows("a"), allow_private=False).dropped == {Outcome.FAILED: {"refused": 1}}
+    assert not server.hits
 
 
-def test_workers_never_hold_more_rows_than_there_are_of_them(bench: Bench, server: Pictures) -> None:
+def test_the_list_is_read_no_further_than_the_window(
+    bench: Bench, server: Pictures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "WINDOW", 16)
     drawn = 0
 
     def rows() -> Iterator[Row | BadRow]:
         nonlocal drawn
         for number in range(1, 201):
             drawn += 1
-            assert drawn - server.hits.total() <= 4
+            assert drawn - server.hits.total() <= 16 + 8 + 1
             yield Row(number, {"id": f"{number}", "link": f"{server.url}/{number}"})
 
     assert counts(bench(rows(), jobs=3)) == {Outcome.OK: 200}  # type: ignore[arg-type]

@@ -1,42 +1,31 @@
 """One item over HTTP: its addresses in turn, with the retries of `transfer.retry`, until a body passes or
-none is left.
+none is left. The workers ask; what is decided about it is decided here, for all of them.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
 
-from datafetch.errors import TransferFailed
-from datafetch.images.judge import Judge
 from datafetch.images.ledger import outcome_of
-from datafetch.images.placeholders import leads_to_placeholder
+from datafetch.images.wire import Ended
+from datafetch.images.workers import WorkerDied, Workers
 from datafetch.model import Event, Outcome, Why
 from datafetch.transfer.addresses import candidates, origin, safe_url, shown_host
-from datafetch.transfer.engine import Limits
-from datafetch.transfer.failures import Throttled, failed
-from datafetch.transfer.http import open_url
-from datafetch.transfer.retry import (
-    Patience,
-    Tries,
-    Verdict,
-    backoff,
-    decide,
-    retry_after,
-    wait_for,
-    why_of_status,
-)
+from datafetch.transfer.retry import Patience, Tries, Verdict, backoff, decide, wait_for
 from datafetch.transfer.wanted import Ways
+
+# A list has many rows and a later run asks again, so one row is not insisted on as a whole archive is.
+PATIENCE = Patience(tries=4, tries_before_next=2)
+DEATHS = 3  # worker processes that one item may take with it
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A body that passed every check."""
+    """A body that passed every check and stands in the staging folder, not yet durable."""
 
-    data: bytes
     url: str  # the list's address that it belongs to, not a mirror's
+    size: int
     sha256: str
     width: int | None = None
     height: int | None = None
@@ -49,94 +38,102 @@ class Lost:
     why: Why
     url: str  # free of secrets
     text: str
+    unnameable: bool = False  # no file can have the path that its row wants
 
-
-Ask = Callable[[tuple[str, ...]], Awaitable[Found | Lost]]
-
-# A list has many rows and a later run asks again, so one row is not insisted on as a whole archive is.
-PATIENCE = Patience(tries=4, tries_before_next=2)
+    @property
+    def outcome(self) -> Outcome:
+        """The state that its row ends in."""
+        return Outcome.REJECTED if self.unnameable else outcome_of(self.why)
 
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Asks for items; one per list. All that a single item may cost is bounded: bytes, time, tries."""
+    """Asks for items; one per list. All that a single item may cost is bounded: bytes, time, tries, processes."""
 
     name: str  # of the artifact, for the events
     ways: Ways
-    judge: Judge
+    workers: Workers
+    at_once: asyncio.Semaphore  # requests under way, of all hosts together
     patience: Patience = PATIENCE
-    total: float = 120.0  # seconds for one body
+    alone: asyncio.Lock = field(default_factory=asyncio.Lock)  # for those that may have killed a process
 
-    async def __call__(self, urls: tuple[str, ...]) -> Found | Lost:
-        """The first body that passes. Else how it was lost: a way that may mend counts before a final one."""
+    def host(self, urls: tuple[str, ...]) -> str:
+        """Who is asked first."""
+        return shown_host(self._asked(urls[0])[0])
+
+    async def __call__(self, urls: tuple[str, ...], path: str) -> Found | Lost:
+        """The first body that passes, written to `path`; of what was lost, a way that may mend counts first.
+
+        Raises TransferLimit and NoRoom.
+        """
         lost: list[Lost] = []
         for url in urls:
-            asked = candidates((url,), self.ways.mirrors, self.ways.mirror_only)
+            asked = self._asked(url)
             for at, address in enumerate(asked, 1):
-                found = await self._insist(address, url, last=at == len(asked))
+                found = await self._insist(address, url, path, last=at == len(asked))
                 if isinstance(found, Found):
                     return found
                 lost.append(found)
-        return next((each for each in lost if outcome_of(each.why) is not Outcome.MISSING), lost[0])
+        return next((each for each in lost if each.outcome is not Outcome.MISSING), lost[0])
 
-    async def _insist(self, address: str, url: str, *, last: bool) -> Found | Lost:
+    def _asked(self, url: str) -> tuple[str, ...]:
+        return candidates((url,), self.ways.mirrors, self.ways.mirror_only) if self.ways.mirrors else (url,)
+
+    async def _insist(self, address: str, url: str, path: str, *, last: bool) -> Found | Lost:
         """One address, asked as often as the table in `transfer.retry` says."""
         tries = Tries()
         while True:
             try:
-                return await self._once(address, url)
-            except TransferFailed as failure:
-                why = Why.PLACEHOLDER if leads_to_placeholder(failure.url) else failure.why
-                count = tries.after(why, advanced=False)
-                verdict = decide(why, count, last=last, patience=self.patience)
-                if not await self._waited(address, failure, verdict, count):
-                    return Lost(why, safe_url(url), str(failure))
+                ended = await self._survived(address, url, path)
+            except WorkerDied as died:
+                why = Why.NOT_AN_IMAGE if died.decoding else Why.UNKNOWN
+                return Lost(why, safe_url(url), f"{shown_host(address)}: {died}")
+            if ended.unnameable:
+                return Lost(Why.UNKNOWN, safe_url(url), f"no file can be called {path}", unnameable=True)
+            if not ended.why:
+                return Found(url, ended.received, ended.sha256, ended.width, ended.height)
+            why = Why(ended.why)
+            if why is Why.LIMIT:
+                self.workers.check()
+            count = tries.after(why, advanced=False)
+            verdict = decide(why, count, last=last, patience=self.patience)
+            if not await self._waited(address, ended, verdict, count):
+                return Lost(why, safe_url(url), ended.text)
 
-    async def _waited(self, address: str, failure: TransferFailed, verdict: Verdict, count: int) -> bool:
+    async def _waited(self, address: str, ended: Ended, verdict: Verdict, count: int) -> bool:
         """Waits as the verdict says, the host's other items too if it says so; False when it says no."""
-        asked = failure.seconds if isinstance(failure, Throttled) else None
         wait = 0.0
         if verdict.wait or verdict.host_wide:
-            wait = wait_for(asked, backoff(count, self.ways.chance(), self.patience), self.patience)
+            own = backoff(count, self.ways.chance(), self.patience)
+            wait = wait_for(ended.wait, own, self.patience)
         if verdict.host_wide:
             self.ways.hosts.slow(shown_host(address), wait)
         if not verdict.again:
             return False
         soon = f"again in {wait:.0f} s" if wait >= 0.5 else "again at once"
-        text = f"{failure}; {soon}"
-        self.ways.emit(Event("retry", self.name, count=count, why=failure.why, url=failure.url, text=text))
+        text = f"{ended.text}; {soon}"
+        self.ways.emit(Event("retry", self.name, count=count, why=ended.why, url=ended.url, text=text))
         if not verdict.host_wide:
             await self.ways.hosts.pause(wait)
         return True
 
-    async def _once(self, address: str, url: str) -> Found:
-        never = frozenset((origin(url),)) if self.ways.mirror_only and self.ways.mirrors else frozenset()
-        limits = Limits(total=self.total, body_bytes=self.judge.limits.max_bytes)
-        async with (
-            self.ways.hosts.turn(shown_host(address)),
-            open_url(self.ways.http, address, never=never, limits=limits) as answer,
-        ):
-            if leads_to_placeholder(answer.url):
-                await answer.discard()
-                raise failed(Why.PLACEHOLDER, answer.url, "the picture of a missing one")
-            if answer.status != 200:
-                await answer.discard()
-                later = retry_after(answer.headers.get("retry-after", ""), datetime.now(UTC))
-                raise failed(why_of_status(answer.status), address, f"status {answer.status}", later)
-            data = b"".join([chunk async for chunk in answer.chunks()])
-            self.ways.emit(Event("received", self.name, done=len(data)))
-        # Hashing and decoding free the interpreter, so the network goes on meanwhile.
-        judged = await asyncio.to_thread(self.judge, data)
-        if isinstance(judged, Why):
-            raise failed(judged, address, f"{len(data)} bytes that are {_WORDS.get(judged, judged)}")
-        return Found(data, url, judged.sha256, judged.width, judged.height)
+    async def _survived(self, address: str, url: str, path: str) -> Ended:
+        """One try that a worker lives through. Raises WorkerDied when it is the item that kills them."""
+        deaths = 0
+        while True:
+            try:
+                if not deaths:
+                    return await self._once(address, url, path)
+                async with self.alone:  # so that the next death has one suspect
+                    return await self._once(address, url, path)
+            except WorkerDied as died:
+                deaths += died.suspect
+                if died.guilty or deaths >= DEATHS:
+                    raise
 
-
-_WORDS = {
-    Why.NOT_AN_IMAGE: "not an image",
-    Why.SHORT: "an image that breaks off",
-    Why.PLACEHOLDER: "a picture known to stand for a missing one",
-    Why.TOO_SMALL: "too few",
-    Why.TOO_LARGE: "too many, or too many pixels",
-    Why.HTML: "a web page",
-}
+    async def _once(self, address: str, url: str, path: str) -> Ended:
+        never = origin(url) if self.ways.mirror_only and self.ways.mirrors else ""
+        async with self.ways.hosts.turn(shown_host(address)), self.at_once:
+            flight = self.workers.ask(address, path, never)
+            await flight.came
+        return await flight.ended

@@ -1,6 +1,4 @@
-"""The images of a URL list: workers pull rows from one iterator, and every row ends in exactly one recorded
-state.
-"""
+"""The images of a URL list: its rows handed to worker processes, each ending in exactly one recorded state."""
 
 from __future__ import annotations
 
@@ -9,15 +7,50 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from datafetch.images.ask import Ask
+from datafetch.images.ask import PATIENCE, Asker
+from datafetch.images.check import Limits
 from datafetch.images.items import Item, items
 from datafetch.images.ledger import Ledger, Records
 from datafetch.images.rows import BadRow, Row
 from datafetch.images.staged import Staged, stands
-from datafetch.images.workers import Crew, go_on
-from datafetch.model import Artifact, Event, FileRecord, Outcome, UrlList
+from datafetch.images.wire import Begin
+from datafetch.images.work import Work, go_on
+from datafetch.images.workers import DECODE, Workers
+from datafetch.model import Artifact, Event, FileRecord, Outcome, Settings, UrlList
+from datafetch.transfer.allowance import Allowance
+from datafetch.transfer.curl import Limits as Line
+from datafetch.transfer.retry import Patience
+from datafetch.transfer.wanted import Ways
 
 LOOK = 0.1  # seconds between looks at `stop`
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """How the items of a list are asked for. The numbers are for all of its processes together."""
+
+    settings: Settings
+    ways: Ways
+    allowance: Allowance
+    patience: Patience = PATIENCE
+    jobs: int = 16  # requests under way
+    total: float = 120.0  # seconds for one body
+    processes: int = 0  # at most; 0 is by the machine
+    decode: float = DECODE  # seconds for one picture
+
+    def begin(self, source: UrlList, staging: Path) -> Begin:
+        """What a worker process is told of them."""
+        return Begin(
+            str(staging),
+            Limits(min_bytes=source.min_bytes),
+            source.check == "image",
+            self.settings.allow_private,
+            self.settings.mirrors,
+            self.total,
+            self.allowance.slowest(Line()).low_speed,
+            self.allowance.bounded,
+            self.allowance.held,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +74,10 @@ async def fetch_list(
     artifact: Artifact,
     rows: Iterable[Row | BadRow],
     *,
-    ask: Ask,
+    manners: Manners,
     staging: Path,
     journal: Path,
-    emit: Callable[[Event], None],
     stop: Callable[[], bool],
-    jobs: int = 16,
     published: Iterable[Path] = (),
     place: Callable[[str], str] | None = None,
     retry_gone: bool = False,
@@ -66,33 +97,40 @@ async def fetch_list(
     """
     assert isinstance(artifact.source, UrlList)
     placed = place or (lambda path: f"{artifact.folder}/{path}")
+    name, ways = artifact.name, manners.ways
+    begin = manners.begin(artifact.source, staging)
+    workers = Workers(begin, manners.allowance, _noting(name, ways), manners.processes, manners.decode)
+    ask = Asker(name, ways, workers, asyncio.Semaphore(max(1, manners.jobs)), manners.patience)
+    per_host = manners.settings.max_per_host
     with Staged(staging, tuple(published)) as staged:
-        run = Crew(artifact.name, ask, staged, Ledger(journal), placed, emit, retry_gone, redo)
-        feed = iter(items(artifact.source, rows))
+        run = Work(name, ask, per_host, staged, Ledger(journal), placed, ways.emit, retry_gone, redo, stop)
         try:
-            await _work(run, feed, jobs, stop)
+            async with workers:
+                await _work(run, iter(items(artifact.source, rows)))
+        except BaseException:
+            await run.save()
+            raise
         finally:
             run.ledger.close()
     records = Records(journal, artifact.name, placed, run.ok)
     return ListOutcome(records, run.dropped, staging)
 
 
-async def _work(run: Crew, feed: Iterator[Item | BadRow], jobs: int, stop: Callable[[], bool]) -> None:
-    """Workers until the list ends, a fault of the disk, or `stop`; then all that is done is written down."""
-    tasks = {asyncio.create_task(run.pull(feed, stop)) for _ in range(max(jobs, 1))}
-    working = set(tasks)
+async def _work(run: Work, feed: Iterator[Item | BadRow]) -> None:
+    """Until the list ends, or a fault of the disk, or a stop; then nothing is under way any more."""
+    pulling = asyncio.create_task(run.pull(feed))
     try:
-        while working:
-            done, working = await asyncio.wait(working, timeout=LOOK, return_when=asyncio.FIRST_EXCEPTION)
-            for task in done:
-                task.result()
-            go_on(stop)
+        while not pulling.done():
+            await asyncio.wait((pulling,), timeout=LOOK)
+            go_on(run.stop)
             await run.now_and_then()
+        pulling.result()
         run.ledger.end()
         await run.write_down()
-    except BaseException:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await run.save()
-        raise
+    finally:
+        pulling.cancel()
+        await asyncio.gather(pulling, run.let_go(), return_exceptions=True)
+
+
+def _noting(name: str, ways: Ways) -> Callable[[str], None]:
+    return lambda text: ways.emit(Event("note", name, text=text))

@@ -57,6 +57,11 @@ class Ledger:
         self._finished: OrderedDict[int, dict[int, Settled]] = OrderedDict()
         self._last = 0  # row handed out last
 
+    @property
+    def open(self) -> int:
+        """Batches in memory that are not finished."""
+        return len(self._open)
+
     def hand_out(self, number: int) -> Settled | None:
         """Begin a row, in the order of the list; what comes back is what earlier runs say of it."""
         if self._last and _at(number) != _at(self._last):

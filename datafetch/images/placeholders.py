@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,4 +36,4 @@ def is_placeholder(body: bytes, known: tuple[Signature, ...] = KNOWN) -> bool:
 
 def leads_to_placeholder(url: str) -> bool:
     """Whether a redirect to `url` says that the picture is gone; nothing need be fetched to know."""
-    return urlsplit(url).path.endswith(TARGETS)
+    return url.partition("#")[0].partition("?")[0].endswith(TARGETS)

@@ -47,7 +47,7 @@ class Staged:
 
         False when no file can have this name; NoRoom and its like for faults of the disk.
         """
-        with user_errors(self._folder / path):
+        with user_errors(f"{self._folder}/{path}"):
             try:
                 self._write(path, data)
             except OSError as error:
@@ -60,7 +60,7 @@ class Staged:
 
     def remove(self, path: str) -> None:
         """Forget a file that an interrupted run left for a row that ends without one; absent is fine."""
-        with user_errors(self._folder / path):
+        with user_errors(f"{self._folder}/{path}"):
             try:
                 self._remove(path)
             except OSError as error:

@@ -1,239 +1,224 @@
-"""The workers of one list: what they share, and how each row comes to its one state."""
+"""The worker processes of a list: started as the work grows, given jobs, replaced when they die."""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
+import os
+import signal
+import socket
+import subprocess
+import sys
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self, TypeVar
 
-import msgspec
+from datafetch.errors import NoRoom
+from datafetch.images.wire import Allow, Begin, Came, Claim, Ended, FromWorker, Job, Trouble, Wire
+from datafetch.images.wire import from_worker as decoder
+from datafetch.store.files import user_errors
+from datafetch.transfer.addresses import shown_host
+from datafetch.transfer.allowance import Allowance
 
-from datafetch.errors import DatafetchError, Interrupted
-from datafetch.images.ask import Ask, Found
-from datafetch.images.items import Item
-from datafetch.images.ledger import Ledger, Settled, asked_again, outcome_of
-from datafetch.images.rows import BadRow
-from datafetch.images.staged import Staged
-from datafetch.model import Event, Outcome, Why
-
-TOGETHER = 512  # rows that share one wait for the disk
-OFTEN = 1.0  # seconds between such waits when rows come slowly
-AT_ONCE = 256  # rows that need no network, before others get their turn
-
-
-def go_on(stop: Callable[[], bool]) -> None:
-    """Raises Interrupted when `stop` turned true."""
-    if stop():
-        raise Interrupted("stopped; run the same command again to go on")
+MOST = 4  # processes; more of them only wait for the disk and for their supervisor
+WORTH_ANOTHER = 64  # jobs for each process before the next is started: it takes as long as they do
+LEAN = 4  # jobs by which a host's own process may be busier than the idlest before another helps it
+DECODE = 30.0  # seconds for one picture: the pixels that `check` allows take a tenth of that
+GRACE = 60.0  # seconds beyond the limit of a job until its process is taken for stuck
 
 
-class Crew:
-    """One call of `fetch_list`: what its workers share."""
+T = TypeVar("T")
+
+
+class WorkerDied(Exception):
+    """The process that was at a job is gone."""
+
+    def __init__(self, how: str, *, decoding: bool, suspect: bool, guilty: bool) -> None:
+        super().__init__(how)
+        self.decoding = decoding
+        self.suspect = suspect  # the job may be the reason
+        self.guilty = guilty  # it is
+
+
+@dataclass(eq=False, slots=True)
+class Flight:
+    """A job that a process is at. Both futures raise WorkerDied."""
+
+    job: Job
+    started: float
+    came: asyncio.Future[None]  # the network's part is done
+    ended: asyncio.Future[Ended]
+
+
+@dataclass(eq=False, slots=True)
+class _Process:
+    child: subprocess.Popen[bytes]
+    wire: Wire[FromWorker]
+    connecting: asyncio.Task[object]
+    flights: dict[int, Flight] = field(default_factory=dict)
+    decoding: dict[int, Flight] = field(default_factory=dict)  # in their order
+    decodes_since: float = 0.0  # when it began with the first of them
+    guilty: Flight | None = None  # whose picture took too long
+
+
+class Workers:
+    """At most `most` processes. Jobs of one host go to one of them while that does not make it the busiest."""
 
     def __init__(
         self,
-        name: str,
-        ask: Ask,
-        staged: Staged,
-        ledger: Ledger,
-        place: Callable[[str], str],
-        emit: Callable[[Event], None],
-        retry_gone: bool,
-        redo: frozenset[str],
+        begin: Begin,
+        allowance: Allowance,
+        note: Callable[[str], None],
+        most: int = 0,
+        decode: float = DECODE,
     ) -> None:
-        self.name = name
-        self.ask = ask
-        self.staged = staged
-        self.ledger = ledger
-        self.place = place
-        self.emit = emit
-        self.retry_gone = retry_gone
-        self.redo = redo
-        self.ok = 0  # rows that ended with their file
-        self.dropped: dict[Outcome, Counter[str]] = {}
-        self._twins: dict[int, list[Item]] = {}  # row in flight -> later rows that wait for its bytes
-        self._unwritten: list[Settled] = []
-        self._written_at = time.monotonic()
-        self._writing: asyncio.Task[None] | None = None
-        self._ok_since = 0  # rows that ended ok and were not told yet
+        self._begin = begin
+        self._allowance = allowance
+        self._note = note
+        self._most = most or min(os.cpu_count() or 1, MOST)
+        self._decode = decode
+        self._processes: list[_Process] = []
+        self._number = 0
+        self._tolls: set[asyncio.Task[None]] = set()
+        self._trouble: Trouble | None = None
+        self._closed = False
+        self.received = 0  # bytes of bodies
 
-    async def pull(self, feed: Iterator[Item | BadRow], stop: Callable[[], bool]) -> None:
-        """One worker: takes rows until none is left."""
-        at_once = 0
-        for item in feed:
-            go_on(stop)
-            before = self.ledger.hand_out(item.number)
-            if isinstance(item, BadRow):
-                self._end(_bad(item))
-            elif (kept := self._kept(item, before)) is not None:
-                self._end(kept)
-            elif item.twin and (first := self.ledger.settled(item.twin)) is None:
-                self._twins.setdefault(item.twin, []).append(item)
-            elif item.twin and (same := self._same(item, first)) is not None:
-                self._end(same)
-            else:
-                await self._get(item)
-                at_once = 0
-            at_once += 1
-            if at_once >= AT_ONCE or len(self._unwritten) >= TOGETHER:
-                at_once = 0
-                await self.now_and_then()
+    async def __aenter__(self) -> Self:
+        return self
 
-    async def now_and_then(self) -> None:
-        """Tells how far the work is, writes down what is due, and lets others run."""
-        self._tell()
-        if self._writing is not None and self._writing.done():
-            await self._written()
-        due = len(self._unwritten) >= TOGETHER or time.monotonic() - self._written_at > OFTEN
-        if due and self._writing is None:
-            self._writing = asyncio.create_task(self._write())
-        if self._writing is not None and len(self._unwritten) >= 4 * TOGETHER:
-            # Rows must not pile up faster than the disk takes them.
-            await asyncio.wait({self._writing})
-        await asyncio.sleep(0)
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Every process has ended afterwards: none can write any more. What they were at is lost."""
+        self._closed = True
+        for process in self._processes:
+            process.wire.close()
+            _end(process.child)
 
-    async def write_down(self) -> None:
-        """Makes all that is done durable and says so in the journal."""
-        await self._written()
-        await self._write()
+    @property
+    def pids(self) -> tuple[int, ...]:
+        return tuple(process.child.pid for process in self._processes)
 
-    async def save(self) -> None:
-        """After a fault: writes down what still can be; a second fault of the disk says nothing new."""
-        try:
-            await self.write_down()
-        except DatafetchError:
-            return
+    def ask(self, url: str, path: str, never: str = "") -> Flight:
+        """Gives a job to a process. Raises TransferLimit when nothing more may be taken."""
+        self.check()
+        process = self._pick(shown_host(url))
+        self._number += 1
+        job = Job(self._number, url, path, never)
+        loop = asyncio.get_running_loop()
+        flight = Flight(job, time.monotonic(), loop.create_future(), loop.create_future())
+        process.flights[job.number] = flight
+        process.wire.send(job)
+        return flight
 
-    async def _written(self) -> None:
-        """Waits for the write under way. A fault of it, such as a full disk, is raised here and ends the
-        run.
-        """
-        writing, self._writing = self._writing, None
-        if writing is not None:
-            # Not `await writing`: whoever cancels us must not cancel what other rows depend on.
-            await asyncio.wait({writing})
-            writing.result()
+    def check(self) -> None:
+        """Raises TransferLimit when no more may be taken."""
+        self._allowance.check()
 
-    async def _write(self) -> None:
-        rows, self._unwritten = self._unwritten, []
-        self._written_at = time.monotonic()
-        await asyncio.to_thread(self._make_durable, rows)
-        self.ledger.wrote(rows)
-        self.ledger.finish()
-        self._tell()
+    def watch(self) -> None:
+        """Ends every process that is stuck; to be called now and then. Raises NoRoom when a disk is full."""
+        if self._trouble is not None:
+            raise NoRoom(self._trouble.text, self._trouble.hint)
+        now = time.monotonic()
+        for process in self._processes:
+            first = next(iter(process.decoding.values()), None)
+            if first is not None and now - process.decodes_since > self._decode:
+                process.guilty = first
+                process.child.kill()
+                continue
+            oldest = next(iter(process.flights.values()), None)
+            if oldest is not None and now - oldest.started > self._begin.total + self._decode + GRACE:
+                process.child.kill()
 
-    def _make_durable(self, rows: list[Settled]) -> None:
-        if any(row.outcome is Outcome.OK for row in rows):
-            self.staged.sync()
-        self.ledger.write(rows)
+    # --- Processes -----------------------------------------------------------------------------------------
 
-    def _kept(self, item: Item, before: Settled | None) -> Settled | None:
-        """What an earlier run recorded, when it still holds and nothing is to be done."""
-        if before is None or before.path != item.path or before.url not in item.urls:
-            return None
-        if before.outcome is Outcome.OK:
-            return before if self._stands(self.place(item.path), before) else None
-        return None if asked_again(before, retry_gone=self.retry_gone) else before
+    def _pick(self, host: str) -> _Process:
+        count = len(self._processes)
+        if count < self._most and self._number >= count * WORTH_ANOTHER:
+            self._processes.append(self._start())
+        idlest = min(self._processes, key=lambda process: len(process.flights))
+        own = self._processes[zlib.crc32(host.encode()) % len(self._processes)]
+        return own if len(own.flights) < len(idlest.flights) + LEAN else idlest
 
-    def _stands(self, path: str, before: Settled) -> bool:
-        """Whether the file of a row is still there. A size says nothing of one known to be damaged."""
-        if path in self.redo:
-            return self.staged.proves(path, before.sha256)
-        return self.staged.has(path, before.size)
-
-    async def _get(self, item: Item) -> None:
-        found = await self.ask(item.urls)
-        if isinstance(found, Found):
-            row = self._put(item, found)
-        else:
-            self.staged.remove(self.place(item.path))
-            row = Settled(
-                item.number, outcome_of(found.why), found.why, item.path, found.url, _now(), text=found.text
+    def _start(self) -> _Process:
+        ours, theirs = socket.socketpair()
+        with theirs, user_errors("a worker process"):
+            child = subprocess.Popen(
+                (sys.executable, "-P", "-m", "datafetch.images.worker"),
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                process_group=0,  # a Ctrl-C is for us alone: we tell them
             )
-        self._end(row)
-        for twin in self._twins.pop(item.number, ()):
-            same = self._same(twin, row, found.data if isinstance(found, Found) else None)
-            if same is None:
-                await self._get(twin)
-            else:
-                self._end(same)
-
-    def _same(self, item: Item, first: Settled | None, data: bytes | None = None) -> Settled | None:
-        """How a row ends whose bytes an earlier row has; None when they cannot be read back and must be
-        fetched.
-        """
-        if first is None:
-            return None
-        again = msgspec.structs.replace(first, row=item.number, path=item.path)
-        if first.outcome is not Outcome.OK:
-            self.staged.remove(self.place(item.path))
-            return again
-        data = self.staged.read(self.place(first.path)) if data is None else data
-        if data is None or hashlib.sha256(data).hexdigest() != first.sha256:
-            return None
-        return again if self.staged.put(self.place(item.path), data) else _unnameable(item)
-
-    def _put(self, item: Item, found: Found) -> Settled:
-        if not self.staged.put(self.place(item.path), found.data):
-            return _unnameable(item)
-        return Settled(
-            item.number,
-            Outcome.OK,
-            path=item.path,
-            url=found.url,
-            at=_now(),
-            size=len(found.data),
-            sha256=found.sha256,
-            width=found.width,
-            height=found.height,
+        wire: Wire[FromWorker] = Wire(
+            decoder(), lambda message: self._got(process, message), lambda: self._died(process)
         )
+        loop = asyncio.get_running_loop()
+        process = _Process(child, wire, loop.create_task(loop.create_connection(lambda: wire, sock=ours)))
+        wire.send(self._begin)
+        return process
 
-    def _end(self, row: Settled) -> None:
-        """The one place where a row gets its state."""
-        if self.ledger.settle(row):
-            self._unwritten.append(row)
-        if row.outcome is Outcome.OK:
-            self.ok += 1
-            self._ok_since += 1
+    def _got(self, process: _Process, message: FromWorker) -> None:
+        match message:
+            case Came(number=number):
+                flight = process.flights[number]
+                if not process.decoding:
+                    process.decodes_since = time.monotonic()
+                process.decoding[number] = flight
+                _set(flight.came, None)
+            case Ended(number=number, received=received):
+                flight = process.flights.pop(number)
+                if process.decoding.pop(number, None) is not None:
+                    process.decodes_since = time.monotonic()
+                self.received += received
+                _set(flight.came, None)
+                _set(flight.ended, message)
+            case Claim(number=number, size=size):
+                task = asyncio.get_running_loop().create_task(self._toll(process, number, size))
+                self._tolls.add(task)
+                task.add_done_callback(self._tolls.discard)
+            case Trouble():
+                self._trouble = message
+
+    async def _toll(self, process: _Process, number: int, size: int) -> None:
+        allowed = await self._allowance.claim(size)
+        process.wire.send(Allow(number, allowed))
+
+    def _died(self, process: _Process) -> None:
+        """The jobs of a process that is gone fail; it must be gone, or it might still write what others do."""
+        if self._closed:
             return
-        self.dropped.setdefault(row.outcome, Counter())[row.why] += 1
-        self.emit(
-            Event(
-                "item",
-                self.name,
-                count=1,
-                why=row.why,
-                outcome=row.outcome,
-                url=row.url,
-                text=f"row {row.row}: {row.text}",
-            )
+        code = _end(process.child)
+        self._processes.remove(process)
+        how = (
+            f"a worker process was ended by {signal.Signals(-code).name}"
+            if code < 0
+            else (f"a worker process ended with {code}")
         )
-
-    def _tell(self) -> None:
-        if self._ok_since:
-            self.emit(Event("item", self.name, count=self._ok_since, outcome=Outcome.OK))
-            self._ok_since = 0
-
-
-def _bad(row: BadRow) -> Settled:
-    why = row.reason if row.outcome is Outcome.SKIPPED else Why.BAD_URL
-    return Settled(row.number, row.outcome, why, text=row.reason)
-
-
-def _unnameable(item: Item) -> Settled:
-    return Settled(
-        item.number,
-        Outcome.REJECTED,
-        Why.UNKNOWN,
-        item.path,
-        item.urls[0],
-        _now(),
-        text=f"no file can be called {item.path}",
-    )
+        if process.guilty is not None:
+            how = f"a picture could not be decoded within {self._decode:.0f} s"
+        self._note(f"{how}; {len(process.flights)} rows that it was at are asked for again")
+        for flight in process.flights.values():
+            guilty = flight is process.guilty
+            suspect = process.guilty is None
+            decoding = flight.job.number in process.decoding
+            error = WorkerDied(how, decoding=decoding, suspect=suspect, guilty=guilty)
+            for future in (flight.came, flight.ended):
+                if not future.done():
+                    future.set_exception(error)
+                    break
 
 
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def _set(future: asyncio.Future[T], value: T) -> None:
+    if not future.done():
+        future.set_result(value)
+
+
+def _end(child: subprocess.Popen[bytes]) -> int:
+    """Ends a process at once; how it ended, if it had done so by itself."""
+    child.kill()
+    return child.wait()

@@ -49,6 +49,7 @@ _AUTHORITY = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._~-]+)(?::([0-9]{1,5}))?\Z")
 _CLEAN = re.compile(
     r"(https?://)([^/?#@\[\]]+)(/[A-Za-z0-9/%:@!$&'()*+,;=~._-]*(?:\?[A-Za-z0-9/%:@!$&'()*+,;=~._?-]+)?)"
 )
+_HOST = re.compile(r"https?://([a-z0-9.:-]+)[/?]")  # as most addresses have it
 _NUMBER = re.compile(r"[0-9a-fx.]+")  # all that an IPv4 address can be spelled with
 _SECRET = re.compile(
     r"(?i)([?&;](?:[^=&;]*(?:token|secret|signature|passw|credential|session|api_?key|access_?key)[^=&;]*"
@@ -164,6 +165,8 @@ def host_of(url: str) -> str:
 
 def shown_host(url: str) -> str:
     """Host and port as a person reads them; what transfers to one server have in common."""
+    if match := _HOST.match(url):
+        return match[1]
     return safe_url(url).partition("://")[2].partition("/")[0].partition("?")[0].lower()
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from datafetch.errors import TransferFailed
 from datafetch.model import Why
@@ -40,9 +41,9 @@ class Direct:
     async def get(self, url: str, limits: Limits, never: Collection[str] = ()) -> Got:
         """The answer to GET `url`; to origins in `never` no redirect may lead. Raises TransferFailed.
 
-        The body is held in memory: `limits` must bound it.
+        The body is held in memory: `limits` must bound it. They hold for all redirects together.
         """
-        target = clean_url(url)
+        target, began = clean_url(url), time.monotonic()
         for _ in range(MAX_REDIRECTS + 1):
             ask = asked(target, self._policy, self._environment, limits)
             try:
@@ -56,6 +57,9 @@ class Direct:
                 return Got(target, answer)
             target = redirected(target, location)
             check_never(target, never)
+            if limits.total is not None:
+                limits = replace(limits, total=max(0.001, limits.total - (time.monotonic() - began)))
+                began = time.monotonic()
         raise too_many(url)
 
     async def _gated(self, ask: Ask, gate: Gate) -> Whole:
