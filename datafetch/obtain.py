@@ -56,7 +56,6 @@ class Obtainer:
 
     def __init__(self, task: Task, emit: Callable[[Event], None], stopped: threading.Event) -> None:
         self._task = task
-        self._task = task
         self._recipe, self._home, self._settings = task.recipe, task.home, task.settings
         self._emit, self._stopped = emit, stopped
         self._stack = AsyncExitStack()
@@ -75,7 +74,8 @@ class Obtainer:
 
         What is in `only` is brought anew of those, when they are published already.
 
-        May be called again after any end.
+        May be called again after any end. Every byte of a file that is FETCHED by this was hashed by it, also of
+        one that an earlier run had nearly finished.
 
         Raises the errors of the station that does it: TransferFailed, NeedsPerson, NoRoom.
         """
