@@ -70,7 +70,7 @@ class Holding:
             pieces = trusted(on_disk, row.durable, wrote, same_boot)
             self.url, self._sources = row.url, row.sources
             self.validators = Validators(row.etag, row.last_modified, row.total)
-            if use is Worth.ALL:
+            if use is Worth.ALL and pieces:
                 self.promise = Promise(row.promised_size, row.promised)
         promised = (one.algorithm for one in self.promise.checksums)
         self.part = PartFile(part, pieces, (*algorithms, *promised), self._wrote)
