@@ -392,6 +392,7 @@ class Fetched:
     url: str  # the recipe's origin address, not a mirror's
     fetched_at: str
     digests: tuple[tuple[str, str], ...] = field(default=())  # other algorithms that a recipe names
+    address: str = ""  # the `identity` of that origin address, of which `url` may hide a part
 
     def satisfies(self, size: int | None, checksums: tuple[Checksum, ...]) -> bool:
         """Whether it is the file that a recipe speaks of now, as far as the recipe says."""

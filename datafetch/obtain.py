@@ -77,7 +77,8 @@ class Obtainer:
 
         What is in `only` is brought anew of those, when they are published already.
 
-        May be called again after any end.
+        May be called again after any end. Every byte of a file that is FETCHED by this was hashed by it, also of
+        one that an earlier run had nearly finished.
 
         Raises the errors of the station that does it: TransferFailed, NeedsPerson, NoRoom.
         """

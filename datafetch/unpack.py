@@ -25,12 +25,12 @@ class Unpacker:
     def __init__(self, task: Task, tell: Callable[[Event], None], stopped: threading.Event) -> None:
         self._home, self._rules, self._settings = task.home, task.recipe.layout, task.settings
         self._tell, self._stopped = tell, stopped
-        self._fetched: set[str] = set()  # single files that this run has verified
+        self._fetched: set[str] = set()  # single files that this run has hashed
         self._linked: set[str] = set()  # of them, those whose archive and staged file are one
         self._damaged: set[str] = set()  # artifacts whose archive proved damaged once already
 
     def verified(self, artifact: Artifact) -> None:
-        """This run has fetched the file and checked it: it need not be read again."""
+        """This run has brought the file and hashed every byte of it: it need not be read again."""
         self._fetched.add(artifact.name)
 
     def unpack(self, artifact: Artifact, only: frozenset[str]) -> None:

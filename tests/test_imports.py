@@ -11,7 +11,14 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "datafetch"
-WORDS = {"model", "errors", "foldnames", "schemes", "datafetch"}  # "datafetch" itself holds the version
+WORDS = {
+    "model",
+    "errors",
+    "foldnames",
+    "identity",
+    "schemes",
+    "datafetch",
+}  # "datafetch" itself holds the version
 SHELL = {
     *("cli", "console", "run", "refuse", "act", "stops", "obtain", "relay", "unpack", "assemble", "finish"),
     *("verify", "report", "demo", "lists", "listed"),
@@ -22,6 +29,7 @@ ARROWS: dict[str, set[str]] = {
     "model": set(),
     "errors": {"model"},
     "foldnames": set(),
+    "identity": set(),
     "schemes": set(),
     "extras": set(),
     "store": set(),

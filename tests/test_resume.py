@@ -17,11 +17,13 @@ from datafetch.transfer.resume import (
     Asked,
     Held,
     Validators,
+    Worth,
     ask,
     content_length,
     judge,
     strong_validators,
     trusted,
+    worth,
 )
 
 URL, OTHER = "http://a/x", "http://b/x"
@@ -61,6 +63,30 @@ def test_what_is_asked(
 ) -> None:
     asked = ask(held, url, proven)
     assert (asked.offset, asked.headers) == (offset, headers)
+
+
+ONE, TWO, STRANGER = "1", "2", "3"
+
+
+@pytest.mark.parametrize(
+    ("sources", "known", "promised", "found"),
+    [
+        ((ONE,), False, False, Worth.ALL),
+        ((ONE, TWO), False, False, Worth.NOTHING),  # joined under a digest that is known no longer
+        ((ONE, TWO), False, True, Worth.ALL),
+        ((ONE, TWO), True, False, Worth.ALL),
+        ((STRANGER,), False, False, Worth.NOTHING),
+        ((STRANGER,), False, True, Worth.NOTHING),  # a promise of an address that is not the file's
+        ((ONE, STRANGER), False, True, Worth.NOTHING),
+        ((ONE, STRANGER), True, True, Worth.BYTES),
+        ((), False, True, Worth.NOTHING),
+        ((), True, False, Worth.BYTES),
+    ],
+)
+def test_what_an_earlier_run_left_is_worth(
+    sources: tuple[str, ...], known: bool, promised: bool, found: Worth
+) -> None:
+    assert worth(sources, {ONE, TWO}, known, promised) is found
 
 
 ZERO = Asked()

@@ -17,6 +17,7 @@ import pytest
 
 from datafetch.demo.server import Answer, Exchange, FaultServer, Thing, drop_after, first
 from datafetch.errors import TransferFailed
+from datafetch.identity import identity
 from datafetch.model import Why
 from datafetch.store.journal import Journal, Part, known
 from datafetch.transfer.part import PartFile
@@ -122,7 +123,8 @@ def test_after_a_power_cut_only_synced_bytes_count(tmp_path: Path) -> None:
     bench.part.write_bytes(BIG.data[:1000] + bytes(500))
     with FaultServer(lambda path: BIG) as server:
         good = ((0, 1000, zlib.crc32(BIG.data[:1000])),)
-        row = Part(f"{server.url}/x", str(BIG.headers["ETag"]), "", len(BIG.data), "another boot", good)
+        url, tag = f"{server.url}/x", str(BIG.headers["ETag"])
+        row = Part(url, tag, "", len(BIG.data), "another boot", good, (identity(url),))
         with Journal(bench.journal) as journal:
             journal.append(row)
         bench(f"{server.url}/x")
@@ -150,7 +152,8 @@ def test_a_whole_part_is_not_asked_for_again(tmp_path: Path) -> None:
     with serve() as server:
         with Journal(bench.journal) as journal:
             whole = ((0, len(BIG.data), zlib.crc32(BIG.data)),)
-            journal.append(Part(f"{server.url}/x", '"v"', "", len(BIG.data), "another boot", whole))
+            url = f"{server.url}/x"
+            journal.append(Part(url, '"v"', "", len(BIG.data), "another boot", whole, (identity(url),)))
         bench(f"{server.url}/x")
         assert server.seen == ()
     assert bench.target.read_bytes() == BIG.data

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from datafetch.identity import identity
 from datafetch.model import (
     Artifact,
     Bundled,
@@ -177,16 +178,27 @@ def shard_here(home: Home, artifact: Artifact, shard: Shard) -> int | None:
     done = journal.known(home.journal(home.shard_key(artifact.name, shard.name))).done
     if done is None or not done.satisfies(shard.size, shard.checksums):
         return None
+    if done.address and not (artifact.checksums or shard.checksums or _is_from(done, shard.urls)):
+        return None
     return done.size if _size(home.shard(artifact.name, shard.name)) == done.size else None
 
 
 def _is_wanted(artifact: Artifact, done: Fetched) -> bool:
     """Whether a file of an earlier run is what the recipe speaks of today."""
-    if isinstance(artifact.source, Http) and not artifact.checksums:
-        addresses = {url.partition("?")[0] for url in artifact.source.urls}
-        if done.url.partition("?")[0] not in addresses:
-            return False
+    if (
+        isinstance(artifact.source, Http)
+        and not artifact.checksums
+        and not _is_from(done, artifact.source.urls)
+    ):
+        return False
     return done.satisfies(artifact.size, artifact.checksums)
+
+
+def _is_from(done: Fetched, urls: Sequence[str]) -> bool:
+    """Whether one of the addresses is its own. Old rows hold only what is shown of it: those go by its path."""
+    if done.address:
+        return done.address in map(identity, urls)
+    return done.url.partition("?")[0] in {url.partition("?")[0] for url in urls}
 
 
 def _size(path: Path) -> int | None:

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from datafetch.model import Fetched, Outcome, Window
+from datafetch.model import Checksum, Fetched, Outcome, Window
 from datafetch.store.closing import Closing
 from datafetch.store.files import make_folder, sync_dir, sync_fd, user_errors, write_atomic
 
@@ -20,15 +20,20 @@ T = TypeVar("T")
 # --- Rows about one artifact --------------------------------------------------------------------------------
 
 
-class Part(msgspec.Struct, frozen=True, tag="part"):
+class Part(msgspec.Struct, frozen=True, tag="part", omit_defaults=True):
     """A `.part` file began or grew: what must still hold when it is continued."""
 
-    url: str
+    url: str  # for a reader: where its last bytes are from
     etag: str = ""
     last_modified: str = ""
     total: int | None = None
     boot: str = ""  # store.machine.boot_id(): while it is the same, the Wrote rows that follow count as well
     durable: tuple[tuple[int, int, int], ...] = ()  # what survives a power cut: start, end, CRC-32
+    sources: tuple[
+        str, ...
+    ] = ()  # `identity` of each address that it has bytes from, that of the validators last
+    promised_size: int | None = None  # by those addresses, of the whole file
+    promised: tuple[Checksum, ...] = ()
 
 
 class Wrote(msgspec.Struct, frozen=True, tag="wrote"):

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from datafetch.errors import NoRoom
+from datafetch.identity import identity
 from datafetch.model import Event, Why
 from datafetch.store.room import free_space, taken
 from datafetch.transfer.addresses import clean_url, safe_url
@@ -28,18 +29,19 @@ from datafetch.transfer.widen import Widen
 
 async def attempt(wanted: Wanted, ways: Ways, holding: Holding, url: str, widen: Widen) -> None:
     """Returns when the holding is whole. Raises TransferFailed when this answer did not bring the end."""
-    shown = safe_url(clean_url(url))
-    asked = ask(holding.held(), shown, wanted.proven or bool(holding.promise.checksums))
+    proven = wanted.proven or bool(holding.promise.checksums)
+    asked = ask(holding.held(), identity(clean_url(url)), proven)
     async with ways.open(wanted, url, asked.headers) as answer:
         judged = judge(asked, answer.status, answer.headers)
         match judged.act:
             case Act.REJECT | Act.AGAIN:
                 await answer.discard()
                 if judged.why is Why.GONE:
-                    await asyncio.to_thread(holding.gone, shown)
+                    await asyncio.to_thread(holding.gone, safe_url(clean_url(url)))
                 wait = retry_after(answer.headers.get("retry-after", ""), datetime.now(UTC))
                 raise failed(judged.why, url, judged.text, wait)
             case Act.COMPLETE:
+                _check_promise(wanted, url, judged, holding, answer)
                 holding.promised(answer.promise)
                 holding.whole = True
             case Act.START | Act.CONTINUE:
@@ -61,7 +63,7 @@ async def _take(
         await holding.drop()
     holding.promised(answer.promise)
     _check_room(wanted.part, total)
-    await holding.describe(safe_url(clean_url(url)), judged.validators)
+    await holding.describe(clean_url(url), judged.validators)
     ways.emit(Event("started", wanted.name, holding.size, total, url=safe_url(url)))
     pump = Pump(wanted, ways, holding)
     if total is None:
@@ -79,8 +81,10 @@ def _check_promise(wanted: Wanted, url: str, judged: Judged, holding: Holding, a
     """Before a byte is taken: raises when what the provider promises cannot be the file that is wanted."""
     promise = answer.promise
     total = judged.validators.total if wanted.size is None else wanted.size
-    text = promise.differs(total, wanted.checksums)
-    if not text and judged.act is Act.CONTINUE:
+    # What promises an md5 reads it out of an ETag, which may be none: the file itself decides about that.
+    stated = tuple(one for one in wanted.checksums if one.algorithm != "md5")
+    text = promise.differs(total, stated)
+    if not text and judged.act is not Act.START:
         text = promise.differs(holding.promise.size, holding.promise.checksums)
     if text:
         raise failed(Why.CHANGED, url, text)

@@ -4,23 +4,31 @@ A cut at any point never mixes two versions, because of the order: the part is c
 says what it will hold is made durable, then bytes are written. A row of an older version meets an empty part.
 The length of a part says nothing. Each write is followed by a row with its CRC-32, which a kill leaves behind
 and a power cut makes void: what the disk no longer holds as it was written is never taken for the file.
+
+The row also says which addresses the bytes are from, by identity, and what those have promised of the whole. So
+a later run can tell whether they are bytes of the file that is wanted then (the tables in `resume`), and holds
+them to the promise under which they were joined.
 """
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from datafetch.errors import TransferFailed
+from datafetch.identity import identity
 from datafetch.model import Fetched
 from datafetch.store.journal import Done, Gone, Journal, Part, Whole, Wrote, known, settled
 from datafetch.store.machine import boot_id
+from datafetch.transfer.addresses import safe_url
 from datafetch.transfer.part import PartFile
 from datafetch.transfer.pieces import Piece
 from datafetch.transfer.promise import Promise
-from datafetch.transfer.resume import Held, Validators, trusted
+from datafetch.transfer.rehash import holds
+from datafetch.transfer.resume import Held, Validators, Worth, trusted, worth
 from datafetch.transfer.spans import Span
 
 _MANY = 16  # rows about writes that may stay in the journal of a finished file
@@ -29,26 +37,43 @@ _MANY = 16  # rows about writes that may stay in the journal of a finished file
 class Holding:
     """Of one file; one transfer at a time. Every method may raise the disk's faults as user errors."""
 
-    def __init__(self, part: Path, journal: Journal, algorithms: Iterable[str]) -> None:
+    def __init__(
+        self,
+        part: Path,
+        journal: Journal,
+        algorithms: Iterable[str],
+        addresses: Collection[str] = (),
+        known_digest: bool = False,
+    ) -> None:
+        """`addresses` are the identities of all of the file's; `known_digest` is whether one of it is known."""
         self._journal = journal
         self._rows = threading.Lock()  # the journal is written from several threads
         self._said = 0  # rows about writes
         self._boot = boot_id()
         self._checkpoint: asyncio.Task[None] | None = None
-        self.url = ""  # where the part is from, free of secrets
+        self.url = ""  # where the last bytes are from, free of secrets
+        self._sources: tuple[
+            str, ...
+        ] = ()  # identities of all addresses that bytes are from, the last one last
         self.validators = Validators()
-        self.promise = Promise()  # of this run; a later one asks again
+        self.promise = Promise()  # by all of `sources`
         found = known(journal.path)
         row = found.part
         pieces: tuple[Piece, ...] = ()
+        use = Worth.NOTHING
         if row is not None:
+            use = worth(row.sources, addresses, known_digest, bool(row.promised))
+        if row is not None and use is not Worth.NOTHING:
             on_disk = part.stat().st_size if part.is_file() else 0
             wrote = ((one.start, one.end, one.crc) for one in found.wrote)
             same_boot = bool(self._boot) and row.boot == self._boot
             pieces = trusted(on_disk, row.durable, wrote, same_boot)
-            self.url = row.url
+            self.url, self._sources = row.url, row.sources
             self.validators = Validators(row.etag, row.last_modified, row.total)
-        self.part = PartFile(part, pieces, algorithms, self._wrote)
+            if use is Worth.ALL and pieces:
+                self.promise = Promise(row.promised_size, row.promised)
+        promised = (one.algorithm for one in self.promise.checksums)
+        self.part = PartFile(part, pieces, (*algorithms, *promised), self._wrote)
         # Its end was seen: by length, or by a framing that has an end.
         self.whole = 0 < self.part.position == self.validators.total
 
@@ -73,25 +98,27 @@ class Holding:
         if total is not None:
             gaps = self.part.gaps(total)
             end = gaps[0][1] if gaps and gaps[0][1] < total else None
-        return Held(self.url, self.front, self.validators, end)
+        return Held(self._sources[-1] if self._sources else "", self.front, self.validators, end)
 
     def promised(self, promise: Promise) -> None:
-        """What the provider of the bytes that follow states about the whole of them, if it does."""
+        """What the provider of the bytes that follow states about the whole, beside what is promised already."""
         if promise:
-            self.promise = promise
+            self.promise = self.promise.joined(promise)
             self.part.also(one.algorithm for one in promise.checksums)
 
     async def drop(self) -> None:
         """Holds nothing any more."""
         await self.part.rewind()
         self.promise = Promise()
-        self.url, self.validators, self.whole = "", Validators(), False
+        self.url, self._sources, self.validators, self.whole = "", (), Validators(), False
 
     async def describe(self, url: str, validators: Validators) -> None:
-        """Says durably what the bytes that follow are of."""
+        """Says durably what the bytes that follow are of. `url` is a clean one."""
         await self._idle()
         await self.part.written()
-        self.url, self.validators, self.whole = url, validators, False
+        address = identity(url)
+        self._sources = (*(source for source in self._sources if source != address), address)
+        self.url, self.validators, self.whole = safe_url(url), validators, False
         await asyncio.to_thread(self._sync_and_say)
 
     async def open_up(self) -> None:
@@ -122,7 +149,17 @@ class Holding:
     def _sync_and_say(self) -> None:
         durable = self.part.sync() if self.part.size else ()
         tied = self.validators
-        row = Part(self.url, tied.etag, tied.last_modified, tied.total, self._boot, durable)
+        row = Part(
+            self.url,
+            tied.etag,
+            tied.last_modified,
+            tied.total,
+            self._boot,
+            durable,
+            self._sources,
+            self.promise.size,
+            self.promise.checksums,
+        )
         with self._rows:  # the new row makes those before it void: what was not synced is said again
             newer = [Wrote(*piece) for piece in self.part.solid() if piece not in durable]
             self._journal.extend((row, *newer))
@@ -132,16 +169,27 @@ class Holding:
         with self._rows:
             self._journal.append(Gone(url))
 
-    def finished_before(self, target: Path, fits: Callable[[Fetched], bool]) -> Fetched | None:
-        """The file that an earlier run verified and was killed while giving it its final name; now it has it."""
-        whole = known(self._journal.path).whole
+    async def finished_before(self, target: Path, fits: Callable[[Fetched], bool]) -> Fetched | None:
+        """The file that an earlier run verified and was killed while giving it its final name; now it has it.
+
+        That was a word about bytes that anyone may have changed since: they are read again, and None comes back
+        when they are others now.
+        """
+        whole = (await asyncio.to_thread(known, self._journal.path)).whole
         if whole is None or not fits(whole):
             return None
         if self.front == whole.size:
-            self.part.rename(target)
-        elif not target.is_file() or target.stat().st_size != whole.size:
+            try:
+                digests = await self.part.digests()
+            except TransferFailed:
+                return None  # and whoever asks next for the digests is told
+            if digests["sha256"] != whole.sha256:
+                await self.drop()
+                return None
+            await asyncio.to_thread(self.part.rename, target)
+        elif not await asyncio.to_thread(holds, target, whole.size, whole.sha256):
             return None
-        self._journal.append(Done(whole))
+        await asyncio.to_thread(self._journal.append, Done(whole))
         return whole
 
     async def finish(self, target: Path, fetched: Fetched) -> None:

@@ -7,6 +7,7 @@ arrives.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import threading
@@ -22,6 +23,7 @@ from datafetch.store.files import make_folder, sync_dir, sync_fd, user_errors
 from datafetch.store.room import reserve
 from datafetch.transfer.lanes import Batch, Chunk, Lane
 from datafetch.transfer.pieces import Piece, Pieces, Proof, crc_of
+from datafetch.transfer.rehash import digests_of
 from datafetch.transfer.spans import Span, Spans
 
 MIB = 1 << 20
@@ -103,9 +105,8 @@ class PartFile:
         return self._spans.gaps(total)
 
     def also(self, algorithms: Iterable[str]) -> None:
-        """Further digests to make; those that come when others are under way already are left out."""
-        if not self._hashers:
-            self.algorithms = tuple(dict.fromkeys((*self.algorithms, *algorithms)))
+        """Further digests to make. For those that come when others are under way the file is read at the end."""
+        self.algorithms = tuple(dict.fromkeys((*self.algorithms, *algorithms)))
 
     def stretch(self, total: int) -> None:
         """Gives the file its full length and place on the disk, so that bytes may come in any order; blocks."""
@@ -156,10 +157,15 @@ class PartFile:
         self._unproven = ()
 
     async def digests(self) -> dict[str, str]:
-        """The digests of all that was taken in, by algorithm."""
+        """The digests of all that was taken in, by algorithm: every one that was asked for."""
         await self.settled()
         self._start()
-        return {hasher.name: hasher.digest.hexdigest() for hasher in self._hashers}
+        found = {hasher.name: hasher.digest.hexdigest() for hasher in self._hashers}
+        late = [name for name in self.algorithms if name not in found]
+        if late:
+            with user_errors(self.path):
+                found |= await asyncio.to_thread(digests_of, self._fd, self.position, late)
+        return found
 
     def sync(self) -> tuple[Piece, ...]:
         """Makes what is written durable and says what that is; blocks, so call it beside the loop."""

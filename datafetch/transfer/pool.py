@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from datafetch.errors import PRECEDENCE, NoRoom, TransferFailed
+from datafetch.identity import identity
 from datafetch.model import Event, Fetched, Why
 from datafetch.store.journal import Journal
 from datafetch.transfer.addresses import safe_url, shown_host
 from datafetch.transfer.attempt import attempt
 from datafetch.transfer.failures import Throttled, failed
 from datafetch.transfer.holding import Holding, now
+from datafetch.transfer.promise import Promise
 from datafetch.transfer.retry import Ground, Keep, Then, Tries, Verdict, backoff, decide, wait_for
 from datafetch.transfer.wanted import Wanted, Ways
 from datafetch.transfer.widen import Widen
@@ -25,9 +27,11 @@ async def fetch(wanted: Wanted, ways: Ways, journal: Journal) -> Fetched:
     """
     algorithms = tuple(checksum.algorithm for checksum in wanted.checksums)
     async with ways.jobs:
-        holding = await asyncio.to_thread(Holding, wanted.part, journal, algorithms)
+        holding = await asyncio.to_thread(
+            Holding, wanted.part, journal, algorithms, ways.identities(wanted), wanted.proven
+        )
         try:
-            fetched = await asyncio.to_thread(holding.finished_before, wanted.target, wanted.fits)
+            fetched = await holding.finished_before(wanted.target, wanted.fits)
             if fetched is None:
                 fetched = await _from_any(wanted, ways, holding)
         finally:
@@ -90,7 +94,7 @@ async def _from_one(wanted: Wanted, ways: Ways, holding: Holding, url: str, last
                 async with ways.hosts.turn(shown_host(url)):
                     began = ways.clock()
                     await attempt(wanted, ways, holding, url, widen)
-            return await _verified(wanted, holding, url)
+            return await _verified(wanted, ways, holding, url)
         except _Differs:
             raise
         except TransferFailed as failure:
@@ -129,8 +133,11 @@ class _Differs(TransferFailed):
     """This address has another file than an earlier run recorded; asking it again would not change that."""
 
 
-async def _verified(wanted: Wanted, holding: Holding, url: str) -> Fetched:
-    """The held file in its final place. Raises TransferFailed when it is not the one that was asked for."""
+async def _verified(wanted: Wanted, ways: Ways, holding: Holding, url: str) -> Fetched:
+    """The held file in its final place. Raises TransferFailed when it is not the one that was asked for.
+
+    A checksum of the recipe that fits outranks a promise that does not, which is told as a note.
+    """
     digests = await holding.part.digests()
     if wanted.size is not None and holding.size != wanted.size:
         text = f"the file should have {wanted.size} bytes, {holding.size} arrived"
@@ -139,15 +146,12 @@ async def _verified(wanted: Wanted, holding: Holding, url: str) -> Fetched:
         if digests[checksum.algorithm] != checksum.digest.lower():
             text = f"{checksum.algorithm} is {digests[checksum.algorithm]}, should be {checksum.digest}"
             raise failed(Why.CHECKSUM, url, text)
-    promise = holding.promise
-    if promise.size not in (None, holding.size):
-        text = f"{promise.size} bytes were promised, {holding.size} arrived"
-        raise failed(Why.CHANGED, url, text)
-    for checksum in promise.checksums:
-        found = digests.get(checksum.algorithm, checksum.digest)
-        if found != checksum.digest:
-            text = f"{checksum.algorithm} is {found}, {checksum.source} promised {checksum.digest}"
-            raise failed(Why.CHECKSUM, url, text)
+    why, text = _broken(holding.promise, holding.size, digests)
+    if text and not wanted.checksums:
+        raise failed(why, url, text)
+    if text:
+        told = f"{shown_host(url)}: {text}; the checksum of the recipe fits, and that counts"
+        ways.emit(Event("note", wanted.name, text=told))
     sha256 = digests["sha256"]
     if wanted.known_sha256 and sha256 != wanted.known_sha256:
         raise _Differs(
@@ -157,9 +161,21 @@ async def _verified(wanted: Wanted, holding: Holding, url: str) -> Fetched:
             "upstream may have replaced it: build the new version whole, into another folder with -o",
         )
     others = tuple((name, digest) for name, digest in digests.items() if name != "sha256")
-    fetched = Fetched(wanted.path, holding.size, sha256, safe_url(wanted.urls[0]), now(), others)
+    first = wanted.urls[0]
+    fetched = Fetched(wanted.path, holding.size, sha256, safe_url(first), now(), others, identity(first))
     await holding.finish(wanted.target, fetched)
     return fetched
+
+
+def _broken(promise: Promise, size: int, digests: Mapping[str, str]) -> tuple[Why, str]:
+    """In what the whole file is not what was promised; the text is empty when it is."""
+    if promise.size not in (None, size):
+        return Why.CHANGED, f"{promise.size} bytes were promised, {size} arrived"
+    for one in promise.checksums:
+        if digests[one.algorithm] != one.digest:
+            said = f"{one.algorithm} is {digests[one.algorithm]}, {one.source} promised {one.digest}"
+            return Why.CHECKSUM, said
+    return Why.UNKNOWN, ""
 
 
 def _span(seconds: float) -> str:

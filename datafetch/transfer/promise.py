@@ -18,6 +18,14 @@ class Promise:
     def __bool__(self) -> bool:
         return self.size is not None or bool(self.checksums)
 
+    def joined(self, other: Promise) -> Promise:
+        """All that both state, for bytes that go on under another promise: what the first ones were taken under
+        still holds. Where they contradict each other, which `differs` tells, the first counts.
+        """
+        own = {one.algorithm for one in self.checksums}
+        more = tuple(one for one in other.checksums if one.algorithm not in own)
+        return Promise(other.size if self.size is None else self.size, self.checksums + more)
+
     def differs(self, size: int | None, checksums: Iterable[Checksum]) -> str:
         """In what it contradicts what else is known of the file, in words; empty when it does not."""
         if None not in (self.size, size) and self.size != size:

@@ -1,4 +1,21 @@
-"""When a part may be continued, and what an answer to that question means; pure.
+"""When bytes are part of *this* file, when they may be continued, and what an answer to that means; pure.
+
+Three things say that bytes belong to the file that is wanted now:
+
+- the address they are from is one of its addresses: by `identity`, a digest of the full address, never by what
+  is shown of it. Two versions behind one address are told apart by strong validators (If-Range).
+- a digest in the recipe, or of an earlier use: it proves any join, of whatever bytes.
+- a digest that an address of the file has promised with bytes that are held: it proves a join as long as those
+  bytes are held. So it is kept with them, on disk too, and a later promise adds to it and takes nothing away.
+
+What an earlier run left is worth:
+
+    its bytes are from                      a digest of recipe or earlier use    none
+    one address of the file                 all of it                            all of it
+    several addresses of the file           all of it                            all, if a digest was promised
+    any other address too, or none said     the bytes, not the promise           nothing: from 0
+
+What is worth something and has all its bytes is asked for no more, but hashed and judged as if it had just come.
 
 What is asked for, with `n` bytes held of `total`:
 
@@ -27,7 +44,7 @@ How the answer is read:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -59,9 +76,9 @@ class Validators:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A part on disk: `size` bytes of what `url` once described with `validators`."""
+    """A part on disk: `size` bytes of what `address`, by its identity, once described with `validators`."""
 
-    url: str
+    address: str
     size: int
     validators: Validators
     end: int | None = None  # where what lacks after `size` ends, when something behind it is held as well
@@ -73,6 +90,12 @@ class Asked:
     headers: tuple[tuple[str, str], ...] = ()
     validators: Validators = Validators()  # of the part that is being continued
     same_url: bool = True
+
+
+class Worth(Enum):
+    ALL = "all"
+    BYTES = "bytes"
+    NOTHING = "nothing"
 
 
 class Act(Enum):
@@ -92,8 +115,19 @@ class Answer:
     text: str = ""
 
 
-def ask(held: Held | None, url: str, proven: bool) -> Asked:
-    """The request for `url` given what is held; `proven` when a checksum of the whole file is known."""
+def worth(sources: Collection[str], addresses: Collection[str], known: bool, promised: bool) -> Worth:
+    """Of a part with bytes from `sources`; `known` when the recipe or an earlier use has a digest of the file,
+    `promised` when one was promised with the bytes.
+    """
+    if not sources or not all(source in addresses for source in sources):
+        return Worth.BYTES if known else Worth.NOTHING
+    return Worth.ALL if len(sources) == 1 or known or promised else Worth.NOTHING
+
+
+def ask(held: Held | None, address: str, proven: bool) -> Asked:
+    """The request given what is held; `address` is the identity of the one that is asked, `proven` when a checksum
+    of the whole file is known.
+    """
     if held is None or held.size == 0 or held.validators.total is None:
         return Asked()
     if held.size > held.validators.total:
@@ -101,7 +135,7 @@ def ask(held: Held | None, url: str, proven: bool) -> Asked:
     known = held.validators
     last = "" if held.end is None else held.end - 1
     by_range = ("Range", f"bytes={held.size}-{last}")
-    if held.url == url:
+    if held.address == address:
         tie = known.etag or known.last_modified
         return Asked(held.size, (by_range, ("If-Range", tie)), known) if tie else Asked()
     return Asked(held.size, (by_range,), known, same_url=False) if proven else Asked()

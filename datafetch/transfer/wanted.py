@@ -6,14 +6,16 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx2
 
+from datafetch.errors import TransferFailed
+from datafetch.identity import identity
 from datafetch.model import Checksum, Event, Fetched
-from datafetch.transfer.addresses import candidates, origin, safe_url, unmirrored
+from datafetch.transfer.addresses import candidates, clean_url, origin, unmirrored
 from datafetch.transfer.asking import Asking, Headers, Provider
 from datafetch.transfer.engine import Limits
 from datafetch.transfer.hosts import Hosts
@@ -41,7 +43,7 @@ class Wanted:
         """Whether a file of an earlier run is the one wanted now."""
         if self.known_sha256 and fetched.sha256 != self.known_sha256:
             return False
-        here = self.checksums or fetched.url in map(safe_url, self.urls)
+        here = self.checksums or fetched.address in map(identity, self.urls)
         return bool(here) and fetched.satisfies(self.size, self.checksums)
 
     @property
@@ -70,6 +72,14 @@ class Ways:
     def addresses(self, wanted: Wanted) -> tuple[str, ...]:
         """What to ask for in order, all of it http or https as far as a provider knows the scheme."""
         return candidates(self._origins(wanted), self.mirrors, self.mirror_only)
+
+    def identities(self, wanted: Wanted) -> frozenset[str]:
+        """Of all of `addresses` that can be asked."""
+        found = []
+        for url in self.addresses(wanted):
+            with suppress(TransferFailed):  # whoever asks there is told
+                found.append(identity(clean_url(url)))
+        return frozenset(found)
 
     def _origins(self, wanted: Wanted) -> tuple[str, ...]:
         return tuple(

@@ -75,15 +75,18 @@ def canonical(url: str) -> str:
 
 
 def promise(status: int, headers: Mapping[str, str]) -> Promise:
-    """What S3 says of a whole object. Of one in parts the ETag is no md5, nor of one under a key of KMS."""
-    if status != 200:
+    """What S3 says of a whole object. Of one in parts the ETag is no md5, nor of one under a key of KMS.
+
+    The ETag of a range is that of the whole object; a checksum beside a range may be that of the range.
+    """
+    if status not in (200, 206):
         return Promise()
     made = []
     etag = re.fullmatch(r'"([0-9a-f]{32})"', headers.get("etag", ""))
     by_key = headers.get("x-amz-server-side-encryption", "").startswith("aws:kms")
     if etag and not by_key and "x-amz-server-side-encryption-customer-algorithm" not in headers:
         made.append(Checksum("md5", etag[1], "S3"))
-    if headers.get("x-amz-checksum-type", "") == "FULL_OBJECT":
+    if status == 200 and headers.get("x-amz-checksum-type", "") == "FULL_OBJECT":
         try:
             digest = b64decode(headers.get("x-amz-checksum-sha256", ""), validate=True).hex()
         except (Error, ValueError):

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from datafetch.errors import Interrupted, TransferFailed
+from datafetch.identity import identity
 from datafetch.model import Artifact, Checksum, Fetched, FileRecord, Why
 from datafetch.store.durable import sync_tree
 from datafetch.store.faults import user_errors
 from datafetch.store.files import Tree, atomic_file, make_folder, remove_tree
+from datafetch.transfer.addresses import safe_url
 
 _CHUNK = 1 << 20
 
@@ -39,7 +41,10 @@ def copy_in(
         if known_sha256 and found["sha256"] != known_sha256:
             text = f"{file} is another file than before: sha256 was {known_sha256} and is {found['sha256']}"
             raise TransferFailed(Why.CHANGED, text, hint="build it into another folder with -o")
-    return Fetched(target.name, size, found["sha256"], origin, _now(), tuple(found.items()))
+    digests_found = tuple(found.items())
+    return Fetched(
+        target.name, size, found["sha256"], safe_url(origin), _now(), digests_found, identity(origin)
+    )
 
 
 def _check(file: Path, artifact: Artifact, size: int, found: dict[str, str]) -> None:
