@@ -54,6 +54,7 @@ _SECRET = re.compile(
     r"(?i)([?&;](?:[^=&;]*(?:token|secret|signature|passw|credential|session|api_?key|access_?key)[^=&;]*"
     r"|x-(?:amz|goog)-[^=&;]*|key|key-pair-id|policy|sig|jwt|pwd|auth|authorization)=)[^&;#]*"
 )
+_HIGH = re.compile(r"[\x80-\xff]")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -105,6 +106,10 @@ def clean_url(url: str) -> str:
     match = _CLEAN.fullmatch(url)
     if match is not None and (plain := _plain_netloc(match[2])):
         return match[1] + plain + match[3]
+    if (
+        not url.isascii() and (readable := url.encode(errors="replace").decode()) != url
+    ):  # as JSON may have it
+        raise TransferFailed(Why.BAD_URL, "the address holds what is no character", safe_url(readable))
     if any(ch < " " or ch == "\x7f" or ch == "\\" for ch in url.strip()):
         raise TransferFailed(
             Why.BAD_URL, "the address holds control characters or backslashes", safe_url(url)
@@ -179,9 +184,12 @@ def safe_url(url: str) -> str:
 
 
 def redirected(url: str, location: str) -> str:
-    """Where a redirect leads. Raises TransferFailed(REFUSED) for another scheme and for https to http."""
+    """Where a redirect leads; in `location` a character is a byte of the header.
+
+    Raises TransferFailed: REFUSED for another scheme and for https to http, BAD_ANSWER or BAD_URL for no address.
+    """
     try:
-        target = clean_url(urljoin(url, location.strip()))
+        target = clean_url(urljoin(url, _HIGH.sub(lambda high: f"%{ord(high[0]):02X}", location.strip())))
     except ValueError:
         raise TransferFailed(
             Why.BAD_ANSWER, "the server redirects to what is no address", safe_url(url)
