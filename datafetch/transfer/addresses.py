@@ -156,15 +156,24 @@ def _ascii_netloc(netloc: str, url: str) -> str:
 
 
 def origin(url: str) -> str:
-    """`scheme://host:port` of a URL, always with its port: what secrets and permissions are bound to."""
-    parts = urlsplit(url)
-    port = parts.port or _DEFAULT_PORTS.get(parts.scheme, 0)
+    """`scheme://host:port` of a URL, always with its port: what secrets and permissions are bound to.
+
+    What is no address is an origin of its own.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port or _DEFAULT_PORTS.get(parts.scheme, 0)
+    except ValueError:
+        return url
     return f"{parts.scheme}://{(parts.hostname or '').lower()}:{port}"
 
 
 def host_of(url: str) -> str:
-    """The bare lower-case host of a URL."""
-    return (urlsplit(url).hostname or "").lower()
+    """The bare lower-case host of a URL; empty when it has none."""
+    try:
+        return (urlsplit(url).hostname or "").lower()
+    except ValueError:
+        return ""
 
 
 def shown_host(url: str) -> str:
@@ -209,8 +218,8 @@ def mirrored(url: str, mirror: str) -> str:
 def unmirrored(url: str, mirrors: Iterable[str]) -> tuple[tuple[str, str], ...]:
     """Whose `url` may be: (mirror, the address it keeps there), and last (empty, `url` itself)."""
     bases = [mirror.rstrip("/") for mirror in mirrors]
-    kept = [(base, url[len(base) + 1 :]) for base in bases if url.startswith(f"{base}/")]
-    return (*((base, f"https://{rest}") for base, rest in kept), ("", url))
+    kept = [(base, f"https://{url[len(base) + 1 :]}") for base in bases if url.startswith(f"{base}/")]
+    return (*((base, inner) for base, inner in kept if host_of(inner)), ("", url))
 
 
 def candidates(urls: Sequence[str], mirrors: Iterable[str], mirror_only: bool = False) -> tuple[str, ...]:

@@ -34,6 +34,7 @@ from email.utils import parsedate_to_datetime
 from enum import Enum
 
 from datafetch.model import Why
+from datafetch.transfer.numbers import count
 from datafetch.transfer.pieces import Piece, Pieces
 from datafetch.transfer.retry import why_of_status
 
@@ -201,10 +202,7 @@ def strong_validators(headers: Mapping[str, str], total: int | None) -> Validato
 
 def content_length(headers: Mapping[str, str]) -> int | None:
     """The length of body that an answer promises; None when it is chunked or ends with the connection."""
-    text = headers.get("content-length", "").strip()
-    if "transfer-encoding" in headers or not (text.isascii() and text.isdigit()):
-        return None
-    return int(text[:18])
+    return None if "transfer-encoding" in headers else count(headers.get("content-length", ""))
 
 
 def _date(text: str) -> datetime | None:
