@@ -199,6 +199,15 @@ def test_secrets_are_not_shown(url: str, shown: str) -> None:
     assert safe_url(url) == shown
 
 
+# A list in JSON may spell such an address; it ended the run.
+@pytest.mark.parametrize("url", ["http://a.example/\ud800", "http://a.example/x?\udce9", "http://\ud800/"])
+def test_an_address_with_half_a_character_is_none(url: str) -> None:
+    with pytest.raises(TransferFailed) as caught:
+        clean_url(url)
+    assert caught.value.why is Why.BAD_URL
+    caught.value.url.encode()
+
+
 def test_redirects_never_lose_tls_nor_leave_http() -> None:
     assert redirected("https://a/b/c", "../d") == "https://a/d"
     assert redirected("http://a/", "https://b/") == "https://b/"

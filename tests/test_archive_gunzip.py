@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import random
+import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from datafetch.archive.arriving import Arriving
 from datafetch.archive.borders import WINDOW, find_border, inflater
 from datafetch.archive.crowd import Crowd
 from datafetch.archive.gunzip import GzipStream, Mark
-from datafetch.errors import DamagedArchive
+from datafetch.errors import DamagedArchive, Interrupted, UnsafeArchive
 from datafetch.layout.names import meeting
 
 NOISE = random.Random(3)
@@ -165,3 +166,45 @@ def test_a_crowd_says_of_names_what_layout_says(files: list[str], folders: list[
     for file in files:
         crowd.add(file)
     assert (crowd.meeting(lambda: files) is None) == (meeting(files, folders) is None)
+
+
+EMPTY = gzip.compress(b"", mtime=0)
+
+
+def test_empty_members_are_read_as_gzip_does_and_refused_when_they_have_no_end(tmp_path: Path) -> None:
+    few = EMPTY * 900 + gzip.compress(b"a") + EMPTY * 900 + gzip.compress(b"b") + bytes(700)
+    assert b"".join(read(GzipStream(Arriving(Shards(tmp_path, few, 3), 0, 0)), 0)) == b"ab"
+    with pytest.raises(UnsafeArchive, match="hold nothing"):
+        list(read(GzipStream(Arriving(Shards(tmp_path, EMPTY * 1100, 3), 0, 0)), 0))
+
+
+# 40 MB of them took minutes: all that had arrived was copied for each header.
+def test_many_short_members_take_as_long_as_they_are_many(tmp_path: Path) -> None:
+    one = gzip.compress(b"x", mtime=0)
+    began = time.process_time()
+    assert b"".join(read(GzipStream(Arriving(Shards(tmp_path, one * 100_000, 2), 0, 0)), 0)) == b"x" * 100_000
+    assert time.process_time() - began < 20
+
+
+def test_a_stop_is_heard_when_nothing_comes_of_what_is_read(tmp_path: Path) -> None:
+    asked = iter([False, False, True])
+    shards = Arriving(Shards(tmp_path, one_long_header(), 4), 0, 0, lambda: next(asked))
+    with pytest.raises(Interrupted):
+        GzipStream(shards).pread(1, 0)
+
+
+def one_long_header() -> bytes:
+    """Deflate blocks that hold nothing, for ever."""
+    return b"\x1f\x8b\x08\x00" + bytes(6) + b"\x00\x00\x00\xff\xff" * 500_000
+
+
+@pytest.mark.parametrize("length", [(64 << 10) - 1, 64 << 10, 300 << 10])
+def test_a_name_without_end_is_damage(length: int, tmp_path: Path) -> None:
+    head = b"\x1f\x8b\x08\x08" + bytes(6)
+    archive = head + b"n" * length + b"\0" + gzip.compress(b"data")[10:]
+    stream = GzipStream(Arriving(Shards(tmp_path, archive, 5), 0, 0))
+    if length < 64 << 10:
+        assert stream.pread(9, 0) == b"data"
+    else:
+        with pytest.raises(DamagedArchive, match="has no end"):
+            stream.pread(9, 0)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
+
+from datafetch.errors import Interrupted
 
 
 class Supply(Protocol):
@@ -17,11 +20,18 @@ class Supply(Protocol):
         """The first `count` shards are needed no more: they may be removed, and others fetched."""
 
 
+def stopped() -> Interrupted:
+    """What is raised when unpacking was asked to stop."""
+    return Interrupted("stopped while unpacking", hint="run the same command again: what is unpacked is kept")
+
+
 class Arriving:
     """Reads shards from `first` on. `size` is what all of them have together, as far as they have come."""
 
-    def __init__(self, supply: Supply, first: int, size: int) -> None:
-        self._supply = supply
+    def __init__(
+        self, supply: Supply, first: int, size: int, stop: Callable[[], bool] = lambda: False
+    ) -> None:
+        self._supply, self._stop = supply, stop
         self._fd = -1
         self.index = first - 1  # of the shard that is open
         self.length = 0  # of it
@@ -41,7 +51,12 @@ class Arriving:
         return True
 
     def read(self, length: int) -> bytes:
-        """The next bytes of the open shard; EOFError when it became shorter meanwhile."""
+        """The next bytes of the open shard. EOFError when it became shorter meanwhile, Interrupted once `stop` is true.
+
+        Whatever is read, and however little comes of it, is read through here: so a stop is heard.
+        """
+        if self._stop():
+            raise stopped()
         data = os.read(self._fd, min(length, self.left))
         if self.left and not data:
             raise EOFError("a shard became shorter while it was read")

@@ -11,12 +11,12 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from datafetch.archive.arriving import Arriving, Supply
+from datafetch.archive.arriving import Arriving, Supply, stopped
 from datafetch.archive.gunzip import GzipStream
 from datafetch.archive.headers import end_of, read_members
 from datafetch.archive.intake import FOLDER, LEFT_OUT, Intake, Row
 from datafetch.archive.members import CHUNK, DEFAULT_LIMITS, Limits, Member
-from datafetch.errors import DamagedArchive, Interrupted, LayoutMismatch, UnsafeArchive
+from datafetch.errors import DamagedArchive, LayoutMismatch, UnsafeArchive
 from datafetch.model import Event
 from datafetch.store.faults import user_errors
 from datafetch.store.files import Tree
@@ -44,7 +44,7 @@ def unpack_arriving(
     after a kill. UnsafeArchive, LayoutMismatch, NoRoom, what the supply raises, or Interrupted once `stop` turns true.
     """
     found = intake.place
-    shards = Arriving(supply, found.mark.shards if found else 0, found.mark.size if found else 0)
+    shards = Arriving(supply, found.mark.shards if found else 0, found.mark.size if found else 0, stop)
     stream = GzipStream(shards, found.mark if found else None)
     kept = stream.mark
     emit(Event("extract", name))
@@ -64,7 +64,7 @@ def unpack_arriving(
                     emit(Event("extracting", name, done=intake.files))
                     emit(Event("grown", name, done=intake.bytes))
                 if stop():
-                    raise _stopped()
+                    raise stopped()
         if not intake.files and not only:
             raise LayoutMismatch(
                 f"{name}: no member fits the layout; {sum(intake.skipped.values())} were left out",
@@ -107,7 +107,7 @@ def _bytes_of(stream: GzipStream, member: Member, stop: Callable[[], bool]) -> I
             raise DamagedArchive(f"the tar ends inside {member.name!r}: it is cut short")
         yield data
         if stop():
-            raise _stopped()
+            raise stopped()
         offset += len(data)
         left -= len(data)
 
@@ -137,7 +137,3 @@ def _create(tree: Tree, target: str) -> int:
             return tree.create(target)
     except (FileExistsError, IsADirectoryError, NotADirectoryError) as error:
         raise UnsafeArchive(f"{target!r} would stand where another member or its folder stands") from error
-
-
-def _stopped() -> Interrupted:
-    return Interrupted("stopped while unpacking", hint="run the same command again: what is unpacked is kept")

@@ -55,6 +55,7 @@ _SECRET = re.compile(
     r"(?i)([?&;](?:[^=&;]*(?:token|secret|signature|passw|credential|session|api_?key|access_?key)[^=&;]*"
     r"|x-(?:amz|goog)-[^=&;]*|key|key-pair-id|policy|sig|jwt|pwd|auth|authorization)=)[^&;#]*"
 )
+_HIGH = re.compile(r"[\x80-\xff]")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -106,6 +107,10 @@ def clean_url(url: str) -> str:
     match = _CLEAN.fullmatch(url)
     if match is not None and (plain := _plain_netloc(match[2])):
         return match[1] + plain + match[3]
+    if (
+        not url.isascii() and (readable := url.encode(errors="replace").decode()) != url
+    ):  # as JSON may have it
+        raise TransferFailed(Why.BAD_URL, "the address holds what is no character", safe_url(readable))
     if any(ch < " " or ch == "\x7f" or ch == "\\" for ch in url.strip()):
         raise TransferFailed(
             Why.BAD_URL, "the address holds control characters or backslashes", safe_url(url)
@@ -152,15 +157,24 @@ def _ascii_netloc(netloc: str, url: str) -> str:
 
 
 def origin(url: str) -> str:
-    """`scheme://host:port` of a URL, always with its port: what secrets and permissions are bound to."""
-    parts = urlsplit(url)
-    port = parts.port or _DEFAULT_PORTS.get(parts.scheme, 0)
+    """`scheme://host:port` of a URL, always with its port: what secrets and permissions are bound to.
+
+    What is no address is an origin of its own.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port or _DEFAULT_PORTS.get(parts.scheme, 0)
+    except ValueError:
+        return url
     return f"{parts.scheme}://{(parts.hostname or '').lower()}:{port}"
 
 
 def host_of(url: str) -> str:
-    """The bare lower-case host of a URL."""
-    return (urlsplit(url).hostname or "").lower()
+    """The bare lower-case host of a URL; empty when it has none."""
+    try:
+        return (urlsplit(url).hostname or "").lower()
+    except ValueError:
+        return ""
 
 
 def shown_host(url: str) -> str:
@@ -182,9 +196,12 @@ def safe_url(url: str) -> str:
 
 
 def redirected(url: str, location: str) -> str:
-    """Where a redirect leads. Raises TransferFailed(REFUSED) for another scheme and for https to http."""
+    """Where a redirect leads; in `location` a character is a byte of the header.
+
+    Raises TransferFailed: REFUSED for another scheme and for https to http, BAD_ANSWER or BAD_URL for no address.
+    """
     try:
-        target = clean_url(urljoin(url, location.strip()))
+        target = clean_url(urljoin(url, _HIGH.sub(lambda high: f"%{ord(high[0]):02X}", location.strip())))
     except ValueError:
         raise TransferFailed(
             Why.BAD_ANSWER, "the server redirects to what is no address", safe_url(url)
@@ -204,8 +221,8 @@ def mirrored(url: str, mirror: str) -> str:
 def unmirrored(url: str, mirrors: Iterable[str]) -> tuple[tuple[str, str], ...]:
     """Whose `url` may be: (mirror, the address it keeps there), and last (empty, `url` itself)."""
     bases = [mirror.rstrip("/") for mirror in mirrors]
-    kept = [(base, url[len(base) + 1 :]) for base in bases if url.startswith(f"{base}/")]
-    return (*((base, f"https://{rest}") for base, rest in kept), ("", url))
+    kept = [(base, f"https://{url[len(base) + 1 :]}") for base in bases if url.startswith(f"{base}/")]
+    return (*((base, inner) for base, inner in kept if host_of(inner)), ("", url))
 
 
 def candidates(urls: Sequence[str], mirrors: Iterable[str], mirror_only: bool = False) -> tuple[str, ...]:

@@ -50,7 +50,10 @@ class Provider(Protocol):
     """
 
     def address(self, url: str) -> str | None:
-        """The https address of one of its scheme; None for all others. Raises TransferFailed BAD_URL."""
+        """The https address of one of its scheme; None for all others.
+
+        Raises TransferFailed BAD_URL, and UsageError when a variable that names the provider cannot be used.
+        """
 
     def answers_at(self, url: str) -> bool:
         """Whether it is who answers at this http or https address."""

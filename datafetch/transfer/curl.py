@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -74,9 +75,9 @@ def fixed(trust: Trust, user_agent: str) -> Mapping[int, object]:
         _SUPPRESS_CONNECT_HEADERS: 1,
     }
     if trust.file:
-        fixed[pycurl.CAINFO] = trust.file
+        fixed[pycurl.CAINFO] = os.fsencode(trust.file)
     if trust.folder:
-        fixed[pycurl.CAPATH] = trust.folder
+        fixed[pycurl.CAPATH] = os.fsencode(trust.folder)
     return fixed
 
 

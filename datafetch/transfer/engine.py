@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pycurl
 
+from datafetch.model import Why
 from datafetch.transfer.curl import Ask, Fault, Limits, Trust
 from datafetch.transfer.lanes import Chunk
 from datafetch.transfer.line import HELD, Line
@@ -69,7 +70,14 @@ class Engine:
 
     def _begin(self, ask: Ask, *, whole: bool) -> Reply:
         line = self._idle.pop() if self._idle else Line(self._trust, self._user_agent, self._held)
-        line.prepare(ask, asyncio.get_running_loop(), whole=whole)
+        try:
+            line.prepare(ask, asyncio.get_running_loop(), whole=whole)
+        except (ValueError, TypeError, pycurl.error):
+            line.curl.close()
+            # What libcurl cannot take may be a secret, so it is not shown.
+            raise Fault(
+                Why.BAD_URL, "no request can be made of its address, headers, login or proxy"
+            ) from None
         line.transfer = self._multi.add_handle(line.curl)
         line.transfer.add_done_callback(line.on_done)
         return Reply(self, line)

@@ -23,6 +23,7 @@ from datafetch.transfer.rules import (
     REDIRECTS,
     USER_AGENT,
     asked,
+    check_headers,
     check_never,
     too_many,
 )
@@ -30,6 +31,9 @@ from datafetch.transfer.rules import (
 _OURS = frozenset(
     ("host", "connection", "content-length", "accept-encoding", "user-agent", "transfer-encoding")
 )
+_UNREAD = frozenset(
+    ("set-cookie", "set-cookie2")
+)  # none is kept, so nobody need read what a server wrote there
 
 
 class CurlTransport(httpx2.AsyncBaseTransport):
@@ -66,13 +70,19 @@ class CurlTransport(httpx2.AsyncBaseTransport):
         except Fault as fault:
             raise _as_httpx(fault, request) from fault
         body = _Body(reply, request, self._allowance)
-        return httpx2.Response(
+        response = httpx2.Response(
             reply.status,
-            headers=list(reply.headers),
+            headers=[
+                (name.encode("latin-1"), value.encode("latin-1"))
+                for name, value in reply.headers
+                if name not in _UNREAD
+            ],
             stream=body,
             extensions={"reason_phrase": reply.reason.encode("latin-1", "replace"), "body": body},
             request=request,
         )
+        response.headers.encoding = "latin-1"  # a byte is a character, as the engine has them
+        return response
 
     async def aclose(self) -> None:
         await self._engine.close()
@@ -218,6 +228,7 @@ async def open_url(
     Raises TransferFailed for everything that keeps an answer from coming; any status is an answer.
     """
     target = clean_url(url)
+    check_headers(headers + secrets, target)
     home = origin(target)
     for _ in range(MAX_REDIRECTS + 1):
         sent = headers + (secrets if origin(target) == home else ())

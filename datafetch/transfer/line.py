@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
+import re
 import socket
 
 import pycurl
@@ -19,6 +21,7 @@ _LEAST_KERNEL = 64 << 10  # bytes that a socket may hold, however little is to w
 _HEADER_LINES = 200
 _ABORT = -1  # from a callback: libcurl ends the transfer
 _NOTHING = memoryview(b"")
+_STATUS = re.compile(r"[1-9][0-9]{2}")
 _PAGE = 64 << 10  # bytes of an error's page; a longer one costs more than a new connection
 
 
@@ -76,14 +79,14 @@ class Line:
                 curl.setopt(option, value)
         if ask.proxy != self._proxy:
             self._proxy = ask.proxy
-            curl.setopt(pycurl.PROXY, ask.proxy)
+            curl.setopt(pycurl.PROXY, os.fsencode(ask.proxy))
         if ask.method == "HEAD":
             curl.setopt(pycurl.NOBODY, 1)
         elif ask.method != "GET" or ask.body:
             curl.setopt(pycurl.POSTFIELDS, ask.body)
             curl.setopt(pycurl.CUSTOMREQUEST, ask.method)
         if ask.login:
-            curl.setopt(pycurl.USERPWD, ask.login)
+            curl.setopt(pycurl.USERPWD, os.fsencode(ask.login))  # text has to be ASCII, a password has not
         self.reusable = ask.method == "GET" and not ask.body and not ask.login
 
     def forget(self) -> None:
@@ -172,7 +175,9 @@ class Line:
         first, *rest = self._head_lines
         self._head_lines = []
         words = first.decode("latin-1").split(None, 2)
-        self.status = int(words[1]) if len(words) > 1 and words[1].isdigit() else 0
+        if len(words) < 2 or _STATUS.fullmatch(words[1]) is None:
+            return self._abort(Why.BAD_ANSWER, "the status of the answer cannot be read")
+        self.status = int(words[1])
         self.reason = words[2].strip() if len(words) > 2 else ""
         if self.status < 200:
             return None  # an interim answer: the real one follows

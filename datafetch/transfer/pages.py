@@ -10,7 +10,9 @@ from datafetch.model import Why
 SNIFF = 1024  # bytes of the body that are looked at
 
 _PAGE = re.compile(
-    rb"\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body|title|script|meta)\b", re.I | re.S
+    # Nothing that was passed is looked at again: there are 2^n ways to read n comments.
+    rb"\s*+(?>(?><!--.*?-->)\s*+)*+<(?:!doctype\s+html|html|head|body|title|script|meta)\b",
+    re.I | re.S,
 )
 _ERROR_XML = re.compile(rb"\s*(?:<\?xml[^>]*\?>\s*)?<(?:Error|ServiceException|AccessDenied)[\s>]", re.I)
 _ERROR_JSON = re.compile(rb'\s*\{\s*"(?:error|errors|message|detail|code)"\s*:', re.I)

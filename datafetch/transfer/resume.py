@@ -51,6 +51,7 @@ from email.utils import parsedate_to_datetime
 from enum import Enum
 
 from datafetch.model import Why
+from datafetch.transfer.numbers import count
 from datafetch.transfer.pieces import Piece, Pieces
 from datafetch.transfer.retry import why_of_status
 
@@ -58,7 +59,9 @@ from datafetch.transfer.retry import why_of_status
 STRONG_AFTER = 60.0
 _RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})\Z")
 _RANGE_UNMET = re.compile(r"bytes \*/(\d{1,18})\Z")
-_ETAG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"\Z')
+# Bytes above ASCII may stand in one, but not in a header of ours.
+_ETAG = re.compile(r'"[\x21\x23-\x7e]*"\Z')
+_VISIBLE = re.compile(r"[\x20-\x7e]+\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,17 +228,15 @@ def strong_validators(headers: Mapping[str, str], total: int | None) -> Validato
     if etag:
         return Validators(etag=etag if _ETAG.match(etag) else "", total=total)
     modified, date = _date(headers.get("last-modified", "")), _date(headers.get("date", ""))
-    if modified and date and (date - modified).total_seconds() >= STRONG_AFTER:
+    sendable = _VISIBLE.match(headers.get("last-modified", ""))
+    if sendable and modified and date and (date - modified).total_seconds() >= STRONG_AFTER:
         return Validators(last_modified=headers["last-modified"], total=total)
     return Validators(total=total)
 
 
 def content_length(headers: Mapping[str, str]) -> int | None:
     """The length of body that an answer promises; None when it is chunked or ends with the connection."""
-    text = headers.get("content-length", "").strip()
-    if "transfer-encoding" in headers or not (text.isascii() and text.isdigit()):
-        return None
-    return int(text[:18])
+    return None if "transfer-encoding" in headers else count(headers.get("content-length", ""))
 
 
 def _date(text: str) -> datetime | None:

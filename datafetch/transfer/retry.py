@@ -27,6 +27,7 @@ from email.utils import parsedate_to_datetime
 from enum import Enum
 
 from datafetch.model import Why
+from datafetch.transfer.numbers import count
 
 
 class Keep(Enum):
@@ -171,11 +172,15 @@ def backoff(tries: int, chance: float, patience: Patience) -> float:
     return chance * min(patience.cap, patience.first * 2.0 ** min(tries - 1, 30))
 
 
+_AGES = 10**9  # seconds
+
+
 def retry_after(value: str, now: datetime) -> float | None:
     """Seconds that a Retry-After header asks for, never negative; None when it cannot be read."""
     text = value.strip()
     if text.isascii() and text.isdigit():
-        return float(min(int(text[:12]), 10**9))
+        seconds = count(text)
+        return float(_AGES if seconds is None else min(seconds, _AGES))
     try:
         when = parsedate_to_datetime(text)
     except (ValueError, TypeError, IndexError, OverflowError):

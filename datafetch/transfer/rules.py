@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from datafetch import __version__
 from datafetch.errors import TransferFailed
@@ -50,6 +50,14 @@ def asked(
         login=environment.logins.get(host, "") if login else "",
         limits=limits,
     )
+
+
+def check_headers(headers: Iterable[tuple[str, str]], url: str) -> None:
+    """Raises TransferFailed(REFUSED) for a header that would not reach `url` as it is, or would be two."""
+    for name, value in headers:
+        if not (value.isascii() and value.isprintable()):
+            text = f"{host_of(url)}: the header {name} would hold more than visible ASCII"  # maybe a secret
+            raise TransferFailed(Why.REFUSED, text, safe_url(url))
 
 
 def check_never(target: str, never: Collection[str]) -> None:

@@ -11,10 +11,12 @@ from urllib.parse import quote, unquote, urlsplit
 
 from datafetch.model import Checksum, Why
 from datafetch.schemes import Object
+from datafetch.transfer.addresses import origin
 from datafetch.transfer.promise import Promise
 
 FIRST_REGION = "us-east-1"  # where S3 looks first for a bucket that nobody has placed
 _REGION = r"[a-z]{2}(?:-[a-z]+){1,3}-\d"
+_LABEL = r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}"  # other than AWS, everyone names regions as they like
 _AWS = re.compile(
     rf"(?:(?P<bucket>[a-z0-9][a-z0-9.-]+)\.)?s3(?:[.-](?:dualstack\.)?(?P<region>{_REGION}))?"
     r"\.amazonaws\.com(?:\.cn)?"
@@ -51,7 +53,7 @@ def spot_of(url: str, endpoint: str) -> Spot | None:
     parts = urlsplit(url)
     rest = parts.path.removeprefix("/") + (f"?{parts.query}" if parts.query else "")
     own = urlsplit(endpoint)
-    if endpoint and parts.netloc.lower() == own.netloc.lower():
+    if endpoint and origin(url) == origin(endpoint):
         below = parts.path.removeprefix(f"{own.path}/") if parts.path.startswith(f"{own.path}/") else ""
         bucket, _, key = below.partition("/")
         return Spot(url, bucket, "") if key else None
@@ -60,6 +62,22 @@ def spot_of(url: str, endpoint: str) -> Spot | None:
         return None
     bucket, key = (match["bucket"], rest) if match["bucket"] else rest.partition("/")[::2]
     return Spot(url, bucket, match["region"] or "", key) if key else None
+
+
+def may_sign(url: str, endpoint: str) -> bool:
+    """Whether what a request is signed with may be seen there: in clear only by an endpoint that is named so."""
+    return url.startswith("https:") or origin(url) == origin(endpoint)
+
+
+def region_said(spot: Spot, text: str) -> str:
+    """The region that a server names for an object; empty when it is none: of AWS it becomes part of a host."""
+    name = text.strip()
+    return name if is_region(name) and (not spot.key or re.fullmatch(_REGION, name)) else ""
+
+
+def is_region(text: str) -> bool:
+    """Whether a user may call a region so."""
+    return re.fullmatch(_LABEL, text) is not None
 
 
 def moved(spot: Spot, region: str) -> Spot:

@@ -21,13 +21,13 @@ from datafetch.transfer.asking import Asking, Headers
 from datafetch.transfer.failures import failed
 from datafetch.transfer.http import Answer
 from datafetch.transfer.providers.address import parsed
-from datafetch.transfer.providers.drive_pages import Entry, entries, form, named, refusal
+from datafetch.transfer.providers.drive_pages import Entry, Unreadable, entries, form, named, refusal
 from datafetch.transfer.retry import why_of_status
 
 _DOWNLOAD = "https://drive.usercontent.google.com/download"
 _FOLDER = "https://drive.google.com/embeddedfolderview"
 _PAGE = 1 << 20  # bytes of a page that are read
-_LIST = 16 << 20
+_LIST = 4 << 20  # … and of a folder's list, at a KiB for each file
 _SHOWN = 5  # names of a folder that an error lists
 
 
@@ -64,10 +64,10 @@ class Drive:
                         self._confirmed[asking.at(plain)] = target
                     yield answer
                     return
-                page = (await answer.start(_PAGE)).decode("utf-8", "replace")
-                behind = form(page, _own(asking, answer.url))
+                page = (await answer.start(_PAGE))[:_PAGE].decode("utf-8", "replace")
+                behind = await _behind(page, _own(asking, answer.url))
                 if behind is None or last:
-                    raise _refused(asking.at(target), answer, page)
+                    raise await asyncio.to_thread(_refused, asking.at(target), answer, page)
                 if not _is_drive(asking, behind):
                     text = "a form of Google Drive leads to somebody else"
                     raise failed(Why.REFUSED, asking.at(target), text)
@@ -101,15 +101,33 @@ class Drive:
         async with self._reading:
             if at not in self._lists:
                 async with asking.open(url, follow=_following(asking)) as answer:
-                    page = (await answer.start(_LIST)).decode("utf-8", "replace")
+                    page = (await answer.start(_LIST))[:_LIST].decode("utf-8", "replace")
                 if answer.status != 200:
                     raise failed(why_of_status(answer.status), at, f"the folder answered {answer.status}")
-                found = entries(page)
-                if not found and "flip-" not in page:
-                    why, text = refusal(page)
-                    raise failed(why, at, text.replace("the file", "the folder"))
-                self._lists[at] = found
+                self._lists[at] = await asyncio.to_thread(_listed, page, at)
             return self._lists[at]
+
+
+async def _behind(page: str, base: str) -> str | None:
+    """Where the form of a page leads, found beside the loop; None for a page without one, readable or not."""
+    try:
+        return await asyncio.to_thread(form, page, base)
+    except Unreadable:
+        return None
+
+
+def _listed(page: str, url: str) -> tuple[Entry, ...]:
+    """What the list of a folder holds. Raises TransferFailed for another page, and for a longer one than is read."""
+    if len(page) >= _LIST:
+        raise failed(Why.TOO_LARGE, url, "the list of the folder is longer than any that is read")
+    try:
+        found = entries(page)
+    except Unreadable:
+        raise failed(Why.HTML, url, "the list of the folder cannot be read") from None
+    if not found and "flip-" not in page:
+        why, text = refusal(page)
+        raise failed(why, url, text.replace("the file", "the folder"))
+    return found
 
 
 def _entry(url: str) -> DriveEntry | None:

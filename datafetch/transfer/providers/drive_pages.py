@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
 from datafetch.model import Why
+from datafetch.transfer.addresses import clean_url
 
 _QUOTA = re.compile(
     r"quota exceeded|too many users have viewed or downloaded this file recently|download quota", re.I
@@ -30,13 +31,34 @@ class Entry:
     folder: bool
 
 
+class Unreadable(Exception):
+    """A page that Google Drive did not make."""
+
+
+def _read(reader: HTMLParser, page: str) -> None:
+    """Feeds a page. Never closes the reader: on what is left unfinished it would spend the square of its length."""
+    try:
+        reader.feed(page)
+    except (
+        AssertionError,
+        ValueError,
+    ) as error:  # a declaration without a name, a character's number of a mile
+        raise Unreadable(str(error)) from None
+
+
 def form(page: str, base: str) -> str | None:
-    """The address that the form `download-form` of a page at `base` asks for; None without such a form."""
+    """The clean address that the form `download-form` of a page at `base` asks for; None without such a form.
+
+    Raises Unreadable for a page that is none, TransferFailed when its form leads to what is no address of the web.
+    """
     found = _Form()
-    found.feed(page)
+    _read(found, page)
     if found.action is None:
         return None
-    parts = urlsplit(urljoin(base, found.action))
+    try:
+        parts = urlsplit(clean_url(urljoin(base, found.action)))
+    except ValueError as error:
+        raise Unreadable(str(error)) from None
     fields = dict(parse_qsl(parts.query)) | found.fields
     return parts._replace(query=urlencode({n: v for n, v in fields.items() if n in _CONFIRM})).geturl()
 
@@ -72,10 +94,9 @@ def refusal(page: str) -> tuple[Why, str]:
 
 
 def entries(page: str) -> tuple[Entry, ...]:
-    """The files and folders of an embedded folder view, in its order."""
+    """The files and folders of an embedded folder view, in its order. Raises Unreadable."""
     found = _List()
-    found.feed(page)
-    found.close()
+    _read(found, page)
     return tuple(found.entries)
 
 

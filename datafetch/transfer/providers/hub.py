@@ -19,8 +19,10 @@ from datafetch.transfer.addresses import origin
 from datafetch.transfer.asking import Asking, Headers
 from datafetch.transfer.failures import failed
 from datafetch.transfer.http import Answer
+from datafetch.transfer.numbers import count
 from datafetch.transfer.promise import Promise
 from datafetch.transfer.providers.address import parsed
+from datafetch.transfer.providers.variables import Variable, endpoint, visible
 
 _HUB = "https://huggingface.co"
 _SHA256 = re.compile(r'"?([0-9a-f]{64})"?')
@@ -38,17 +40,19 @@ _ABSENT = {
 class Hub:
     endpoint: str = _HUB
     token: str = field(default="", repr=False)
+    named: tuple[Variable, Variable] = field(default=(Variable(), Variable()), repr=False)  # those two
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Hub:
         """The hub that the environment names."""
-        endpoint = environment.get("HF_ENDPOINT", "").strip().rstrip("/")
-        return cls(endpoint or _HUB, environment.get("HF_TOKEN", "").strip())
+        hub, token = endpoint(environment, "HF_ENDPOINT"), visible(environment, "HF_TOKEN")
+        return cls(hub.text or ("" if hub.wrong else _HUB), token.text, (hub, token))
 
     def address(self, url: str) -> str | None:
         found = parsed(url)
         if not isinstance(found, HubFile):
             return None
+        self.named[0].check()
         page = f"{found.kind}/{found.repository}" if found.kind else found.repository
         return f"{self.endpoint}/{page}/resolve/{quote(found.revision, safe='')}/{quote(found.path)}"
 
@@ -67,6 +71,8 @@ class Hub:
                 promises.append(_promise(answer.headers))
             return target
 
+        if not asking.mirror and origin(url) == origin(self.endpoint):
+            self.named[1].check()
         # Only the hub's own https, or an endpoint that the user has named, may see the token.
         secrets = (("Authorization", f"Bearer {self.token}"),) if self._may_know(url) else ()
         async with asking.open(url, headers, secrets, follow) as answer:
@@ -111,7 +117,6 @@ class Hub:
 
 def _promise(headers: Mapping[str, str]) -> Promise:
     """What the hub says of a file in LFS or Xet. A plain ETag is the hash of git, not of the bytes alone."""
-    size = headers.get("x-linked-size", "").strip()
     found = _SHA256.fullmatch(headers.get("x-linked-etag", "").strip())
     checksums = (Checksum("sha256", found[1], "the hub"),) if found else ()
-    return Promise(int(size) if size.isascii() and size.isdigit() else None, checksums)
+    return Promise(count(headers.get("x-linked-size", "")), checksums)

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from datafetch.errors import TransferFailed
 from datafetch.model import Why
 from datafetch.schemes import Object
+from datafetch.transfer.addresses import origin
 from datafetch.transfer.asking import Asking, Headers
 from datafetch.transfer.failures import failed
 from datafetch.transfer.http import Answer
@@ -25,13 +26,17 @@ from datafetch.transfer.providers.buckets import (
     Spot,
     canonical,
     code_of,
+    is_region,
+    may_sign,
     moved,
     promise,
+    region_said,
     spot_of,
     url_of,
     why_of_code,
 )
 from datafetch.transfer.providers.sign import Signer
+from datafetch.transfer.providers.variables import Variable, endpoint, first
 from datafetch.transfer.retry import retry_after, why_of_status
 
 _ERROR = 64 << 10  # bytes of an error document
@@ -60,6 +65,7 @@ class S3:
     region: str = ""
     named: bool = False  # whether the environment names credentials
     signer: Signer = field(default_factory=Signer)
+    variables: tuple[Variable, ...] = ()  # that of the endpoint and that of the region
     _manners: dict[str, _Manner] = field(default_factory=dict)  # by bucket: what has worked
     _told: bool = False
 
@@ -67,16 +73,18 @@ class S3:
     def of(cls, environment: Mapping[str, str]) -> S3:
         """As the AWS variables say."""
 
-        def first(*names: str) -> str:
-            return next((text for name in names if (text := environment.get(name, "").strip())), "")
-
-        endpoint = first("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL").rstrip("/")
-        return cls(endpoint, first("AWS_REGION", "AWS_DEFAULT_REGION"), bool(first(*_NAMED)))
+        where = endpoint(environment, "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+        region = first(environment, "AWS_REGION", "AWS_DEFAULT_REGION")
+        if region.text and not is_region(region.text):
+            region = Variable(region.name, wrong="it names no region")
+        return cls(where.text, region.text, bool(first(environment, *_NAMED).text), variables=(where, region))
 
     def address(self, url: str) -> str | None:
         found = parsed(url)
         if not isinstance(found, Object):
             return None
+        for variable in self.variables:
+            variable.check()
         return url_of(found, self.endpoint, self.region or FIRST_REGION)
 
     def answers_at(self, url: str) -> bool:
@@ -92,7 +100,7 @@ class S3:
             here = moved(spot, manner.region) if manner.region else spot
             signed: Headers | None = None
             if manner.signed and not asking.mirror:
-                signed = await self._signed(here)
+                signed = await self._signed(here) if may_sign(here.url, self.endpoint) else None
                 if signed is None and refusal is not None:
                     raise refusal
                 manner = replace(manner, signed=signed is not None)
@@ -104,7 +112,7 @@ class S3:
                     yield answer
                     return
                 code = code_of(await answer.start(_ERROR))
-                further = None if asking.mirror else self._further(manner, here.region, answer, code)
+                further = None if asking.mirror else self._further(manner, here, answer, code)
                 refusal = self._refusal(asking, here.url, answer, code)
                 if further is None:
                     raise refusal
@@ -129,14 +137,15 @@ class S3:
             )
         return self.signer.installed
 
-    def _further(self, manner: _Manner, region: str, answer: Answer, code: str) -> _Manner | None:
+    def _further(self, manner: _Manner, here: Spot, answer: Answer, code: str) -> _Manner | None:
         """How to ask once more; None when nothing is left to try.
 
         The bucket is in another region      there
         refused one way                      the other way, unless it was refused too
         """
-        said = answer.headers.get("x-amz-bucket-region", "").strip()
-        if answer.status in (301, 307, 400) and said not in ("", region) and not manner.region:
+        asked = origin(answer.url) == origin(here.url)  # nobody else may say where it lies
+        said = region_said(here, answer.headers.get("x-amz-bucket-region", "")) if asked else ""
+        if answer.status in (301, 307, 400) and said not in ("", here.region) and not manner.region:
             return replace(manner, region=said)
         tried = manner.tried | {manner.signed}
         refused = answer.status in (401, 403) or why_of_code(code) is Why.FORBIDDEN
@@ -149,11 +158,13 @@ class S3:
         who = "the mirror" if asking.mirror else "S3"
         words = _WORDS.get(code) or f"{who} answered {answer.status} {code}".rstrip()
         wait = retry_after(answer.headers.get("retry-after", ""), datetime.now(UTC))
-        return failed(why, asking.at(url), words, wait, "" if asking.mirror else self._hint(why, code))
+        return failed(why, asking.at(url), words, wait, "" if asking.mirror else self._hint(url, why, code))
 
-    def _hint(self, why: Why, code: str) -> str:
+    def _hint(self, url: str, why: Why, code: str) -> str:
         if why is not Why.FORBIDDEN:
             return ""
+        if not may_sign(url, self.endpoint):
+            return "name it with https: what anyone on the way can read is not signed"
         if code in _HINTS:
             return _HINTS[code]
         if not self.signer.installed:

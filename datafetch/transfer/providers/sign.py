@@ -22,6 +22,9 @@ class Signer:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._looked = False
+        self._unusable = (
+            ""  # what was the matter: asking again, once for each file, would take as long each time
+        )
         self._credentials: Credentials | None = None
 
     @property
@@ -36,16 +39,19 @@ class Signer:
         """
         from botocore.auth import S3SigV4Auth
         from botocore.awsrequest import AWSRequest
-        from botocore.exceptions import BotoCoreError
 
+        if self._unusable:
+            raise ValueError(self._unusable)
         try:
             credentials = self._found()
             if credentials is None:
                 return None
             request = AWSRequest("GET", url, headers=dict(headers))
             S3SigV4Auth(credentials.get_frozen_credentials(), "s3", region).add_auth(request)
-        except BotoCoreError as error:
-            raise ValueError(f"the AWS settings cannot be used: {error}") from None
+        except Exception as error:
+            # Of any kind: its chain reads files and answers of programs and services that say what they like.
+            self._unusable = f"the AWS settings cannot be used: {error}"
+            raise ValueError(self._unusable) from None
         return tuple(request.headers.items())
 
     def _found(self) -> Credentials | None:
