@@ -157,7 +157,7 @@ def test_what_was_learned_is_where_the_next_run_starts() -> None:
     run(Bucket(50, 5), first, 300.0)
     known = first.learned()
     assert known.rate is not None
-    second = Manners(64, 0.0, Learned(known.places, 0.8 * known.rate))
+    second = Manners(64, 0.0, known)
     seen = run(Bucket(50, 5), second, 60.0)
     assert seen.share <= 0.005
     assert seen.rate() >= 0.8 * 50
@@ -199,7 +199,7 @@ def test_what_is_left_of_a_quota_is_spread_over_its_time() -> None:
 
 
 def test_refusals_of_what_was_sent_together_count_as_one() -> None:
-    manners = Manners(8, 0.0, Learned(8, 100.0))
+    manners = Manners(8, 0.0, Learned(10, 100.0))
     tickets = [manners.sent(0.0) for _ in range(8)]
     manners.answered(tickets[0], 0.1, Heard.REFUSED)
     once = manners.learned()

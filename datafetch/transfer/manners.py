@@ -29,6 +29,7 @@ from math import inf
 from datafetch.transfer.quota import Quota
 from datafetch.transfer.signs import Latency, Levels
 
+AGAIN = 0.8  # of what was learned: where the next run starts
 START = 2  # places of a host that nothing is known of
 BUDGET = 0.007  # of all requests, refusals above which nothing is probed
 REMEMBERED = 50_000  # requests after which the budget's counts are halved: an old refusal is forgotten
@@ -39,10 +40,11 @@ INTERVAL = 0.5  # seconds between steps, or ten requests
 LEAST_KEPT = 0.4  # of a rate that was refused
 PROBE = 0.02  # by which the first probe exceeds it; each further one twice as much
 FEW = 16  # accepted since the last refusal: then the rate is plainly too high
+SOME = 6  # accepted over several such spans: enough to tell the rate
 HOLD, LONGEST_HOLD = 5.0, 120.0  # seconds between probes: doubled by each that fails
 LOST = 30  # times the pause that a refusal costs: no probe earlier
 SLOWEST = 1 / 30  # requests a second, at the least
-DENSE, CATCH_UP = 100.0, 0.02  # requests a second above which so many seconds of sleep may be caught up
+DENSE, CATCH_UP = 100.0, 0.02  # requests a second above which steps are short
 
 
 class Heard(Enum):
@@ -88,11 +90,12 @@ class Manners:
     def __init__(self, most: int, now: float, known: Learned | None = None, longest: float = 60.0) -> None:
         self._most = max(1, most)
         self._longest = longest  # seconds of the longest single pause
+        fresh = known is None
         known = known or Learned(START)
-        self.places = min(self._most, max(1, known.places))
-        self.rate = known.rate
+        self.places = min(self._most, START if fresh else max(1, int(AGAIN * known.places)))
+        self.rate = None if known.rate is None else max(SLOWEST, AGAIN * known.rate)
         self.busy = 0
-        self._starting = known.places <= START and known.rate is None  # slow start
+        self._starting = fresh  # slow start
         self._ceiling: int | None = None  # places at which nothing is refused, one more and it is
         self._bounded = known.rate is not None  # whether a refusal was ever laid to the rate
         self._top = known.rate  # the rate last refused
@@ -102,6 +105,7 @@ class Manners:
         self._alone = False  # one at a time, until one is served
         self._laid_to_rate = False  # the last refusal
         self._ended = _Span(now, seconds=1.0)  # what `_since_told` was then
+        self._short = _Span(now)  # short spans that followed each other
         self._quota: Quota | None = None
         self._quota_until = -inf
         self._since_told = _Span(now)
@@ -141,8 +145,8 @@ class Manners:
         self.busy += 1
         pace = self.pace(now)
         if pace is not None:
-            # A loop that wakes late may catch up, but only where requests are so dense that it often does.
-            late = CATCH_UP if pace > DENSE else 0.0
+            # A loop that wakes late may catch up: half a step, or more where steps are shorter than it sleeps.
+            late = CATCH_UP if pace > DENSE else min(CATCH_UP, 0.5 / pace)
             self._next = max(self._next, now - late) + 1 / pace
         return Sent(now, self.busy)
 
@@ -158,10 +162,11 @@ class Manners:
         now: float,
         heard: Heard,
         *,
+        took: float | None = None,
         retry_after: float | None = None,
         quota: Quota | None = None,
     ) -> None:
-        """Learn from an answer whose head came at `now`."""
+        """Learn from an answer that came at `now`; `took`: seconds until its head, when that is better known."""
         self.busy -= 1
         self._count(heard)
         if quota is not None:
@@ -177,7 +182,7 @@ class Manners:
             self._since_told.accepted += 1
             self._lately.accepted += 1
             self._alone = False
-        if heard is Heard.OK and self._latency.risen(now - sent.at, self.places):
+        if heard is Heard.OK and self._latency.risen(now - sent.at if took is None else took, self.places):
             self.places = max(1, self.places // 2)
             self._starting, self._round = False, 0
         self._widen(sent, now)
@@ -217,6 +222,7 @@ class Manners:
             paused = 0.0 if self._ended.barred else min(self._paused_for, now - self._ended.since)
             self._ended.seconds = max(now - self._ended.since - paused, 1e-3)
             self._paused_for = 0.0
+            self._add_up(self._ended)
             self._laid_to_rate = not self._levels.crowded(sent.among)
             if self._laid_to_rate:
                 self._slow()
@@ -232,6 +238,14 @@ class Manners:
         self._told = now
         self._lately = _Span(max(now, self._not_before))
         self._next = max(self._next, now)  # nothing is caught up
+
+    def _add_up(self, ended: _Span) -> None:
+        """Short spans in a row tell together what a long one does."""
+        if ended.accepted >= FEW or self._told == -inf:  # before the first refusal a burst was used up
+            self._short = _Span(ended.since)
+            return
+        self._short.accepted += ended.accepted
+        self._short.seconds += ended.seconds
 
     def _refused_again(self, sent: Sent) -> None:
         """Refused with nothing served in between: no new pace was tried, all of a while is refused."""
@@ -268,6 +282,8 @@ class Manners:
             rate = 0.5 * self.rate
         elif ended.accepted < FEW:
             rate = 0.75 * self.rate
+            if self._short.accepted >= SOME:
+                rate = min(rate, max(2 * self._short.accepted / self._short.seconds, 0.05 * self.rate))
         elif ended.barred:
             rate = min(seen, 0.95 * self.rate)  # all of a window was used, and then the rest of it refused
             self._top = min(self._top, 2 * seen)

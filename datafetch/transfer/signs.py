@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from statistics import median
 
-MOSTLY = 10.0  # accepted for one refused, below which so many in flight are taken for too many
+MOSTLY = 20.0  # accepted for one refused, below which so many in flight are taken for too many
 FLAT, RISEN = 1.3, 2.0  # times the usual latency: no wider from there on; halved
 SAMPLES = 30  # latencies, at the least, whose median counts
 NOISE = 0.02  # seconds by which any two medians may differ
