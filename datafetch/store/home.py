@@ -46,6 +46,11 @@ class Home:
         return self.state / "report.json"
 
     @property
+    def hosts(self) -> Path:
+        """How hard each host of a list may be asked, as learned; absent before the first list."""
+        return self.state / "hosts.json"
+
+    @property
     def inbox(self) -> Path:
         return self.state / "inbox"
 

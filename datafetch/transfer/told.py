@@ -1,0 +1,40 @@
+"""What one answer tells of how hard its host may be asked: made where the answer comes in, sent to where it counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from datafetch.model import Why
+from datafetch.transfer.manners import Heard
+from datafetch.transfer.quota import Quota, quota
+from datafetch.transfer.retry import retry_after, why_of_status
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Small and plain, so that it can travel between processes."""
+
+    status: int
+    took: float | None = None  # seconds until the head came; None: as long as the turn was held
+    retry_after: float | None = None
+    quota: Quota | None = None
+
+    @property
+    def heard(self) -> Heard:
+        if self.status in (200, 206, 304):
+            return Heard.OK
+        return Heard.REFUSED if why_of_status(self.status) is Why.THROTTLED else Heard.OTHER
+
+
+def told(status: int, headers: Mapping[str, str], took: float | None = None) -> Told:
+    """Of an answer that just came; `headers` have their names in lower case."""
+    now = datetime.now(UTC)
+    asked = headers.get("retry-after")
+    return Told(
+        status,
+        took,
+        None if asked is None or status in (200, 206, 304) else retry_after(asked, now),
+        quota(headers, now.timestamp()),
+    )
