@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 
 GET, LOOK, CHECK, AUTHOR = "Get", "Look", "Check", "Author"
 DEFAULT_DIR = Path("data")
+PLACES = 4  # transfers from one host at once, unless told otherwise
 
 app = typer.Typer(
     cls=Panels,
@@ -116,21 +117,21 @@ def get_command(
         int, option("-j", "--jobs", help="transfers at once (default 4)", panel=LIMITS, min=1, metavar="N")
     ] = 4,
     max_per_host: Annotated[
-        int,
+        int | None,
         option(
             "-x", "--max-per-host", help="of them from one host (default 4)", panel=LIMITS, min=1, metavar="N"
         ),
-    ] = 4,
+    ] = None,
     connections: Annotated[
-        int,
+        int | None,
         option(
             "--connections",
-            help="of these for one large file (default 4)",
+            help="of these for one large file (default 4); more raise -x, unless it is given",
             panel=LIMITS,
             min=1,
             metavar="N",
         ),
-    ] = 4,
+    ] = None,
     retries: Annotated[
         int | None,
         option(
@@ -173,12 +174,12 @@ def get_command(
 
     recipe = _recipe(name, registry)
     choice = _choice(ctx, only, everything)
-    _check_places(mirror, from_dir)
+    _check_places(mirror, from_dir, mirror_only=mirror_only)
     settings = Settings(
         root=str(output_dir),
         jobs=jobs,
-        max_per_host=max_per_host,
-        connections=connections,
+        max_per_host=max(PLACES, connections or 0) if max_per_host is None else max_per_host,
+        connections=connections or PLACES,
         retries=retries,
         limit_rate=parse_rate(limit_rate) if limit_rate else None,
         mirrors=tuple(mirror),
@@ -334,6 +335,7 @@ def verify_command(
     from datafetch.cli.check import verify_and_repair
     from datafetch.model import Settings
 
+    _check_places(mirror, from_dir, mirror_only=mirror_only)
     settings = Settings(
         root=str(output_dir),
         mirrors=tuple(mirror),
@@ -400,8 +402,10 @@ def _window(first: int | None, count: int | None) -> Window:
     return Window(start, None if count is None else start + count - 1)
 
 
-def _check_places(mirrors: Sequence[str], from_dir: Path | None) -> None:
+def _check_places(mirrors: Sequence[str], from_dir: Path | None, *, mirror_only: bool) -> None:
     """Refuse at once what would fail later, file by file."""
+    if mirror_only and not mirrors:
+        raise UsageError("--mirror-only without a mirror leaves nobody to ask", "name one with --mirror URL")
     for mirror in mirrors:
         if not mirror.startswith(("http://", "https://")) or not mirror.partition("://")[2].strip("/"):
             raise UsageError(

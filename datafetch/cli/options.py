@@ -54,11 +54,11 @@ def parse_rate(text: str) -> int:
 
 
 def parse_duration(text: str) -> float:
-    """Seconds of "90", "90s", "15m", "2h" or "1d". Raises UsageError."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhd]?)", text.strip().lower())
-    if match is None:
-        raise UsageError(f"{text!r} is not a duration", hint="write it like 90s, 15m or 2h")
-    return float(match[1]) * DURATIONS[match[2]]
+    """Seconds of "90", "90s", "15m", "2h", "1h30m" or "1d". Raises UsageError."""
+    said = text.strip().lower()
+    if re.fullmatch(r"(?:\d+(?:\.\d+)?\s*[smhd]\s*)+|\d+(?:\.\d+)?", said) is None:
+        raise UsageError(f"{text!r} is not a duration", hint="write it like 90s, 15m or 1h30m")
+    return sum(float(n) * DURATIONS[unit] for n, unit in re.findall(r"(\d+(?:\.\d+)?)\s*([smhd]?)", said))
 
 
 def parse_percent(text: str) -> float:

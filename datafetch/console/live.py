@@ -106,11 +106,12 @@ class Lines:
                     print(f"  hint: {event.hint}", file=sys.stderr, flush=True)
             elif (
                 self._every is not None
-                and event.kind in MOVING
+                and (event.kind in MOVING or event.kind == "retry")
                 and time.monotonic() - self._last >= self._every
             ):
                 self._last = time.monotonic()
-                print(f"{self._name}: {self._flow.line()}", file=sys.stderr, flush=True)
+                waits = f"; {event.name}: {event.text}" if event.kind == "retry" else ""
+                print(f"{self._name}: {self._flow.line()}{waits}", file=sys.stderr, flush=True)
 
 
 class JsonLines:

@@ -158,7 +158,7 @@ def _of_source(home: Home, artifact: Artifact, known: journal.Known) -> tuple[St
     match artifact.source:
         case Shards(shards=shards):
             whole = [shard_here(home, artifact, shard) for shard in shards]
-            parts = [_held(home.part(home.shard_key(artifact.name, shard.name))) for shard in shards]
+            parts = [_held(home, home.shard_key(artifact.name, shard.name)) for shard in shards]
             bytes_here = sum(size or 0 for size in (*whole, *parts))
             if None not in whole:
                 return State.FETCHED, bytes_here
@@ -169,8 +169,8 @@ def _of_source(home: Home, artifact: Artifact, known: journal.Known) -> tuple[St
             whole_file = _size(home.archive(artifact.name))
             if known.done is not None and whole_file == known.done.size and _is_wanted(artifact, known.done):
                 return State.FETCHED, whole_file
-            part = _held(home.part(artifact.name))
-            return (State.PARTIAL if part else State.ABSENT), part or 0
+            part = _held(home, artifact.name)
+            return (State.PARTIAL if part else State.ABSENT), part
 
 
 def shard_here(home: Home, artifact: Artifact, shard: Shard) -> int | None:
@@ -208,10 +208,6 @@ def _size(path: Path) -> int | None:
         return None
 
 
-def _held(path: Path) -> int | None:
-    """Bytes of a part, which may have gaps: no more than it takes up."""
-    try:
-        found = os.lstat(path)
-    except FileNotFoundError:
-        return None
-    return min(found.st_size, found.st_blocks * 512)
+def _held(home: Home, key: str) -> int:
+    """Bytes of a part, which may have gaps and room set aside: those that its journal tells of."""
+    return journal.known(home.journal(key)).held if home.part(key).exists() else 0

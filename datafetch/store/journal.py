@@ -102,6 +102,19 @@ class Known:
     asked: tuple[Window, ...] = ()
     brought: tuple[Window, ...] = ()  # of `asked`, those that `staged` has looked at
 
+    @property
+    def held(self) -> int:
+        """Bytes of the part: what a row says again counts once."""
+        durable = self.part.durable if self.part else ()
+        spans = sorted(
+            (*((start, end) for start, end, _ in durable), *((w.start, w.end) for w in self.wrote))
+        )
+        size = reach = 0
+        for start, end in spans:
+            size += max(0, end - max(start, reach))
+            reach = max(end, reach)
+        return size
+
 
 def fold(rows: Iterable[Row]) -> Known:
     """Add up the rows of one artifact in the order in which they were written."""

@@ -100,7 +100,8 @@ async def _from_one(wanted: Wanted, ways: Ways, holding: Holding, url: str, last
         except TransferFailed as failure:
             spent, total = ways.clock() - began, holding.validators.total
             count = tries.after(failure.why, advanced=ground.gained(holding.size, total, spent))
-            verdict = decide(failure.why, count, last=last, patience=ways.patience)
+            patience = ways.patience.with_proven() if ground.gains else ways.patience
+            verdict = decide(failure.why, count, last=last, patience=patience)
             if verdict.then is Then.STOP:
                 raise NoRoom(str(failure), failure.hint) from failure
             await _wait(wanted, ways, url, failure, count, verdict)

@@ -161,7 +161,8 @@ def judge(asked: Asked, status: int, headers: Mapping[str, str]) -> Answer:
         return Answer(Act.REJECT, why=Why.BAD_ANSWER, text="the server sent a range that nobody asked for")
     if status == 416 and asked.offset:
         return _unmet(asked, headers)
-    return Answer(Act.REJECT, why=why_of_status(status), text=f"the server answered {status}")
+    said = "the proxy wants a user and a password" if status == 407 else f"the server answered {status}"
+    return Answer(Act.REJECT, why=why_of_status(status), text=said)
 
 
 def _whole(asked: Asked, headers: Mapping[str, str]) -> Answer:

@@ -2,7 +2,7 @@
 
 why                                   part       again                                       then
 connection, timeout, too slow, dns,   keep       with back-off; counted anew after real       next address
-  server error, short body                       progress
+  server error, short body                       progress, and more of them then
 throttled                             keep       after Retry-After; the host slows for all    next address
 range ignored                         truncate   at once: the same answer, from 0             -
 changed (offset, validator or size)   drop       at once, from 0, twice                       next address
@@ -56,6 +56,7 @@ class Patience:
 
     tries: int = 6
     tries_before_next: int = 3  # when another address is left to ask
+    more_of_proven: int = 4  # tries more where bytes came in this run: minutes, until a router is up again
     first: float = 0.5
     cap: float = 60.0  # longest single wait, whatever a server asks for
     floor: int = 8 << 10  # bytes per second that a file must come at …
@@ -65,7 +66,12 @@ class Patience:
         """The same with so many tries after the first; None changes nothing."""
         if retries is None:
             return self
-        return replace(self, tries=retries + 1, tries_before_next=min(self.tries_before_next, retries + 1))
+        most, before_next = retries + 1, min(self.tries_before_next, retries + 1)
+        return replace(self, tries=most, tries_before_next=before_next, more_of_proven=0)
+
+    def with_proven(self) -> Patience:
+        """The same for a server that has shown that it has the file; who insists on one try gets one."""
+        return replace(self, tries=self.tries + self.more_of_proven) if self.tries > 1 else self
 
     def at_rate(self, rate: int | None) -> Patience:
         """The same for transfers that share so many bytes per second: a small share is no server's fault."""
@@ -139,6 +145,7 @@ class Ground:
         self._mark = held  # where real progress was last seen
         self._floor = patience.floor
         self._spent = 0.0  # seconds of transfer since then
+        self.gains = 0
 
     def gained(self, held: int, total: int | None, seconds: float) -> bool:
         """Whether a try of so many seconds, after which `held` bytes of `total` are here, made real progress."""
@@ -147,6 +154,7 @@ class Ground:
         if held - self._mark < max(1, enough, self._floor * self._spent):
             return False
         self._mark, self._spent = held, 0.0
+        self.gains += 1
         return True
 
 
