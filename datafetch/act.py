@@ -28,7 +28,7 @@ from datafetch.errors import (
 from datafetch.model import Artifact, Event, Http, Plan, Seen, Step, Verb, Why
 from datafetch.obtain import Obtainer
 from datafetch.plan.difference import difference
-from datafetch.stops import STOPS, deadline, signals
+from datafetch.stops import STOPS, deadline, in_thread, signals
 from datafetch.store import inventory
 from datafetch.task import Task
 from datafetch.unpack import Unpacker
@@ -102,9 +102,9 @@ class Run:
                 case Verb.GET:
                     await self._get(self._artifacts[step.name], step.only)
                 case Verb.EXTRACT:
-                    await _in_thread(lambda: self._unpacker.unpack(self._artifacts[step.name], step.only))
+                    await in_thread(lambda: self._unpacker.unpack(self._artifacts[step.name], step.only))
                 case Verb.BUILD:
-                    await _in_thread(lambda: self._assemble(step.name))
+                    await in_thread(lambda: self._assemble(step.name))
         except STOPS:
             self.stopped.set()
             raise
@@ -151,14 +151,3 @@ def why_of(error: DatafetchError) -> Why:
     if isinstance(error, TransferFailed):
         return error.why
     return next((why for kind, why in WHYS.items() if isinstance(error, kind)), Why.UNKNOWN)
-
-
-async def _in_thread(work: Callable[[], None]) -> None:
-    """Run `work` beside the loop. When cancelled, wait until it has come to rest: it looks at `stopped` by itself."""
-    task = asyncio.ensure_future(asyncio.to_thread(work))
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait((task,))
-        task.exception()  # looked at, so that nobody reports it as forgotten: what cancelled us is what counts
-        raise

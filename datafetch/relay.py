@@ -17,6 +17,7 @@ from datafetch.layout.build import seal
 from datafetch.layout.onepass import AT_ONCE
 from datafetch.layout.place import place_each
 from datafetch.model import Artifact, Event, Fetched, FileRecord, Outcome, Shards
+from datafetch.stops import in_thread
 from datafetch.store import journal
 from datafetch.store.files import remove_tree
 from datafetch.store.home import slug
@@ -50,37 +51,35 @@ class Relay:
     async def bring(self, only: frozenset[str]) -> None:
         """Fetch and unpack, going on where an earlier run was; of a published artifact, anew what is in `only`.
 
-        DamagedArchive when the shards do not make a sound archive, with nothing of it left. Raises what
-        fetching and unpacking raise; then what is here stays for a later run, unless it is refused.
+        DamagedArchive when the shards do not make a sound archive, with nothing of it left. UnsafeArchive when it
+        is refused, or was before: then nothing is fetched. Raises what fetching and unpacking raise; then what is
+        here stays for a later run.
         """
         home, name = self._home, self._artifact.name
         await asyncio.to_thread(remove_tree, home.seal(name))  # of a recipe that has changed since
         intake = await asyncio.to_thread(
             Intake, home.shard_folder(name), home.staging(name), self._what(only)
         )
+        if intake.refusal:
+            intake.close()
+            raise UnsafeArchive(intake.refusal, f"remove {intake.refused} to fetch it anew")
         first = intake.place.mark.shards if intake.place else 0
         self._emit(Event("grown", name, done=intake.bytes))
         self._order = InOrder(first, len(self._shards), self._obtain, AT_ONCE)
         self._let_go(0, first)
         try:
-            await self._beside(lambda: self._unpack(intake, only))
-        except UnsafeArchive:
+            await in_thread(lambda: self._unpack(intake, only), self._order.close)
+        except DamagedArchive:
             await asyncio.to_thread(intake.forget)
             raise
+        except UnsafeArchive as error:
+            await asyncio.to_thread(intake.refuse, str(error))
+            raise UnsafeArchive(
+                str(error), error.hint or f"remove {intake.refused} to fetch it anew"
+            ) from error
         finally:
             await self._order.close()
             intake.close()
-
-    async def _beside(self, work: Callable[[], None]) -> None:
-        """Run `work` in a thread. When cancelled, wait until it has come to rest: it waits for no shard then."""
-        task = asyncio.ensure_future(asyncio.to_thread(work))
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError:
-            await self._order.close()
-            await asyncio.wait((task,))
-            task.exception()  # looked at: what cancelled us is what counts
-            raise
 
     def _unpack(self, intake: Intake, only: frozenset[str]) -> None:
         home, name, place = self._home, self._artifact.name, place_each(self._artifact, self._rules)

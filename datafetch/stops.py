@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
 from datafetch.errors import (
@@ -57,3 +57,20 @@ def deadline(stop: Callable[[DatafetchError], None], seconds: float | None) -> I
         yield
     finally:
         timer.cancel()
+
+
+async def in_thread(work: Callable[[], None], let_go: Callable[[], Awaitable[None]] | None = None) -> None:
+    """Run `work` beside the loop. When cancelled, wait until it has come to rest: it looks at its stop by itself.
+
+    `let_go` ends what it may be waiting for then.
+    """
+    task = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        if let_go is not None:
+            await let_go()
+        await asyncio.wait((task,))
+        if not task.cancelled():
+            task.exception()  # looked at, so that nobody reports it as forgotten: what cancelled us is what counts
+        raise

@@ -208,3 +208,16 @@ def test_a_name_without_end_is_damage(length: int, tmp_path: Path) -> None:
     else:
         with pytest.raises(DamagedArchive, match="has no end"):
             stream.pread(9, 0)
+
+
+def test_a_stream_full_of_false_borders_is_not_searched_for_ever() -> None:
+    """A stored block whose bytes look like headers of blocks, each of which goes on to the end before it fails."""
+    false = b"\0\0\xff\xff" + b"\0" * 5 + b"\xff\xff" + bytes(5)
+    inside = (false * 5000)[:65_000]
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    behind = packer.compress(bytes(30 << 20)) + packer.flush()
+    before = inflater()
+    before.decompress(b"\0" + (65_000).to_bytes(2, "little") + (65_000 ^ 0xFFFF).to_bytes(2, "little"))
+    began = time.process_time()
+    find_border(before, b"", inside + behind)
+    assert time.process_time() - began < 20

@@ -42,7 +42,7 @@ ARROWS: dict[str, set[str]] = {
     "verify": {"layout", "images", "store"},
     "report": set(),
     "task": {"store"},
-    "relay": {"task", "transfer", "archive", "layout", "store"},
+    "relay": {"task", "transfer", "archive", "layout", "stops", "store"},
     "obtain": {"task", "relay", "lists", "listed", "transfer", "images", "layout", "plan", "store"},
     "lists": {"task", "images", "layout", "plan", "store"},
     "listed": {"task", "lists", "finish", "annotate", "images", "store"},

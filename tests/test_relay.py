@@ -298,3 +298,38 @@ def test_one_bad_member_at_the_end_refuses_the_whole(tmp_path: Path, whole: byte
     assert ended.report["problems"][0]["why"] == "unsafe archive"
     assert world.tree() == {}
     assert not (world.root / ".datafetch/im2text/staging/im2text.tar.gz").exists()
+
+
+# A run in a loop fetched twelve shards each time, to refuse them each time.
+def test_an_archive_that_was_refused_is_not_fetched_again(tmp_path: Path) -> None:
+    bad = World(
+        tmp_path, split(_tar_with("im2text/link.jpg", kind=tarfile.SYMTYPE), tmp_path), checksums=False
+    )
+    with bad.serve() as server:
+        first, asked = bad.get(server.url), len(server.seen)
+        again = bad.get(server.url)
+        assert len(server.seen) == asked >= 12
+    assert (first.code, again.code) == (5, 5)
+    for ended in (first, again):
+        (problem,) = ended.report["problems"]
+        assert "link.jpg" in problem["text"]
+    note = next((bad.root / ".datafetch").rglob(".refused"))
+    assert f"remove {note} to fetch it anew" in again.err
+    good = World(tmp_path, split(whole(), tmp_path), checksums=False)
+    note.unlink()
+    with good.serve() as server:
+        assert good.get(server.url).code == 0
+    assert good.tree() == TREE
+    assert scaffolding(good.root, "im2text") == []
+
+
+def test_an_archive_that_was_refused_is_fetched_for_a_recipe_that_has_changed(tmp_path: Path) -> None:
+    bad = World(tmp_path, split(_tar_with("im2text/link.jpg", kind=tarfile.SYMTYPE), tmp_path))
+    with bad.serve() as server:
+        assert bad.get(server.url).code == 5
+    good = World(tmp_path, split(whole(), tmp_path))  # other checksums
+    with good.serve() as server:
+        ended = good.get(server.url)
+        assert ended.code == 0, ended.err
+    assert good.tree() == TREE
+    assert scaffolding(good.root, "im2text") == []

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
+from itertools import islice
 from typing import NamedTuple, Protocol, Self
 
 WINDOW = 32 << 10  # bytes before a block that it may refer to
 _MOST_OUT = 64 << 20  # unpacked bytes that a search may hold
+_MOST_WORK = (
+    2 << 30
+)  # bytes that a search may unpack: ordinary streams need a tenth, one that is made up no end
 _PROOF = 512  # unpacked bytes that must come out right before a place is believed
 
 _FIXED, _FIXED_BITS = 0b010, 10  # an empty block of the fixed code: its type and its end, seven zeros
@@ -47,13 +51,13 @@ def find_border(before: Inflater, window: bytes, data: bytes) -> Border | None:
     """The first border in `data`, which `before` would read next; `window` is the end of what it has unpacked.
 
     Believed only if all that follows in `data` unpacks from there to the very bytes that it should. None when there
-    is no such place. `before` is left as it is.
+    is no such place, or none was found in reasonable time. `before` is left as it is.
     """
     reader = before.copy()
     out = reader.decompress(data, _MOST_OUT)
     if reader.unconsumed_tail:
         return None
-    for byte, bit in _candidates(data):
+    for byte, bit in islice(_candidates(data), _MOST_WORK // (len(data) + len(out))):
         start = len(before.copy().decompress(data[: byte + (bit > 0)], _MOST_OUT))
         if len(out) - start < _PROOF:
             return None

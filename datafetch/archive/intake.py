@@ -1,7 +1,8 @@
 """What has been unpacked of an archive that arrives in shards, written down so that a later run goes on from there.
 
 Two files lie beside the shards: a row for each member, and the place to go on from, which takes its name only after
-the files and rows before it are durable. Whatever is newer than that place is unpacked once more.
+the files and rows before it are durable. Whatever is newer than that place is unpacked once more. Of an archive that
+was refused a third one is left instead, since no shard is kept that would be refused again.
 """
 
 from __future__ import annotations
@@ -43,6 +44,13 @@ class Place(msgspec.Struct, frozen=True):
     rows: int  # bytes
 
 
+class Refusal(msgspec.Struct, frozen=True):
+    """Why what was fetched is not unpacked, and what must be the same for that to hold."""
+
+    what: str
+    text: str
+
+
 class Intake:
     """Of one artifact: `notes` is the folder of the two files, `into` where its files are staged.
 
@@ -50,7 +58,8 @@ class Intake:
     """
 
     def __init__(self, notes: Path, into: Path, what: str) -> None:
-        self._what, self._into, self._notes = what, into, notes
+        self._what, self._into = what, into
+        self.refused = notes / ".refused"
         self._place = notes / ".place"
         self._journal = Journal(notes / ".members.jsonl")
         self._waiting: list[Row] = []
@@ -75,6 +84,20 @@ class Intake:
             return None
         whole = self._journal.size() >= place.rows and self._into.is_dir()
         return place if whole and place.what == self._what else None
+
+    @property
+    def refusal(self) -> str:
+        """Why an earlier run refused the same archive; empty when none did."""
+        try:
+            found = msgspec.msgpack.decode(self.refused.read_bytes(), type=Refusal)
+        except (FileNotFoundError, msgspec.MsgspecError):
+            return ""
+        return found.text if found.what == self._what else ""
+
+    def refuse(self, text: str) -> None:
+        """Forget all but that it was refused: fetching it again and again would bring the same."""
+        self.forget()
+        write_atomic(self.refused, msgspec.msgpack.encode(Refusal(self._what, text)))
 
     def add(self, row: Row) -> None:
         """One more member has been dealt with."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 from datafetch.errors import NoRoom
@@ -22,7 +21,6 @@ from datafetch.transfer.pages import SNIFF, page, squeezed
 from datafetch.transfer.pump import UNSAID, Pump
 from datafetch.transfer.resume import Act, ask, content_length, judge
 from datafetch.transfer.resume import Answer as Judged
-from datafetch.transfer.retry import retry_after
 from datafetch.transfer.wanted import Wanted, Ways
 from datafetch.transfer.widen import Widen
 
@@ -38,8 +36,7 @@ async def attempt(wanted: Wanted, ways: Ways, holding: Holding, url: str, widen:
                 await answer.discard()
                 if judged.why is Why.GONE:
                     await asyncio.to_thread(holding.gone, safe_url(clean_url(url)))
-                wait = retry_after(answer.headers.get("retry-after", ""), datetime.now(UTC))
-                raise failed(judged.why, url, judged.text, wait)
+                raise failed(judged.why, url, judged.text, answer.later)
             case Act.COMPLETE:
                 _check_promise(wanted, url, judged, holding, answer)
                 holding.promised(answer.promise)

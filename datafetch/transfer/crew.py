@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 
 from datafetch.errors import TransferFailed
 from datafetch.model import Why
@@ -18,7 +17,7 @@ from datafetch.transfer.lanes import Chunk
 from datafetch.transfer.pump import Pump
 from datafetch.transfer.resume import Act, ask_piece, judge
 from datafetch.transfer.resume import Answer as Judged
-from datafetch.transfer.retry import retry_after, wait_for
+from datafetch.transfer.retry import wait_for
 from datafetch.transfer.wanted import Wanted, Ways
 from datafetch.transfer.widen import Widen
 
@@ -235,8 +234,7 @@ class Crew:
     def _refusal(self, judged: Judged, answer: Answer) -> TransferFailed:
         """Why an answer brings no piece."""
         if judged.act is Act.REJECT:
-            wait = retry_after(answer.headers.get("retry-after", ""), datetime.now(UTC))
-            return failed(judged.why, self._url, judged.text, wait)
+            return failed(judged.why, self._url, judged.text, answer.later)
         if judged.act is Act.START and judged.validators == self._holding.validators:
             return failed(Why.RANGE_IGNORED, self._url, "the server ignores ranges")
         self._widen.shrink(1)  # if it is not the file but the server that is at fault, one stream will do

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx2
@@ -17,6 +18,7 @@ from datafetch.transfer.environment import Environment
 from datafetch.transfer.failures import network_failure
 from datafetch.transfer.lanes import Chunk
 from datafetch.transfer.promise import Promise
+from datafetch.transfer.retry import retry_after
 from datafetch.transfer.rules import (
     DISCARD,
     MAX_REDIRECTS,
@@ -163,6 +165,11 @@ class Answer:
         self.status = response.status_code
         self.headers: Mapping[str, str] = {name.lower(): value for name, value in response.headers.items()}
 
+    @property
+    def later(self) -> float | None:
+        """In how many seconds the server wants to be asked again; None when it does not say."""
+        return retry_after(self.headers.get("retry-after", ""), datetime.now(UTC))
+
     async def batches(self) -> AsyncIterator[list[Chunk]]:
         """The body as it comes off the wire, never decoded: all that is there at a time."""
         body = self._response.extensions["body"]
@@ -180,7 +187,10 @@ class Answer:
                 yield chunk
 
     async def start(self, most: int) -> bytes:
-        """The body of an error or a page, the first `most` bytes of it or a little more; never raises."""
+        """The body of an error or a page, the first `most` bytes of it or a little more.
+
+        What breaks off is as long as it is: raises nothing but TransferLimit, when the run may take no more.
+        """
         found = bytearray()
         try:
             async for chunk in self.chunks():

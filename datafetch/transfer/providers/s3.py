@@ -11,7 +11,6 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 
 from datafetch.errors import TransferFailed
 from datafetch.model import Why
@@ -37,7 +36,7 @@ from datafetch.transfer.providers.buckets import (
 )
 from datafetch.transfer.providers.sign import Signer
 from datafetch.transfer.providers.variables import Variable, endpoint, first
-from datafetch.transfer.retry import retry_after, why_of_status
+from datafetch.transfer.retry import why_of_status
 
 _ERROR = 64 << 10  # bytes of an error document
 _PROMISE: Headers = (("x-amz-checksum-mode", "ENABLED"),)
@@ -157,8 +156,9 @@ class S3:
         why = why_of_code(code) or why_of_status(answer.status)
         who = "the mirror" if asking.mirror else "S3"
         words = _WORDS.get(code) or f"{who} answered {answer.status} {code}".rstrip()
-        wait = retry_after(answer.headers.get("retry-after", ""), datetime.now(UTC))
-        return failed(why, asking.at(url), words, wait, "" if asking.mirror else self._hint(url, why, code))
+        return failed(
+            why, asking.at(url), words, answer.later, "" if asking.mirror else self._hint(url, why, code)
+        )
 
     def _hint(self, url: str, why: Why, code: str) -> str:
         if why is not Why.FORBIDDEN:
