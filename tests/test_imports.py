@@ -50,7 +50,7 @@ ARROWS: dict[str, set[str]] = {
     "finish": {"annotate", "layout", "store"},
     "stops": set(),
     "unpack": {"task", "archive", "layout", "store"},
-    "assemble": {"task", "unpack", "finish", "layout", "store", "verify"},
+    "assemble": {"task", "unpack", "finish", "images", "layout", "store", "verify"},
     "act": {"task", "stops", "obtain", "unpack", "assemble", "plan", "store"},
     "run": {"task", "act", "recipe", "plan", "layout", "store", "report", "images", "refuse"},
     "refuse": {"plan", "store", "extras"},
