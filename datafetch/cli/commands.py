@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
 
@@ -296,16 +297,18 @@ def status_command(
     as_json: Json = False,
 ) -> int:
     """State of a dataset here, and what is missing and why."""
-    from datafetch.cli.look import status_document, status_lines
+    from datafetch.cli.status import Look
     from datafetch.model import Settings
     from datafetch.run import home_of
 
     recipe = _recipe(name, registry)
-    document = status_document(recipe, home_of(Settings(root=str(output_dir)), recipe.name), why)
+    look = Look(recipe, home_of(Settings(root=str(output_dir)), recipe.name), why)
     if as_json:
-        _say(json.dumps(document, ensure_ascii=False))
+        _stream(look.json())
+    elif urls:
+        _stream(look.urls())
     else:
-        _print(status_lines(document, urls=urls, width=_width()))
+        _print(list(look.lines(_width())))
     return 0
 
 
@@ -471,11 +474,23 @@ def _print(lines: Sequence[str]) -> None:
 
 
 def _say(text: str) -> None:
-    """One line on stdout. A reader that has gone away, as `head` does, changes neither the work nor its exit code."""
+    """One line on stdout."""
+    _write(f"{text}\n")
+
+
+def _write(text: str) -> None:
+    """Text on stdout. A reader that has gone away, as `head` does, changes neither the work nor its exit code."""
     try:
-        print(text, flush=True)
+        print(text, end="", flush=True)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _stream(pieces: Iterable[str]) -> None:
+    """Text on stdout, in pieces, some hundreds at a time: there may be a million."""
+    rest = iter(pieces)
+    while together := "".join(islice(rest, 500)):
+        _write(together)
 
 
 def _width(stream: TextIO = sys.stdout) -> int | None:
