@@ -7,7 +7,7 @@ import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -30,6 +30,7 @@ from datafetch.model import (
     Shard,
     Shards,
     UrlList,
+    Why,
 )
 from datafetch.relay import Relay
 from datafetch.schemes import file_name
@@ -203,6 +204,7 @@ class Obtainer:
                 self._allowance,
                 PATIENCE.insisting(settings.retries),
                 jobs=max(settings.jobs, ITEMS_AT_ONCE),
+                samples=home.samples(artifact.name),
             ),
             staging=home.staging(artifact.name),
             journal=home.batches(artifact.name),
@@ -225,11 +227,21 @@ class Obtainer:
 
     def _take_back(self, artifact: Artifact, outcome: ListOutcome) -> ListOutcome:
         """The outcome without the rows that a census of the whole list finds to be placeholders."""
+        from datafetch.images.samples import Samples
         from datafetch.images.withdraw import less, withdraw
 
-        place = placer(artifact, self._recipe.layout)
-        with Tree(self._home.staging(artifact.name)) as staged:
-            taken = withdraw(self._home.batches(artifact.name), lambda path: staged.remove(place(path)))
+        home, place = self._home, placer(artifact, self._recipe.layout)
+        staging, samples = home.staging(artifact.name), Samples(home.samples(artifact.name))
+        looked_at = iter(range(8))  # enough to show what they are
+        with Tree(staging) as staged:
+
+            def remove(path: str) -> None:
+                if next(looked_at, None) is not None:
+                    with suppress(OSError):  # it may be published already
+                        samples.keep(Why.PLACEHOLDER, (staging / place(path)).read_bytes())
+                staged.remove(place(path))
+
+            taken = withdraw(home.batches(artifact.name), remove)
         for host, rows in taken.items():
             text = f"{artifact.name}: {host} gives the same picture under very many addresses: {rows:,} placeholders"
             self._emit(Event("note", artifact.name, text=text))

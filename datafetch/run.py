@@ -42,7 +42,8 @@ from datafetch.plan.difference import difference, holder, with_holders
 from datafetch.plan.window import covers
 from datafetch.report import Report, Tally, add_up, unexpected, verdict
 from datafetch.store import files as store
-from datafetch.store import inventory, journal
+from datafetch.store import history, inventory, journal
+from datafetch.store.history import Past
 from datafetch.store.home import Home
 from datafetch.store.lease import Lease
 from datafetch.task import Task
@@ -154,6 +155,8 @@ def bring(
         tally.notes += noted
         report = _report(Task(recipe, tuple(wanted), home, settings), tally, files, gone)
         store.write_atomic(home.report, msgspec.json.format(msgspec.json.encode(report.as_json())) + b"\n")
+        counts, spent = report.counts, round(report.seconds, 1)
+        history.add(home.history, Past(report.finished_at, report.status, counts, report.transferred, spent))
         return report
 
 

@@ -21,6 +21,7 @@ from datafetch.cli.options import (
     WHERE_TO,
     AllowPrivate,
     Count,
+    DataDir,
     Everything,
     First,
     FromDir,
@@ -309,6 +310,41 @@ def status_command(
         _stream(look.urls())
     else:
         _print(list(look.lines(_width())))
+    return 0
+
+
+@app.command("show", cls=PanelCommand, rich_help_panel=LOOK)
+def show_command(
+    name: Name,
+    page: Annotated[
+        Path | None,
+        typer.Option("-o", "--page", metavar="FILE", help="the page (default NAME.html; - is stdout)"),
+    ] = None,
+    output_dir: DataDir = DEFAULT_DIR,
+    registry: Registry = [],  # noqa: B006
+) -> int:
+    """One page to look at: what is here, what is not and why, and samples."""
+    import time
+
+    from datafetch.model import Settings
+    from datafetch.run import home_of
+    from datafetch.show.facts import gather
+    from datafetch.show.page import page as written
+    from datafetch.store.files import write_atomic
+
+    recipe = _recipe(name, registry)
+    home = home_of(Settings(root=str(output_dir)), recipe.name)
+    if not home.state.is_dir():
+        raise UsageError(f"there is nothing of {name} in {home.root}", f"datafetch get {name} fetches it")
+    document = written(gather(recipe, home, time.time()))
+    if str(page) == "-":
+        _write(document)
+        return 0
+    target = page or Path(f"{name}.html")
+    if target.is_dir():
+        raise UsageError(f"-o {target} is a folder", "name the file to write: -o page.html")
+    write_atomic(Path(os.path.abspath(target)), document.encode())
+    print(f"{target} is written", file=sys.stderr)
     return 0
 
 

@@ -10,7 +10,8 @@ not rows:
 
 A body is a placeholder from LEAST places of one host on. A body over SLIGHT_BYTES with over SLIGHT_PIXELS is
 rarely one, so it needs four times as many; on a large host 1 place in SHARE of its addresses is needed, for
-shops do show one picture for many articles. What is found does not depend on the order of rows.
+shops do show one picture for many articles. A body that is one on one host is one everywhere: hosts have many
+names. What is found does not depend on the order of rows.
 
 Memory is bounded whatever the list: rows are read several times. First bodies are counted in a sketch that
 never counts too few; only those with enough rows are then looked at exactly, in as many passes as fit ROOM.
@@ -42,11 +43,8 @@ class Sighting:
     pixels: int
 
 
-Crowd = tuple[str, str]  # host and SHA-256 of a placeholder
-
-
-def census(read: Callable[[], Iterable[Sighting]]) -> frozenset[Crowd]:
-    """The placeholders among what `read` gives, the same each time it is called."""
+def census(read: Callable[[], Iterable[Sighting]]) -> frozenset[str]:
+    """The SHA-256 of each placeholder among what `read` gives, the same each time it is called."""
     bodies = Sketch()
     frequent: set[int] = set()
     rows = 0
@@ -64,7 +62,7 @@ def census(read: Callable[[], Iterable[Sighting]]) -> frozenset[Crowd]:
         hosts.add(_mark(host_of(seen.url)))
         folders.add(_mark(_folder(seen.url)))
     passes = 1 + held // ROOM
-    found: set[Crowd] = set()
+    found: set[str] = set()
     for turn in range(passes):
         found |= _turn(read(), turn, passes, bodies, hosts, folders)
     return frozenset(found)
@@ -72,23 +70,22 @@ def census(read: Callable[[], Iterable[Sighting]]) -> frozenset[Crowd]:
 
 def _turn(
     rows: Iterable[Sighting], turn: int, passes: int, bodies: Sketch, hosts: Sketch, folders: Sketch
-) -> set[Crowd]:
+) -> set[str]:
     """The placeholders of one pass, which looks at one in `passes` of the bodies."""
-    found: set[Crowd] = set()
-    places: dict[Crowd, set[int]] = {}
+    found: set[str] = set()
+    places: dict[tuple[str, str], set[int]] = {}
     for seen in rows:
         if int(seen.sha256[8:16], 16) % passes != turn or bodies.count(int(seen.sha256[:8], 16)) < LEAST:
             continue
-        host, folder = host_of(seen.url), _folder(seen.url)
-        crowd = (host, seen.sha256)
-        if crowd in found:
+        if seen.sha256 in found:
             continue
+        host, folder = host_of(seen.url), _folder(seen.url)
         place = seen.url.partition("://")[2] if folders.count(_mark(folder)) > ALBUM else folder
-        known = places.setdefault(crowd, set())
+        known = places.setdefault((host, seen.sha256), set())
         known.add(hash(place))
         if len(known) >= needed(seen.size, seen.pixels, hosts.count(_mark(host))):
-            found.add(crowd)
-            del places[crowd]
+            found.add(seen.sha256)
+            del places[host, seen.sha256]
     return found
 
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import msgspec
 
 from datafetch.images.batches import ListOutcome
-from datafetch.images.census import Crowd, Sighting, census, host_of
+from datafetch.images.census import Sighting, census, host_of
 from datafetch.images.ledger import Settled, batch_files, latest
 from datafetch.model import Outcome, Why
 from datafetch.store.files import write_atomic
 from datafetch.store.journal import Journal
 
-CROWDS = "placeholders.json"  # beside the journals of a list
+BODIES = "placeholders.json"  # beside the journals of a list
 
 
 class _Told(msgspec.Struct, gc=False):
@@ -38,18 +38,14 @@ def withdraw(folder: Path, remove: Callable[[str], None]) -> Mapping[str, int]:
     journals any more; may be called again after a crash at any point.
     """
     taken: Counter[str] = Counter()
-    crowds = _known(folder) | census(lambda: _sightings(folder))
-    if not crowds:
+    bodies = _known(folder) | census(lambda: _sightings(folder))
+    if not bodies:
         return taken
-    # Remembered for good, and before a row is changed: what is left of a crowd may be too few to be found again.
-    write_atomic(folder / CROWDS, msgspec.json.encode(sorted(crowds)))
+    # Remembered for good, and before a row is changed: what is left of them may be too few to be found again.
+    write_atomic(folder / BODIES, msgspec.json.encode(sorted(bodies)))
     for path in batch_files(folder):
         rows = {row.row: row for row in latest(path, Settled)}
-        fakes = [
-            row
-            for row in rows.values()
-            if row.outcome is Outcome.OK and (host_of(row.url), row.sha256) in crowds
-        ]
+        fakes = [row for row in rows.values() if row.outcome is Outcome.OK and row.sha256 in bodies]
         for row in fakes:
             rows[row.row] = _placeholder(row)
             taken[host_of(row.url)] += 1
@@ -60,10 +56,10 @@ def withdraw(folder: Path, remove: Callable[[str], None]) -> Mapping[str, int]:
     return taken
 
 
-def _known(folder: Path) -> frozenset[Crowd]:
+def _known(folder: Path) -> frozenset[str]:
     """The placeholders that earlier runs found."""
     try:
-        return frozenset(msgspec.json.decode((folder / CROWDS).read_bytes(), type=list[Crowd]))
+        return frozenset(msgspec.json.decode((folder / BODIES).read_bytes(), type=list[str]))
     except (FileNotFoundError, msgspec.MsgspecError):
         return frozenset()
 
@@ -77,7 +73,7 @@ def _sightings(folder: Path) -> Iterator[Sighting]:
 
 def _placeholder(row: Settled) -> Settled:
     """The row without its file; what is known of the body stays, for those who look."""
-    text = f"{row.size} bytes that {host_of(row.url)} gives under very many addresses"
+    text = f"{row.size} bytes that stand under very many addresses"
     return msgspec.structs.replace(row, outcome=Outcome.MISSING, why=Why.PLACEHOLDER, text=text)
 
 
