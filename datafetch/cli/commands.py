@@ -359,6 +359,10 @@ def verify_command(
         bool, option("--full", help="read every file, also those unchanged since last time")
     ] = False,
     repair: Annotated[bool, option("--repair", help="fetch what is missing or damaged")] = False,
+    write_available: Annotated[
+        bool,
+        option("--write-available", help="write X.available.json: the records of X.json with a picture here"),
+    ] = False,
     mirror: Mirror = [],  # noqa: B006
     mirror_only: MirrorOnly = False,
     allow_private: AllowPrivate = False,
@@ -382,7 +386,9 @@ def verify_command(
     )
     recipe = _recipe(name, registry)
     with _watcher(name, progress, as_json=as_json, quiet=quiet, verbose=verbose) as watcher:
-        report, lines = verify_and_repair(recipe, settings, level, full=full, repair=repair, emit=watcher)
+        report, lines = verify_and_repair(
+            recipe, settings, level, full=full, repair=repair, write_available=write_available, emit=watcher
+        )
     if as_json:
         _say(json.dumps(report.as_json(), ensure_ascii=False))
     elif not quiet or report.exit_code:
