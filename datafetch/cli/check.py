@@ -94,7 +94,7 @@ def _level(word: str) -> Level:
 def _verify(
     home: Home, recipe: Recipe, level: Level, *, full: bool, emit: Callable[[Event], None]
 ) -> Verified:
-    records = manifest.read(home.manifest)
+    records = manifest.entries(home.manifest)
     if not records:
         raise Damaged(f"{recipe.name} is not in {home.root}", hint=f"datafetch get {recipe.name} fetches it")
     with ExitStack() as stack:
@@ -104,7 +104,7 @@ def _verify(
 
 
 def _report(recipe: Recipe, home: Home, found: Verified, mended: Report | None, seconds: float) -> Report:
-    records = manifest.read(home.manifest)
+    records = manifest.entries(home.manifest)
     parts = Counter({Outcome.OK: found.ok})
     for finding in found.findings:
         parts[_outcome(finding.why)] += 1
