@@ -303,7 +303,8 @@ def status_command(
     from datafetch.run import home_of
 
     recipe = _recipe(name, registry)
-    look = Look(recipe, home_of(Settings(root=str(output_dir)), recipe.name), why)
+    files = not urls or why in ("", "lost")  # else no file need be looked at
+    look = Look(recipe, home_of(Settings(root=str(output_dir)), recipe.name), why, files=files)
     if as_json:
         _stream(look.json())
     elif urls:

@@ -18,11 +18,11 @@ from datafetch.console.text import cut, fields, number, size, table
 from datafetch.images.again import NEVER, due_at
 from datafetch.images.lacking import lacking
 from datafetch.model import Artifact, Http, Outcome, Recipe, Seen, State, UrlList
+from datafetch.report import add_up
 from datafetch.store import inventory, journal
 from datafetch.store.home import Home
 
 SHOWN = 20  # of what is missing, unless --urls or --json asks for all
-SKIPPED = "skipped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +86,16 @@ class Tally:
 
 
 class Look:
-    """One look at a dataset; `missing` is to be gone through before `tally` is told."""
+    """One look at a dataset, at its published files only when `files`; `missing` comes before `tally` and `counts`."""
 
-    def __init__(self, recipe: Recipe, home: Home, why: str) -> None:
+    def __init__(self, recipe: Recipe, home: Home, why: str, *, files: bool = True) -> None:
         self._recipe, self._home, self._why = recipe, home, why
         self.tally = Tally(time.time())
         self.seen: dict[str, Seen] = {}
-        if why in ("", "lost"):  # only then the files themselves are looked at
-            files = inventory.published(home)
-            gone = inventory.lost(home.root, files)
-            self.seen = inventory.observe(home, recipe.artifacts, files, gone)
+        if files:
+            published = inventory.published(home)
+            gone = inventory.lost(home.root, published)
+            self.seen = inventory.observe(home, recipe.artifacts, published, gone)
 
     def missing(self) -> Iterator[Missing]:
         """Everything that is not in the tree, for the one reason or for any; read as it is asked for."""
@@ -122,7 +122,7 @@ class Look:
             yield Missing(name, problem["why"], origins.get(name, "") if problem["url"] else "")
 
     def artifacts(self) -> list[dict[str, object]]:
-        """What is here of each artifact; not known when only the rows of lists were asked for."""
+        """What is here of each artifact; none when the files were not looked at."""
         return [
             {
                 "name": artifact.name,
@@ -169,7 +169,19 @@ class Look:
         for one in self.missing():
             yield between + json.dumps(one.as_json(), ensure_ascii=False)
             between = ", "
-        yield f'], "rows": {json.dumps(self.tally.as_json())}}}\n'
+        yield f'], "rows": {json.dumps(self.tally.as_json())}, "counts": {json.dumps(self.counts())}}}\n'
+
+    def counts(self) -> dict[str, int]:
+        """Items by outcome, as in a report: files of the tree, rows of lists, members left out."""
+        here = Counter({Outcome.OK: 0, Outcome.MISSING: 0})
+        for now in self.seen.values():
+            here += Counter({Outcome.OK: now.files - len(now.lost), Outcome.MISSING: len(now.lost)})
+        for (outcome, _), rows in self.tally.rows.items():
+            here[outcome] += rows
+        for artifact in self._recipe.artifacts:
+            if not isinstance(artifact.source, UrlList):
+                here.update({o: sum(whys.values()) for o, whys in self._dropped(artifact).items()})
+        return add_up([here])
 
     def urls(self) -> Iterator[str]:
         """The addresses of what is missing, a line each."""
