@@ -36,7 +36,7 @@ section > p:first-of-type { margin-bottom: 1rem; }
 ul.key { list-style: none; display: flex; flex-wrap: wrap; gap: .5rem 2rem; margin: 1rem 0 0; padding: 0; }
 ul.key b { font-variant-numeric: tabular-nums; font-size: 1.15rem; }
 ul.key i, td i.dot { display: inline-block; width: .7rem; height: .7rem; border-radius: 3px; margin-right: .5rem; }
-dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(10rem, 1fr));
+dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, auto));
   gap: .8rem 1.5rem; margin: 1.2rem 0 0; }
 dt { color: var(--soft); font-size: .85rem; } dd { margin: 0; overflow-wrap: anywhere; }
 .scroll { overflow-x: auto; }
@@ -45,7 +45,7 @@ th, td { text-align: left; padding: .38rem .7rem .38rem 0; border-bottom: 1px so
   vertical-align: middle; }
 tbody tr:last-child > * { border-bottom: 0; }
 thead th { color: var(--soft); font-weight: 500; font-size: .85rem; }
-tbody th { font-weight: 500; overflow-wrap: anywhere; }
+tbody th { font-weight: 500; overflow-wrap: anywhere; min-width: 7.5rem; }
 .n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .n + td:not(.n), .n + th:not(.n) { padding-left: 1.4rem; }
 td.wide { width: 42%; min-width: 9rem; }
