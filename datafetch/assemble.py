@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from datafetch.finish import finish
 from datafetch.layout import manifest
 from datafetch.layout.build import drop_seals, publish, sealed
+from datafetch.layout.placer import placer
+from datafetch.layout.withdraw import remove_ours
 from datafetch.model import Artifact, Event, FileRecord, UrlList
 from datafetch.store import inventory, journal
 from datafetch.store.home import Home, slug
@@ -40,6 +42,8 @@ def assemble(task: Task, folder: str, tell: Callable[[Event], None]) -> Mapping[
     others = [path for path in before if path not in owned and path.startswith(f"{folder}/")]
     records = publish(home.state, home.root, folder, slugs, owned, others)
     after = before | {record.path: record for record in records}
+    # Before the manifest: the seal stands until both agree.
+    remove_ours(home.root, [after.pop(path) for path in _withdrawn(task, staged, owned)])
     manifest.write(home.manifest, after.values())
     remember(home, [record for record in records if record.path in fresh])
     write_damaged(home, inventory.damaged(home) - {record.path for record in records})
@@ -55,6 +59,25 @@ def assemble(task: Task, folder: str, tell: Callable[[Event], None]) -> Mapping[
     built = [record for record in after.values() if record.path.startswith(f"{folder}/")]
     tell(Event("built", folder, count=len(built), done=sum(record.size for record in built)))
     return published
+
+
+def _withdrawn(task: Task, staged: Sequence[Artifact], owned: Collection[str]) -> set[str]:
+    """Published paths of these artifacts that their lists no longer vouch for."""
+    lists = [artifact for artifact in staged if isinstance(artifact.source, UrlList)]
+    if not lists or not owned:
+        return set()
+    from datafetch.images.lacking import withdrawn
+
+    home, found = task.home, set[str]()
+    bad = inventory.damaged(home)
+
+    def standing(path: str) -> bool:
+        return path not in owned or (path not in bad and os.path.lexists(home.root / path))
+
+    for artifact in lists:
+        place = placer(artifact, task.recipe.layout)
+        found.update(withdrawn(home.batches(artifact.name), place, standing))
+    return found.intersection(owned)
 
 
 def _own(records: Iterable[FileRecord], artifact: Artifact) -> Published:

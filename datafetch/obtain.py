@@ -7,18 +7,18 @@ import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from datafetch.errors import NeedsPerson, TransferFailed
 from datafetch.layout.build import seal
 from datafetch.layout.onepass import streams
 from datafetch.layout.place import place
-from datafetch.layout.ready import compile_rule, fill, match
+from datafetch.layout.placer import placer
 from datafetch.model import (
     Artifact,
     Bundled,
@@ -27,15 +27,15 @@ from datafetch.model import (
     Http,
     Manual,
     Outcome,
-    Rule,
     Shard,
     Shards,
     UrlList,
+    Why,
 )
 from datafetch.relay import Relay
 from datafetch.schemes import file_name
 from datafetch.store import inventory, journal
-from datafetch.store.files import make_folder
+from datafetch.store.files import Tree, make_folder
 from datafetch.store.home import slug
 from datafetch.task import Task
 from datafetch.transfer.allowance import Allowance
@@ -48,6 +48,9 @@ from datafetch.transfer.retry import Patience
 from datafetch.transfer.shards import fetch_shards
 from datafetch.transfer.wanted import Wanted, Ways
 from datafetch.transfer.widen import Width
+
+if TYPE_CHECKING:
+    from datafetch.images.batches import ListOutcome
 
 GONE, PERSON = 4, 7  # exit codes of what no later run can mend by itself
 ITEMS_AT_ONCE = 16  # small files wait for the network most of the time
@@ -201,6 +204,7 @@ class Obtainer:
                 self._allowance,
                 PATIENCE.insisting(settings.retries),
                 jobs=max(settings.jobs, ITEMS_AT_ONCE),
+                samples=home.samples(artifact.name),
             ),
             staging=home.staging(artifact.name),
             journal=home.batches(artifact.name),
@@ -210,6 +214,8 @@ class Obtainer:
             retry_gone=settings.retry_gone,
             redo=redo,
         )
+        if source.check == "image":
+            outcome = await asyncio.to_thread(self._take_back, artifact, outcome)
         with journal.Journal(home.journal(artifact.name)) as rows:
             rows.append(journal.Staged(len(outcome.records), settings.names, outcome.dropped))
 
@@ -218,6 +224,28 @@ class Obtainer:
             seal(home.state, slug(artifact.name), chain(outcome.records, told))
 
         await asyncio.to_thread(end)
+
+    def _take_back(self, artifact: Artifact, outcome: ListOutcome) -> ListOutcome:
+        """The outcome without the rows that a census of the whole list finds to be placeholders."""
+        from datafetch.images.samples import Samples
+        from datafetch.images.withdraw import less, withdraw
+
+        home, place = self._home, placer(artifact, self._recipe.layout)
+        staging, samples = home.staging(artifact.name), Samples(home.samples(artifact.name))
+        looked_at = iter(range(8))  # enough to show what they are
+        with Tree(staging) as staged:
+
+            def remove(path: str) -> None:
+                if next(looked_at, None) is not None:
+                    with suppress(OSError):  # it may be published already
+                        samples.keep(Why.PLACEHOLDER, (staging / place(path)).read_bytes())
+                staged.remove(place(path))
+
+            taken = withdraw(home.batches(artifact.name), remove)
+        for host, rows in taken.items():
+            text = f"{artifact.name}: {host} gives the same picture under very many addresses: {rows:,} placeholders"
+            self._emit(Event("note", artifact.name, text=text))
+        return less(outcome, sum(taken.values()))
 
     # --- Files that are on this machine ------------------------------------------------------------------------
 
@@ -271,17 +299,3 @@ class Obtainer:
         with journal.Journal(home.journal(name)) as rows:
             rows.append(journal.Done(fetched))
         self._emit(Event("fetched", name, done=fetched.size, total=fetched.size))
-
-
-def placer(artifact: Artifact, rules: Sequence[Rule]) -> Callable[[str], str]:
-    """Where the layout puts an item of a list: by the first rule that fits, else below the artifact's own name."""
-    ready = [way for index, rule in enumerate(rules) for way in compile_rule(rule, index, artifact)]
-
-    def target(path: str) -> str:
-        for way in ready:
-            found = match(way, path)
-            if found is not None:
-                return f"{artifact.folder}/{fill(way, found.captures)}"
-        return f"{artifact.folder}/{artifact.name}/{path}"
-
-    return target

@@ -42,7 +42,8 @@ from datafetch.plan.difference import difference, holder, with_holders
 from datafetch.plan.window import covers
 from datafetch.report import Report, Tally, add_up, unexpected, verdict
 from datafetch.store import files as store
-from datafetch.store import inventory, journal
+from datafetch.store import history, inventory, journal
+from datafetch.store.history import Past
 from datafetch.store.home import Home
 from datafetch.store.lease import Lease
 from datafetch.task import Task
@@ -154,6 +155,8 @@ def bring(
         tally.notes += noted
         report = _report(Task(recipe, tuple(wanted), home, settings), tally, files, gone)
         store.write_atomic(home.report, msgspec.json.format(msgspec.json.encode(report.as_json())) + b"\n")
+        counts, spent = report.counts, round(report.seconds, 1)
+        history.add(home.history, Past(report.finished_at, report.status, counts, report.transferred, spent))
         return report
 
 
@@ -211,22 +214,25 @@ async def settle(
 TRIES = 3  # an archive that proves damaged only when it is opened is fetched again, twice
 
 
+def _any_due(home: Home, artifact: Artifact, settings: Settings) -> bool:
+    from datafetch.images.lacking import any_due
+
+    return any_due(home.batches(artifact.name), time.time(), retry_gone=settings.retry_gone)
+
+
 def _asked_again(
     wanted: Sequence[Artifact], seen: Mapping[str, Seen], home: Home, settings: Settings
 ) -> dict[str, Seen]:
-    """The re-check pass, once a run: published lists with items that may come back, or with --retry-gone are gone."""
+    """The re-check pass, once a run: lists with rows that are due, or with --retry-gone any lost row."""
     again: dict[str, Seen] = {}
     for artifact in wanted:
         now, source = seen[artifact.name], artifact.source
         if not isinstance(source, UrlList) or now.state not in (State.BUILT, State.STAGED):
             continue
-        left = dropped(home, artifact)
-        may_come = left[Outcome.FAILED] or (settings.retry_gone and left[Outcome.MISSING])
+        due = bool(dropped(home, artifact)) and _any_due(home, artifact, settings)
         owner = holder(source, wanted)  # a list of lists may have more of them by now
         newer = owner is not None and owner.name in again
-        if (now.state is State.BUILT and (may_come or newer)) or _other_rows(
-            home, artifact, source, settings
-        ):
+        if (now.state is State.BUILT and (due or newer)) or _other_rows(home, artifact, source, settings):
             again[artifact.name] = replace(now, state=State.PARTIAL)
     return again
 

@@ -18,7 +18,7 @@ from datafetch.errors import NoRoom
 from datafetch.model import Event, FileRecord, Why
 from datafetch.store import files as store
 from datafetch.store.home import Home
-from datafetch.store.inventory import walk
+from datafetch.store.inventory import Entry, walk
 
 BATCH = 500  # files hashed per task: enough to hide the cost of handing one over
 SPREAD_FROM = 4 * BATCH  # starting processes costs about as much as hashing this many small files
@@ -34,7 +34,7 @@ class Level(StrEnum):
     DECODE = "decode"
 
 
-class Sight(msgspec.Struct, array_like=True, frozen=True):
+class Sight(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """A file as it stood when its bytes were last known to be right; the same sight again means the same bytes.
 
     ctime is what a program cannot set back, so an edit that restores size and mtime still shows.
@@ -70,7 +70,7 @@ class Verified:
 
 
 def verify(
-    home: Home, records: Sequence[FileRecord], level: Level, *, full: bool, emit: Callable[[Event], None]
+    home: Home, records: Sequence[Entry], level: Level, *, full: bool, emit: Callable[[Event], None]
 ) -> Verified:
     """Compares the tree with the manifest's records. Writes only, when hashes were checked, what it saw.
 
@@ -80,6 +80,7 @@ def verify(
     findings = [_extra(path) for path in extra]
     to_hash, good = [], []
     known = {} if full else read_sights(home.seen)
+    hashes = level in (Level.HASH, Level.DECODE)
     for record in records:
         sight = sights.get(record.path)
         if sight is None:
@@ -87,7 +88,7 @@ def verify(
         elif level is not Level.PRESENCE and sight.size != record.size:
             text = f"{sight.size} bytes, expected {record.size}"
             findings.append(Finding(record.path, "size", text))
-        elif level in (Level.HASH, Level.DECODE) and known.get(record.path) != sight:
+        elif hashes and known.get(record.path) != sight:
             to_hash.append(record)
         else:
             good.append(record)
@@ -102,9 +103,10 @@ def verify(
         good = [r for r in good if r.path not in {f.path for f in bad}]
     findings.sort(key=lambda f: os.fsencode(f.path))
     found = Verified(level, len(good), len(to_hash), tuple(findings))
-    if level in (Level.HASH, Level.DECODE):
+    if hashes:
         with suppress(NoRoom):  # a dataset that may only be read can be verified all the same
-            write_sights(home.seen, [sights[r.path] for r in good])
+            if to_hash or len(known) != len(good):
+                write_sights(home.seen, [sights[r.path] for r in good])
             write_damaged(home, found.damaged)
     return found
 
@@ -143,7 +145,7 @@ def write_damaged(home: Home, paths: frozenset[str]) -> None:
         store.remove_tree(home.damaged)
 
 
-def _look(home: Home, records: Sequence[FileRecord]) -> tuple[dict[str, Sight], list[str]]:
+def _look(home: Home, records: Sequence[Entry]) -> tuple[dict[str, Sight], list[str]]:
     wanted = {record.path for record in records}
     sights, extra = {}, []
     for folder in dict.fromkeys(record.path.partition("/")[0] for record in records):
@@ -167,8 +169,8 @@ def _difference(expected: str, found: str | None) -> str:
 
 
 def _hash_all(
-    root: Path, records: list[FileRecord], emit: Callable[[Event], None]
-) -> Iterator[tuple[FileRecord, str | None]]:
+    root: Path, records: list[Entry], emit: Callable[[Event], None]
+) -> Iterator[tuple[Entry, str | None]]:
     """Each record with the digest of what lies there now; None when it cannot be read."""
     batches = (records[at : at + BATCH] for at in range(0, len(records), BATCH))
     spread = len(records) >= SPREAD_FROM
@@ -181,8 +183,8 @@ def _hash_all(
 
 
 def _map(
-    pool: Executor | None, root: str, batches: Iterator[list[FileRecord]]
-) -> Iterator[tuple[list[FileRecord], list[str | None]]]:
+    pool: Executor | None, root: str, batches: Iterator[list[Entry]]
+) -> Iterator[tuple[list[Entry], list[str | None]]]:
     if pool is None:
         for batch in batches:
             yield batch, digests_of(root, [r.path for r in batch])
@@ -210,7 +212,7 @@ def _digest(path: str) -> str | None:
         return None
 
 
-def _undecodable(root: Path, records: Sequence[FileRecord]) -> Iterator[Finding]:
+def _undecodable(root: Path, records: Sequence[Entry]) -> Iterator[Finding]:
     from datafetch.images.check import Limits, check
 
     for record in records:

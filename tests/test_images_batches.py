@@ -205,8 +205,10 @@ def test_a_second_run_asks_for_nothing_that_is_there(bench: Bench, server: Pictu
 
 
 def test_what_failed_is_asked_again_and_what_is_gone_only_on_demand(bench: Bench, server: Pictures) -> None:
-    server.answers.update({"/gone": status(404), "/500": status(500), "/page": web_page()})
-    rows = server.rows("gone", "500", "page")
+    server.answers.update(
+        {"/gone": status(404), "/teapot": status(418), "/short": drop_after(9, Thing(b"a" * 99))}
+    )
+    rows = server.rows("gone", "teapot", "short")
     bench(rows)
     server.answers.clear()
     server.forget()

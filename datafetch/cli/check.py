@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from datafetch import run
@@ -13,7 +14,7 @@ from datafetch.console.screens import report_line
 from datafetch.console.text import number, plural
 from datafetch.errors import Damaged, Issue, NoRoom, UnknownName
 from datafetch.layout import manifest
-from datafetch.model import Event, Outcome, Recipe, Settings
+from datafetch.model import Event, Outcome, Recipe, Settings, UrlList
 from datafetch.report import Problem, Report, add_up
 from datafetch.store.home import Home
 from datafetch.store.lease import Lease
@@ -23,19 +24,58 @@ SHOWN = 20  # findings printed; --json holds all of them
 
 
 def verify_and_repair(
-    recipe: Recipe, settings: Settings, level: str, *, full: bool, repair: bool, emit: Callable[[Event], None]
+    recipe: Recipe,
+    settings: Settings,
+    level: str,
+    *,
+    full: bool,
+    repair: bool,
+    write_available: bool,
+    emit: Callable[[Event], None],
 ) -> tuple[Report, list[str]]:
-    """The report and its lines. Raises UnknownName for a level, Damaged when nothing was ever published here."""
+    """The report and its lines. Raises UnknownName for a level, Damaged when nothing was ever published here.
+
+    JSONs that name pictures are held against them when `full`, or when they are to be written anew.
+    """
     started = time.monotonic()
     wanted = _level(level)
     home = run.home_of(settings, recipe.name)
     found = _verify(home, recipe, wanted, full=full, emit=emit)
     mended: Report | None = None
-    if repair and (found.damaged or _unfinished(home)):
+    if repair and (found.damaged or _unfinished(home) or _gaps(recipe, home)):
         mended = run.repair(recipe, found.damaged, settings, emit)
         found = _verify(home, recipe, wanted, full=full, emit=emit)
-    report = _report(recipe, home, found, mended, time.monotonic() - started)
-    return report, verify_lines(report, found, mended)
+    notes: tuple[str, ...] = ()
+    if full or write_available:
+        notes = _compare(recipe, home, found, write=write_available)
+    if write_available:
+        found = _verify(home, recipe, wanted, full=False, emit=emit)
+    report = replace(_report(recipe, home, found, mended, time.monotonic() - started), notes=notes)
+    return report, [*notes, *verify_lines(report, found, mended)]
+
+
+def _compare(recipe: Recipe, home: Home, found: Verified, *, write: bool) -> tuple[str, ...]:
+    """What JSONs and pictures lack of each other, and what was written of it."""
+    from datafetch import available
+
+    compared, unnamed = available.compare(recipe, home, found.damaged)
+    said = [each.words for each in compared]
+    if unnamed:
+        said.append(f"{plural(unnamed, 'picture')} here that no JSON names")
+    if write:
+        with Lease(home.lease):
+            said += [f"{path} is written" for path in available.write(recipe, home, compared)]
+        if not compared:
+            said.append("no JSON here names pictures one by one: nothing to write")
+    return tuple(said)
+
+
+def _gaps(recipe: Recipe, home: Home) -> bool:
+    """Whether a list has rows without a file that are due to be asked for again."""
+    from datafetch.images.lacking import any_due
+
+    lists = [artifact.name for artifact in recipe.artifacts if isinstance(artifact.source, UrlList)]
+    return any(any_due(home.batches(name), time.time(), retry_gone=False) for name in lists)
 
 
 def _unfinished(home: Home) -> bool:
@@ -54,7 +94,7 @@ def _level(word: str) -> Level:
 def _verify(
     home: Home, recipe: Recipe, level: Level, *, full: bool, emit: Callable[[Event], None]
 ) -> Verified:
-    records = manifest.read(home.manifest)
+    records = manifest.entries(home.manifest)
     if not records:
         raise Damaged(f"{recipe.name} is not in {home.root}", hint=f"datafetch get {recipe.name} fetches it")
     with ExitStack() as stack:
@@ -64,7 +104,7 @@ def _verify(
 
 
 def _report(recipe: Recipe, home: Home, found: Verified, mended: Report | None, seconds: float) -> Report:
-    records = manifest.read(home.manifest)
+    records = manifest.entries(home.manifest)
     parts = Counter({Outcome.OK: found.ok})
     for finding in found.findings:
         parts[_outcome(finding.why)] += 1

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
 
@@ -20,6 +21,7 @@ from datafetch.cli.options import (
     WHERE_TO,
     AllowPrivate,
     Count,
+    DataDir,
     Everything,
     First,
     FromDir,
@@ -297,16 +299,54 @@ def status_command(
     as_json: Json = False,
 ) -> int:
     """State of a dataset here, and what is missing and why."""
-    from datafetch.cli.look import status_document, status_lines
+    from datafetch.cli.status import Look
     from datafetch.model import Settings
     from datafetch.run import home_of
 
     recipe = _recipe(name, registry)
-    document = status_document(recipe, home_of(Settings(root=str(output_dir)), recipe.name), why)
+    files = not urls or why in ("", "lost")  # else no file need be looked at
+    look = Look(recipe, home_of(Settings(root=str(output_dir)), recipe.name), why, files=files)
     if as_json:
-        _say(json.dumps(document, ensure_ascii=False))
+        _stream(look.json())
+    elif urls:
+        _stream(look.urls())
     else:
-        _print(status_lines(document, urls=urls, width=_width()))
+        _print(list(look.lines(_width())))
+    return 0
+
+
+@app.command("show", cls=PanelCommand, rich_help_panel=LOOK)
+def show_command(
+    name: Name,
+    page: Annotated[
+        Path | None,
+        typer.Option("-o", "--page", metavar="FILE", help="the page (default NAME.html; - is stdout)"),
+    ] = None,
+    output_dir: DataDir = DEFAULT_DIR,
+    registry: Registry = [],  # noqa: B006
+) -> int:
+    """One page to look at: what is here, what is not and why, and samples."""
+    import time
+
+    from datafetch.model import Settings
+    from datafetch.run import home_of
+    from datafetch.show.facts import gather
+    from datafetch.show.page import page as written
+    from datafetch.store.files import write_atomic
+
+    recipe = _recipe(name, registry)
+    home = home_of(Settings(root=str(output_dir)), recipe.name)
+    if not home.state.is_dir():
+        raise UsageError(f"there is nothing of {name} in {home.root}", f"datafetch get {name} fetches it")
+    document = written(gather(recipe, home, time.time()))
+    if str(page) == "-":
+        _write(document)
+        return 0
+    target = page or Path(f"{name}.html")
+    if target.is_dir():
+        raise UsageError(f"-o {target} is a folder", "name the file to write: -o page.html")
+    write_atomic(Path(os.path.abspath(target)), document.encode())
+    print(f"{target} is written", file=sys.stderr)
     return 0
 
 
@@ -321,6 +361,10 @@ def verify_command(
         bool, option("--full", help="read every file, also those unchanged since last time")
     ] = False,
     repair: Annotated[bool, option("--repair", help="fetch what is missing or damaged")] = False,
+    write_available: Annotated[
+        bool,
+        option("--write-available", help="write X.available.json: the records of X.json with a picture here"),
+    ] = False,
     mirror: Mirror = [],  # noqa: B006
     mirror_only: MirrorOnly = False,
     allow_private: AllowPrivate = False,
@@ -345,7 +389,9 @@ def verify_command(
     )
     recipe = _recipe(name, registry)
     with _watcher(name, progress, as_json=as_json, quiet=quiet, verbose=verbose) as watcher:
-        report, lines = verify_and_repair(recipe, settings, level, full=full, repair=repair, emit=watcher)
+        report, lines = verify_and_repair(
+            recipe, settings, level, full=full, repair=repair, write_available=write_available, emit=watcher
+        )
     if as_json:
         _say(json.dumps(report.as_json(), ensure_ascii=False))
     elif not quiet or report.exit_code:
@@ -475,11 +521,23 @@ def _print(lines: Sequence[str]) -> None:
 
 
 def _say(text: str) -> None:
-    """One line on stdout. A reader that has gone away, as `head` does, changes neither the work nor its exit code."""
+    """One line on stdout."""
+    _write(f"{text}\n")
+
+
+def _write(text: str) -> None:
+    """Text on stdout. A reader that has gone away, as `head` does, changes neither the work nor its exit code."""
     try:
-        print(text, flush=True)
+        print(text, end="", flush=True)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _stream(pieces: Iterable[str]) -> None:
+    """Text on stdout, in pieces, some hundreds at a time: there may be a million."""
+    rest = iter(pieces)
+    while together := "".join(islice(rest, 500)):
+        _write(together)
 
 
 def _width(stream: TextIO = sys.stdout) -> int | None:

@@ -1,4 +1,4 @@
-"""What `list`, `info`, `plan` and `status` show, gathered without reading a dataset's files."""
+"""What `list`, `info` and `plan` show, gathered without reading a dataset's files."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 
 from datafetch.console.screens import how, known_size
-from datafetch.console.text import cut, fields, number, size, table
-from datafetch.model import Recipe, Seen, Settings, State
+from datafetch.console.text import cut, size, table
+from datafetch.model import Recipe, Settings, State
 from datafetch.plan.budget import Budget
 from datafetch.store.home import Home
 
@@ -97,86 +97,3 @@ def plan_document(recipe: Recipe, settings: Settings, budget: Budget, free: int)
         "unknown_sizes": budget.unknown,
         "complete": all(line.state is State.BUILT for line in budget.lines),
     }
-
-
-def status_document(recipe: Recipe, home: Home, why: str) -> dict[str, Any]:
-    """State by artifact, and every item that is not in the tree with its reason; `why` keeps one reason only."""
-    from datafetch.store import inventory
-
-    files = inventory.published(home)
-    seen = inventory.observe(home, recipe.artifacts, files, inventory.lost(home.root, files))
-    missing = [{"name": path, "why": "lost", "url": ""} for now in seen.values() for path in sorted(now.lost)]
-    missing += _problems_of_last_run(home)
-    missing += [row for artifact in recipe.artifacts for row in _lacking(home, artifact.name)]
-    return {
-        "dataset": recipe.name,
-        "root": str(home.root),
-        "artifacts": [
-            {
-                "name": artifact.name,
-                "state": str(_state(seen[artifact.name])),
-                "files": seen[artifact.name].files,
-                "bytes": seen[artifact.name].tree_bytes,
-                "dropped": dropped_words(home, artifact.name),
-            }
-            for artifact in recipe.artifacts
-        ],
-        "missing": [row for row in missing if not why or row["why"] == why],
-    }
-
-
-def _state(now: Seen) -> State:
-    """As a person sees it: a built artifact of which a few files were lost is not absent."""
-    return State.PARTIAL if now.state is State.ABSENT and len(now.lost) < now.files else now.state
-
-
-def dropped_words(home: Home, artifact: str) -> dict[str, dict[str, int]]:
-    from datafetch.store import journal
-
-    staged = journal.known(home.journal(artifact)).staged
-    return {str(outcome): dict(whys) for outcome, whys in staged.dropped.items()} if staged else {}
-
-
-def _lacking(home: Home, artifact: str) -> list[dict[str, str]]:
-    from datafetch.images.lacking import lacking
-
-    return [
-        {"name": f"{artifact} row {row.row}", "why": row.why or str(row.outcome), "url": row.url}
-        for row in lacking(home.batches(artifact))
-    ]
-
-
-def status_lines(document: Mapping[str, Any], *, urls: bool, width: int | None) -> list[str]:
-    missing = document["missing"]
-    if urls:
-        return [row["url"] for row in missing if row["url"]]
-    rows = [
-        (a["name"], a["state"], number(a["files"]), size(a["bytes"]), _dropped_text(a["dropped"]))
-        for a in document["artifacts"]
-    ]
-    lines = table([("FILE", "STATE", "FILES", "SIZE", "LEFT OUT"), *rows], right=(2, 3))
-    lines = [cut(line, width) for line in lines]
-    if missing:
-        lines += ["", "missing"]
-        lines += fields(
-            [(f"  {row['why']}", " ".join((row["name"], row["url"])).strip()) for row in missing[:20]]
-        )
-        if len(missing) > 20:
-            lines.append(f"  … and {number(len(missing) - 20)} more: --urls or --json lists all of them")
-    return lines
-
-
-def _dropped_text(dropped: Mapping[str, Mapping[str, int]]) -> str:
-    return ", ".join(f"{number(n)} {why}" for whys in dropped.values() for why, n in whys.items())
-
-
-class _Problems(msgspec.Struct):
-    problems: list[dict[str, str]] = []
-
-
-def _problems_of_last_run(home: Home) -> list[dict[str, str]]:
-    try:
-        last = msgspec.json.decode(home.report.read_bytes(), type=_Problems)
-    except (OSError, msgspec.DecodeError):
-        return []
-    return [{"name": p["name"], "why": p["why"], "url": p["url"]} for p in last.problems]

@@ -114,6 +114,16 @@ OutputDir = Annotated[
         metavar="DIR",
     ),
 ]
+DataDir = Annotated[  # of a command whose -o is a file
+    Path,
+    option(
+        "--output-dir",
+        help="where datasets are built (default ./data, or $DATAFETCH_DIR)",
+        panel=WHERE_TO,
+        env="DATAFETCH_DIR",
+        metavar="DIR",
+    ),
+]
 Mirror = Annotated[
     list[str],
     option(

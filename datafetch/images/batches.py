@@ -37,6 +37,7 @@ class Manners:
     total: float = 120.0  # seconds for one body
     processes: int = 0  # at most; 0 is by the machine
     decode: float = DECODE  # seconds for one picture
+    samples: Path | None = None  # where a few of the bodies that are turned away are kept
 
     def begin(self, source: UrlList, staging: Path) -> Begin:
         """What a worker process is told of them."""
@@ -50,6 +51,7 @@ class Manners:
             self.allowance.slowest(Line()).low_speed,
             self.allowance.bounded,
             self.allowance.held,
+            str(self.samples or ""),
         )
 
 
@@ -87,8 +89,8 @@ async def fetch_list(
     in `journal`.
 
     May be called again after a crash at any point: a row that is ok and whose file stands, in `staging` or
-    below one of `published`, is not asked for again; a gone or placeholder one only with `retry_gone`; all
-    others are. `redo` are published paths known to be damaged or lost: what is published there does not
+    below one of `published`, is not asked for again; a row without one when it is due by `again`, or with
+    `retry_gone`. `redo` are published paths known to be damaged or lost: what is published there does not
     count, only a staged file with the recorded digest. `place` makes the published path of a path inside the
     artifact; else it is put below the artifact's folder.
 

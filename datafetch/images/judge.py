@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from datafetch.images.check import Limits, check, weigh
 from datafetch.images.placeholders import is_placeholder
+from datafetch.images.samples import Samples
 from datafetch.model import UrlList, Why
 
 _PAGES = (b"<!doctype html", b"<html")
@@ -27,6 +28,7 @@ class Judge:
 
     limits: Limits
     image: bool  # a full decode must succeed
+    samples: Samples | None = None  # where a few of the bodies that are none are kept
 
     @classmethod
     def of(cls, source: UrlList) -> Judge:
@@ -34,6 +36,12 @@ class Judge:
 
     def __call__(self, body: bytes) -> Judged | Why:
         """What is known of a good body, or why it is none. A placeholder is one whatever its size."""
+        found = self._judge(body)
+        if isinstance(found, Why) and self.samples is not None:
+            self.samples.keep(found, body)
+        return found
+
+    def _judge(self, body: bytes) -> Judged | Why:
         if is_placeholder(body):
             return Why.PLACEHOLDER
         if not self.image:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import msgspec
 
+from datafetch.images.again import is_due
 from datafetch.model import FileRecord, Outcome, Why
 from datafetch.store.files import remove_tree
 from datafetch.store.journal import Journal, read
@@ -150,13 +153,13 @@ class Records:
     def __len__(self) -> int:
         return self._count
 
+    def less(self, count: int) -> Records:
+        """The same files after so many rows were taken back."""
+        return Records(self._folder, self._artifact, self._place, self._count - count)
+
     def __iter__(self) -> Iterator[FileRecord]:
         for path in batch_files(self._folder):
-            rows = {row.row: row for row in read(path, Settled).rows}
-            for number in sorted(rows):
-                row = rows[number]
-                if row.outcome is Outcome.OK:
-                    yield self._record(row)
+            yield from (self._record(row) for row in latest(path, Settled) if row.outcome is Outcome.OK)
 
     def _record(self, row: Settled) -> FileRecord:
         return FileRecord(
@@ -176,13 +179,30 @@ def batch_files(folder: Path) -> tuple[Path, ...]:
     return tuple(sorted(folder.glob("[0-9]*.jsonl"))) if folder.is_dir() else ()
 
 
-def asked_again(row: Settled, *, retry_gone: bool) -> bool:
-    """Whether a row that ended without its file is tried by this run.
+class Numbered(Protocol):
+    @property
+    def row(self) -> int: ...
 
-    missing            only when asked to: gone and placeholders stay what they are
-    failed, rejected   yes: hosts mend, and a broken picture may be replaced
+
+N = TypeVar("N", bound=Numbered)
+
+
+def latest(path: Path, kind: type[N]) -> Iterator[N]:
+    """The last word on each row of a batch, in the order of its rows, read as `kind`."""
+    found: Sequence[N]
+    try:
+        found = msgspec.json.Decoder(kind).decode_lines(path.read_bytes())  # in one go: a compacted batch
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+        found = read(path, kind).rows
+    rows = {row.row: row for row in found}
+    yield from (rows[number] for number in sorted(rows))
+
+
+def asked_again(row: Settled, *, retry_gone: bool, now: float | None = None) -> bool:
+    """Whether a row that ended without its file is tried by a run at `now` (seconds since 1970; None is this
+    very moment): when it is due by the table of `again`, or whenever `retry_gone` says so.
     """
-    return retry_gone or row.outcome is not Outcome.MISSING
+    return retry_gone or is_due(row.outcome, row.why, row.at, time.time() if now is None else now)
 
 
 def outcome_of(why: Why) -> Outcome:

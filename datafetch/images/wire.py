@@ -25,6 +25,7 @@ class Begin(msgspec.Struct, array_like=True, frozen=True, tag=0):
     low_speed: int | None  # bytes per second; None takes the usual
     gated: bool  # every byte is asked for with Claim before it counts
     held: int  # bytes of one transfer that may wait in memory
+    samples: str = ""  # folder for a few of the bodies that are turned away; empty keeps none
 
 
 class Job(msgspec.Struct, array_like=True, frozen=True, tag=1):

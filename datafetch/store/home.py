@@ -51,6 +51,14 @@ class Home:
         return self.state / "hosts.json"
 
     @property
+    def history(self) -> Path:
+        return self.state / "history.jsonl"
+
+    def samples(self, name: str) -> Path:
+        """Bodies of a list that were turned away, a few of them."""
+        return self.state / "samples" / slug(name)
+
+    @property
     def inbox(self) -> Path:
         return self.state / "inbox"
 

@@ -1,0 +1,64 @@
+"""When a row that ended without its file is asked for again. Pure: the clock comes in.
+
+why                                         again                          because
+gone, placeholder, bad url                  only with --retry-gone         nothing there changes by itself
+server error                                10 minutes later               somebody has to mend the host
+dns                                         1 hour later                   answers that a name is unknown are cached
+tls, forbidden, quota, a page,              1 day later                    a person has to change something there
+  not an image, too small, too large
+throttled, connection, timeout, too slow,   by the next run                the host or the line was busy
+  short body, what stopped on our side,
+  and all others
+
+The clock starts when the row was settled. A row without a time, or from the future, is due: clocks are set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from datafetch.model import Outcome, Why
+
+MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
+NEVER = float("inf")
+
+_RESTS: Mapping[str, float] = {
+    Why.GONE: NEVER,
+    Why.PLACEHOLDER: NEVER,
+    Why.BAD_URL: NEVER,
+    Why.SERVER_ERROR: 10 * MINUTE,
+    Why.DNS: HOUR,
+    Why.TLS: DAY,
+    Why.FORBIDDEN: DAY,
+    Why.QUOTA: DAY,
+    Why.HTML: DAY,
+    Why.NOT_AN_IMAGE: DAY,
+    Why.TOO_SMALL: DAY,
+    Why.TOO_LARGE: DAY,
+}
+
+
+def rest(outcome: Outcome, why: str) -> float:
+    """Seconds before a row that ended so is asked for again; NEVER for one that is final."""
+    if outcome in (Outcome.OK, Outcome.SKIPPED, Outcome.MISSING):
+        return NEVER
+    return _RESTS.get(why, 0.0)
+
+
+def due_at(outcome: Outcome, why: str, at: str, now: float) -> float:
+    """From when on a row that was settled at `at` is asked for again, in seconds since 1970; NEVER: not at all."""
+    since = _seconds(at)
+    return rest(outcome, why) + (since if since <= now else 0.0)
+
+
+def is_due(outcome: Outcome, why: str, at: str, now: float) -> bool:
+    """Whether a run at `now` asks for it again."""
+    return due_at(outcome, why, at, now) <= now
+
+
+def _seconds(at: str) -> float:
+    try:
+        return datetime.fromisoformat(at).timestamp()
+    except ValueError:
+        return 0.0

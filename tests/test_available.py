@@ -1,0 +1,134 @@
+"""JSONs held against the pictures they name, and written anew without those that are not here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from lists import picture
+from process import Ended, datafetch_
+
+from datafetch.demo.server import Answer, FaultServer, Thing, status
+
+RECIPE = """
+name: p
+title: p
+artifacts:
+  - {{name: train.json, url: '{url}/train.json', checksums: unknown}}
+  - {{name: test.json, url: '{url}/test.json', checksums: unknown}}
+  - name: train
+    url_list: {{file: train.json, read: map, keys: [domain, id], url: '<link>', save_as: '<id>.png', check: image}}
+  - name: test
+    url_list: {{file: test.json, read: map, keys: [id], url: '<link>', save_as: '<id>.png', check: image}}
+layout:
+  - {{from: 'train.json', to: 'json/train.json'}}
+  - {{from: 'test.json', to: 'json/test.json'}}
+  - {{from: 'train/<image>', to: 'train_images/<image>'}}
+  - {{from: 'test/<image>', to: 'test_images/<image>'}}
+"""
+
+
+class Two(FaultServer):
+    """Serves two JSONs and their pictures but those that are gone."""
+
+    def __init__(self, gone: set[str]) -> None:
+        self.gone = gone
+        super().__init__(self._find)
+
+    def record(self, number: str) -> dict[str, object]:
+        return {"title": f"茶 {number} \\", "link": f"{self.url}/{number}.png", "price": 1.50}
+
+    @property
+    def train(self) -> dict[str, dict[str, object]]:
+        return {
+            "食品/保健": {n: self.record(n) for n in ("11", "12")},
+            "母婴": {n: self.record(n) for n in ("21", "22", "23")},
+        }
+
+    def _find(self, path: str) -> Answer:
+        if path == "/train.json":
+            return Thing(json.dumps(self.train, indent=1).encode())
+        if path == "/test.json":
+            return Thing(json.dumps({n: self.record(n) for n in ("31", "32")}, ensure_ascii=False).encode())
+        return status(404) if path in self.gone else Thing(picture(path))
+
+    def run(self, folder: Path, command: str, *options: str) -> Ended:
+        recipes = folder / "recipes"
+        recipes.mkdir(exist_ok=True)
+        (recipes / "p.yaml").write_text(RECIPE.format(url=self.url))
+        named = ("p", "--registry", "recipes", "-o", "out", "--allow-private")
+        return datafetch_(command, *named, *options, cwd=folder)
+
+
+@pytest.fixture
+def two() -> Iterator[Two]:
+    with Two({"/12.png", "/21.png", "/31.png"}) as server:
+        yield server
+
+
+def test_a_filtered_json_names_exactly_the_pictures_that_are_here(tmp_path: Path, two: Two) -> None:
+    two.run(tmp_path, "get")
+    ended = two.run(tmp_path, "verify", "--write-available", "--json")
+    assert ended.code == 0 and ended.report["notes"] == [
+        "p/json/train.json: 5 records, 2 without a picture here",
+        "p/json/test.json: 2 records, 1 without a picture here",
+        "p/json/train.available.json is written",
+        "p/json/test.available.json is written",
+    ]
+    folder = tmp_path / "out/p"
+    kept = json.loads((folder / "json/train.available.json").read_text())
+    assert kept == {
+        "食品/保健": {"11": two.record("11")},
+        "母婴": {"22": two.record("22"), "23": two.record("23")},
+    }
+    assert list(kept) == list(two.train)
+    assert {f"{id}.png" for records in kept.values() for id in records} == {
+        path.name for path in (folder / "train_images").iterdir()
+    }
+    assert json.loads((folder / "json/test.available.json").read_text()) == {"32": two.record("32")}
+
+
+def test_the_filtered_json_is_of_the_dataset_upstreams_stays_and_a_later_run_asks_nobody(
+    tmp_path: Path, two: Two
+) -> None:
+    two.run(tmp_path, "get")
+    before = (tmp_path / "out/p/json/train.json").read_bytes()
+    two.run(tmp_path, "verify", "--write-available")
+    assert (tmp_path / "out/p/json/train.json").read_bytes() == before
+    asked = len(two.seen)
+    assert two.run(tmp_path, "get", "--json").report["counts"]["ok"] == 4 + 2 + 2
+    assert len(two.seen) == asked
+    verified = two.run(tmp_path, "verify", "--full", "--json").report
+    assert verified["counts"] == {"ok": 8, "missing": 0, "failed": 0, "rejected": 0, "skipped": 0, "total": 8}
+
+
+def test_what_comes_back_is_in_it_when_it_is_written_again(tmp_path: Path, two: Two) -> None:
+    two.run(tmp_path, "get")
+    two.run(tmp_path, "verify", "--write-available")
+    two.gone.clear()
+    two.run(tmp_path, "get", "--retry-gone")
+    assert two.run(tmp_path, "verify", "--write-available").code == 0
+    whole = json.loads((tmp_path / "out/p/json/train.json").read_text())
+    assert json.loads((tmp_path / "out/p/json/train.available.json").read_text()) == whole
+
+
+def test_a_lost_picture_is_not_available_and_repair_fetches_it_and_no_other(tmp_path: Path, two: Two) -> None:
+    two.run(tmp_path, "get")
+    (tmp_path / "out/p/train_images/22.png").unlink()
+    ended = two.run(tmp_path, "verify", "--write-available", "--json")
+    assert ended.code == 13
+    assert "22" not in json.loads((tmp_path / "out/p/json/train.available.json").read_text())["母婴"]
+    asked = len(two.seen)
+    assert two.run(tmp_path, "verify", "--repair").code == 0
+    assert [seen.path for seen in two.seen[asked:]] == ["/22.png"]
+
+
+def test_pictures_that_no_json_names_are_counted(tmp_path: Path, two: Two) -> None:
+    two.run(tmp_path, "get")
+    file = tmp_path / "out/p/json/test.json"
+    file.write_text(file.read_text().replace('"32"', '"33"'))
+    said = two.run(tmp_path, "verify", "--full", "--json").report["notes"]
+    assert "1 picture here that no JSON names" in said
+    assert "p/json/test.json: 2 records, 2 without a picture here" in said
