@@ -201,6 +201,7 @@ class Obtainer:
                 self._allowance,
                 PATIENCE.insisting(settings.retries),
                 jobs=max(settings.jobs, ITEMS_AT_ONCE),
+                learned=home.hosts,
             ),
             staging=home.staging(artifact.name),
             journal=home.batches(artifact.name),

@@ -23,11 +23,10 @@ RateLimit fields is obeyed before all that.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 from math import inf
 
 from datafetch.transfer.quota import Quota
-from datafetch.transfer.signs import Latency, Levels
+from datafetch.transfer.signs import Heard, Latency, Levels, Sent, Span
 
 AGAIN = 0.8  # of what was learned: where the next run starts
 START = 2  # places of a host that nothing is known of
@@ -47,38 +46,12 @@ SLOWEST = 1 / 30  # requests a second, at the least
 DENSE, CATCH_UP = 100.0, 0.02  # requests a second above which steps are short
 
 
-class Heard(Enum):
-    """What an answer says of the host's patience."""
-
-    OK = "ok"  # served
-    REFUSED = "refused"  # 420, 429, 503: asked too much
-    OTHER = "other"  # gone, forbidden, broken: says nothing of it
-
-
 @dataclass(frozen=True, slots=True)
 class Learned:
     """What is worth knowing in the next run; `rate` None: no limit was met."""
 
     places: int
     rate: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """One request under way."""
-
-    at: float
-    among: int  # in flight, itself included
-
-
-@dataclass(slots=True)
-class _Span:
-    """What was accepted since a moment."""
-
-    since: float
-    accepted: int = 0
-    barred: bool = False  # at first nothing was, whatever the pace
-    seconds: float = 0.0  # its length, once it is over
 
 
 class Manners:
@@ -104,12 +77,12 @@ class Manners:
         self._told = -inf  # when the last refusal was acted upon; what was sent before is part of it
         self._alone = False  # one at a time, until one is served
         self._laid_to_rate = False  # the last refusal
-        self._ended = _Span(now, seconds=1.0)  # what `_since_told` was then
-        self._short = _Span(now)  # short spans that followed each other
+        self._ended = Span(now, seconds=1.0)  # what `_since_told` was then
+        self._short = Span(now)  # short spans that followed each other
         self._quota: Quota | None = None
         self._quota_until = -inf
-        self._since_told = _Span(now)
-        self._lately = _Span(now)  # of the present interval of the rate
+        self._since_told = Span(now)
+        self._lately = Span(now)  # of the present interval of the rate
         self._round = 0  # answers since places last grew
         self._probed = False  # since the last refusal
         self._step = PROBE
@@ -218,7 +191,7 @@ class Manners:
             self._since_told.barred = True
             self._refused_again(sent)
         else:
-            self._ended, self._since_told = self._since_told, _Span(now)
+            self._ended, self._since_told = self._since_told, Span(now)
             paused = 0.0 if self._ended.barred else min(self._paused_for, now - self._ended.since)
             self._ended.seconds = max(now - self._ended.since - paused, 1e-3)
             self._paused_for = 0.0
@@ -236,13 +209,13 @@ class Manners:
         self._probed, self._step = False, PROBE
         self._starting, self._round = False, 0
         self._told = now
-        self._lately = _Span(max(now, self._not_before))
+        self._lately = Span(max(now, self._not_before))
         self._next = max(self._next, now)  # nothing is caught up
 
-    def _add_up(self, ended: _Span) -> None:
+    def _add_up(self, ended: Span) -> None:
         """Short spans in a row tell together what a long one does."""
         if ended.accepted >= FEW or self._told == -inf:  # before the first refusal a burst was used up
-            self._short = _Span(ended.since)
+            self._short = Span(ended.since)
             return
         self._short.accepted += ended.accepted
         self._short.seconds += ended.seconds
@@ -318,10 +291,10 @@ class Manners:
         if seconds < max(INTERVAL, 10 / (self.rate or inf)):
             return
         if self.rate is None or self._top is None:
-            self._lately = _Span(now)
+            self._lately = Span(now)
             return
         used = self._lately.accepted >= 0.8 * self.rate * seconds
-        self._lately = _Span(now)
+        self._lately = Span(now)
         if not used:
             return
         goal = BELOW * self._top
