@@ -227,6 +227,7 @@ class Settings:
         None  # of a transfer, in a row without progress; None: as each kind of file is worth
     )
     retry_gone: bool = False
+    ignore_opt_out: bool = False
     window: Window | None = Window()  # None: the rows that earlier runs were asked for
 
 
@@ -302,6 +303,7 @@ class Why(StrEnum):
     QUOTA = "quota"
     FORBIDDEN = "forbidden"
     GONE = "gone"
+    OPTED_OUT = "opted out"  # its host wants no training with it, or no robots
     BAD_URL = "bad url"
     REFUSED = "refused"  # by our own policy: address, scheme, redirect
     BAD_ANSWER = "bad answer"

@@ -205,6 +205,7 @@ class Obtainer:
                 PATIENCE.insisting(settings.retries),
                 jobs=max(settings.jobs, ITEMS_AT_ONCE),
                 samples=home.samples(artifact.name),
+                learned=home.hosts,
             ),
             staging=home.staging(artifact.name),
             journal=home.batches(artifact.name),

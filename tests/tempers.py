@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from datafetch.transfer.manners import Heard, Manners, Sent
+from datafetch.transfer.manners import Manners
+from datafetch.transfer.signs import Heard, Sent
 
 
 class Temper(Protocol):

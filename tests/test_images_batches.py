@@ -56,7 +56,8 @@ class Pictures(FaultServer):
 
     @property
     def hits(self) -> Counter[str]:
-        return Counter(seen.path for seen in self.seen[self._forgotten :])
+        asked = (seen.path for seen in self.seen[self._forgotten :])
+        return Counter(path for path in asked if path != "/robots.txt")
 
     def forget(self) -> None:
         self._forgotten = len(self.seen)
@@ -96,9 +97,16 @@ class Bench:
         redo: frozenset[str] = frozenset(),
         total: float = 5.0,
         allow_private: bool = True,
+        ignore_opt_out: bool = False,
+        learned: Path | None = None,
     ) -> ListOutcome:
         async def run() -> ListOutcome:
-            settings = Settings(root=str(self.root), allow_private=allow_private, max_per_host=8)
+            settings = Settings(
+                root=str(self.root),
+                allow_private=allow_private,
+                max_per_host=8,
+                ignore_opt_out=ignore_opt_out,
+            )
             async with client(settings) as http:
                 manners = Manners(
                     settings,
@@ -107,6 +115,7 @@ class Bench:
                     Patience(tries=3, first=0.01, cap=0.05),
                     jobs=jobs,
                     total=total,
+                    learned=learned,
                 )
                 return await fetch_list(
                     artifact,

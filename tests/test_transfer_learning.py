@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datafetch.transfer.manners import START, Heard, Learned, Manners
+from datafetch.transfer.manners import START, Learned, Manners
 from datafetch.transfer.quota import Quota
+from datafetch.transfer.signs import Heard
 from tests.tempers import AtOnce, Bucket, Sliding, Temper, Window, patient, run
 
 

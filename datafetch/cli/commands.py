@@ -163,6 +163,10 @@ def get_command(
     retry_gone: Annotated[
         bool, option("--retry-gone", help="ask again for what was gone for good", panel=LIMITS)
     ] = False,
+    ignore_opt_out: Annotated[
+        bool,
+        option("--ignore-opt-out", help="of lists, also what robots.txt or headers withhold", panel=LIMITS),
+    ] = False,
     progress: ProgressMode = Progress.AUTO,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -196,6 +200,7 @@ def get_command(
         max_duration=parse_duration(max_duration) if max_duration else None,
         max_transfer=parse_size(max_transfer) if max_transfer else None,
         retry_gone=retry_gone,
+        ignore_opt_out=ignore_opt_out,
         window=_window(first, count),
     )
     if dry_run:

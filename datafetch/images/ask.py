@@ -12,7 +12,9 @@ from datafetch.images.wire import Ended
 from datafetch.images.workers import WorkerDied, Workers
 from datafetch.model import Event, Outcome, Why
 from datafetch.transfer.addresses import candidates, origin, safe_url, shown_host
+from datafetch.transfer.courtesy import Courtesy
 from datafetch.transfer.retry import Patience, Tries, Verdict, backoff, decide, wait_for
+from datafetch.transfer.robots import Robots
 from datafetch.transfer.wanted import Ways
 
 # A list has many rows and a later run asks again, so one row is not insisted on as a whole archive is.
@@ -54,6 +56,8 @@ class Asker:
     ways: Ways
     workers: Workers
     at_once: asyncio.Semaphore  # requests under way, of all hosts together
+    courtesy: Courtesy
+    robots: Robots | None  # None: what they forbid is taken, too
     patience: Patience = PATIENCE
     alone: asyncio.Lock = field(default_factory=asyncio.Lock)  # for those that may have killed a process
 
@@ -81,6 +85,8 @@ class Asker:
 
     async def _insist(self, address: str, url: str, path: str, *, last: bool) -> Found | Lost:
         """One address, asked as often as the table in `transfer.retry` says."""
+        if self.robots is not None and address == url and (no := await self._forbidden(url)) is not None:
+            return no
         tries = Tries()
         while True:
             try:
@@ -106,7 +112,8 @@ class Asker:
         if verdict.wait or verdict.host_wide:
             own = backoff(count, self.ways.chance(), self.patience)
             wait = wait_for(ended.wait, own, self.patience)
-        if verdict.host_wide:
+        answered = ended.told is not None
+        if verdict.host_wide and not answered:
             self.ways.hosts.slow(shown_host(address), wait)
         if not verdict.again:
             return False
@@ -115,7 +122,19 @@ class Asker:
         self.ways.emit(Event("retry", self.name, count=count, why=ended.why, url=ended.url, text=text))
         if not verdict.host_wide:
             await self.ways.hosts.pause(wait)
-        return True
+        return True  # after a refusal the next turn waits for as long as is due
+
+    async def _forbidden(self, url: str) -> Lost | None:
+        """The end of a row that robots.txt keeps from being asked; None when it may be."""
+        assert self.robots is not None
+        match await self.robots.allow(url):
+            case True:
+                return None
+            case False:
+                return Lost(Why.OPTED_OUT, safe_url(url), f"{shown_host(url)}: robots.txt forbids it")
+            case None:
+                text = f"{shown_host(url)}: robots.txt cannot be had now"
+                return Lost(Why.SERVER_ERROR, safe_url(url), text)
 
     async def _survived(self, address: str, url: str, path: str) -> Ended:
         """One try that a worker lives through. Raises WorkerDied when it is the item that kills them."""
@@ -133,7 +152,8 @@ class Asker:
 
     async def _once(self, address: str, url: str, path: str) -> Ended:
         never = origin(url) if self.ways.mirror_only and self.ways.mirrors else ""
-        async with self.ways.hosts.turn(shown_host(address)), self.at_once:
+        async with self.courtesy.turn(shown_host(address)) as turn, self.at_once:
             flight = self.workers.ask(address, path, never)
-            await flight.came
+            if (heard := await flight.came) is not None:
+                turn.heard(heard)
         return await flight.ended

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +19,11 @@ from datafetch.images.work import Work, go_on
 from datafetch.images.workers import DECODE, Workers
 from datafetch.model import Artifact, Event, FileRecord, Outcome, Settings, UrlList
 from datafetch.transfer.allowance import Allowance
+from datafetch.transfer.courtesy import Courtesy
 from datafetch.transfer.curl import Limits as Line
+from datafetch.transfer.remembered import load, save
 from datafetch.transfer.retry import Patience
+from datafetch.transfer.robots import Robots, asking
 from datafetch.transfer.wanted import Ways
 
 LOOK = 0.1  # seconds between looks at `stop`
@@ -38,6 +42,7 @@ class Manners:
     processes: int = 0  # at most; 0 is by the machine
     decode: float = DECODE  # seconds for one picture
     samples: Path | None = None  # where a few of the bodies that are turned away are kept
+    learned: Path | None = None  # what is remembered of hosts; None: nothing is
 
     def begin(self, source: UrlList, staging: Path) -> Begin:
         """What a worker process is told of them."""
@@ -50,6 +55,7 @@ class Manners:
             self.total,
             self.allowance.slowest(Line()).low_speed,
             self.allowance.bounded,
+            self.settings.ignore_opt_out,
             self.allowance.held,
             str(self.samples or ""),
         )
@@ -102,8 +108,12 @@ async def fetch_list(
     name, ways = artifact.name, manners.ways
     begin = manners.begin(artifact.source, staging)
     workers = Workers(begin, manners.allowance, _noting(name, ways), manners.processes, manners.decode)
-    ask = Asker(name, ways, workers, asyncio.Semaphore(max(1, manners.jobs)), manners.patience)
     per_host = manners.settings.max_per_host
+    known = load(manners.learned, time.time()) if manners.learned is not None else {}
+    courtesy = Courtesy(ways.hosts, per_host, known)
+    robots = None if manners.settings.ignore_opt_out else Robots(asking(ways.http, courtesy))
+    at_once = asyncio.Semaphore(max(1, manners.jobs))
+    ask = Asker(name, ways, workers, at_once, courtesy, robots, manners.patience)
     with Staged(staging, tuple(published)) as staged:
         run = Work(name, ask, per_host, staged, Ledger(journal), placed, ways.emit, retry_gone, redo, stop)
         try:
@@ -114,6 +124,8 @@ async def fetch_list(
             raise
         finally:
             run.ledger.close()
+            if manners.learned is not None:
+                save(manners.learned, courtesy.learned(), time.time())
     records = Records(journal, artifact.name, placed, run.ok)
     return ListOutcome(records, run.dropped, staging)
 

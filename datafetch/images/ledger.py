@@ -210,7 +210,7 @@ def outcome_of(why: Why) -> Outcome:
     match why:
         case Why.GONE | Why.PLACEHOLDER:
             return Outcome.MISSING
-        case Why.NOT_AN_IMAGE | Why.TOO_SMALL | Why.TOO_LARGE | Why.BAD_URL:
+        case Why.OPTED_OUT | Why.NOT_AN_IMAGE | Why.TOO_SMALL | Why.TOO_LARGE | Why.BAD_URL:
             return Outcome.REJECTED
         case _:
             return Outcome.FAILED

@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from datafetch.images.check import Limits
+from datafetch.transfer.told import Told
 
 LENGTH = 4  # bytes of the length before each frame
 
@@ -24,6 +25,7 @@ class Begin(msgspec.Struct, array_like=True, frozen=True, tag=0):
     total: float  # seconds for one item, redirects included
     low_speed: int | None  # bytes per second; None takes the usual
     gated: bool  # every byte is asked for with Claim before it counts
+    ignore_opt_out: bool  # take also what its host withholds from training
     held: int  # bytes of one transfer that may wait in memory
     samples: str = ""  # folder for a few of the bodies that are turned away; empty keeps none
 
@@ -48,6 +50,7 @@ class Came(msgspec.Struct, array_like=True, frozen=True, tag=0):
     """The network's part of a job is done; its Ended follows once the body has been decoded."""
 
     number: int
+    told: Told
 
 
 class Ended(msgspec.Struct, array_like=True, frozen=True, tag=1):
@@ -63,6 +66,7 @@ class Ended(msgspec.Struct, array_like=True, frozen=True, tag=1):
     text: str = ""
     wait: float | None = None  # seconds that the server asks for
     unnameable: bool = False  # no file can have the path
+    told: Told | None = None  # when an answer came and no Came told it
 
 
 class Claim(msgspec.Struct, array_like=True, frozen=True, tag=2):

@@ -26,8 +26,10 @@ from datafetch.transfer.engine import Engine, Limits
 from datafetch.transfer.environment import Environment
 from datafetch.transfer.failures import Throttled, failed
 from datafetch.transfer.lanes import Lane
+from datafetch.transfer.optout import opted_out
 from datafetch.transfer.retry import retry_after, why_of_status
 from datafetch.transfer.rules import USER_AGENT
+from datafetch.transfer.told import Told, told
 
 UNDECODED = 32 << 20  # bytes of bodies that wait for their decode before the network waits as well
 
@@ -50,6 +52,7 @@ class Worker:
         self._staged = Staged(Path(begin.staging))
         samples = Samples(Path(begin.samples)) if begin.samples else None
         self._judge = Judge(begin.limits, begin.image, samples)
+        self._heed = not begin.ignore_opt_out
         limits = Limits(total=begin.total, body_bytes=begin.limits.max_bytes)
         self._limits = limits if begin.low_speed is None else replace(limits, low_speed=begin.low_speed)
         environment = Environment.read()
@@ -73,36 +76,41 @@ class Worker:
         task.add_done_callback(self._jobs.discard)
 
     async def _do(self, job: Job) -> None:
+        heard: Told | None = None
+        started = self._loop.time()
         try:
             got = await self._direct.get(job.url, self._limits, (job.never,) if job.never else ())
-            body = _body(job, got)
+            heard = told(got.answer.status, dict(got.answer.headers), self._loop.time() - started)
+            body = _body(job, got, self._heed)
         except TransferFailed as failure:
-            self._wire.send(_failure(job, failure))
+            self._wire.send(_failure(job, failure, told=heard))
         except Exception as error:  # a bug must cost one row, not the worker and all that it is at
             self._wire.send(_failure(job, failed(Why.UNKNOWN, job.url, f"{type(error).__name__}: {error}")))
         else:
             if self._lane is None:
-                self._wire.send(self._finished(job, body))
+                self._wire.send(self._finished(job, body, heard))
             else:
                 await self._lane.below(UNDECODED)
-                self._wire.send(Came(job.number))
+                self._wire.send(Came(job.number, heard))
                 self._lane.put((job, body), len(body))
 
     def _decode(self, entry: tuple[Job, bytes]) -> None:
         """In the second thread, which is also the only one that writes then."""
         self._loop.call_soon_threadsafe(self._wire.send, self._finished(*entry))
 
-    def _finished(self, job: Job, body: bytes) -> FromWorker:
+    def _finished(self, job: Job, body: bytes, heard: Told | None = None) -> FromWorker:
         judged = self._judge(body)
         if isinstance(judged, Why):
             text = f"{len(body)} bytes that are {_WORDS.get(judged, judged)}"
-            return _failure(job, failed(judged, job.url, text), len(body))
+            return _failure(job, failed(judged, job.url, text), len(body), heard)
         try:
             nameable = self._staged.put(job.path, body)
         except DatafetchError as error:
             return Trouble(str(error), error.hint)
         size = len(body)
-        return Ended(job.number, size, judged.sha256, judged.width, judged.height, unnameable=not nameable)
+        return Ended(
+            job.number, size, judged.sha256, judged.width, judged.height, unnameable=not nameable, told=heard
+        )
 
     async def _claim(self, size: int) -> int:
         self._claimed += 1
@@ -112,7 +120,7 @@ class Worker:
         return await allowed
 
 
-def _body(job: Job, got: Got) -> bytes:
+def _body(job: Job, got: Got, heed: bool) -> bytes:
     """What a good answer holds. Raises TransferFailed for every other."""
     if leads_to_placeholder(got.url):
         raise failed(Why.PLACEHOLDER, got.url, "the picture of a missing one")
@@ -120,14 +128,16 @@ def _body(job: Job, got: Got) -> bytes:
     if status != 200:
         later = retry_after(got.answer.header("retry-after") or "", datetime.now(UTC))
         raise failed(why_of_status(status), job.url, f"status {status}", later)
+    if heed and (header := opted_out(got.answer.headers)) is not None:
+        raise failed(Why.OPTED_OUT, got.url, f"the host says {header}", hint="--ignore-opt-out takes it")
     return got.answer.body
 
 
-def _failure(job: Job, failure: TransferFailed, received: int = 0) -> Ended:
+def _failure(job: Job, failure: TransferFailed, received: int = 0, told: Told | None = None) -> Ended:
     why = Why.PLACEHOLDER if leads_to_placeholder(failure.url) else failure.why
     wait = failure.seconds if isinstance(failure, Throttled) else None
     url = failure.url or safe_url(job.url)
-    return Ended(job.number, received, why=why, url=url, text=str(failure), wait=wait)
+    return Ended(job.number, received, why=why, url=url, text=str(failure), wait=wait, told=told)
 
 
 async def serve(end: socket.socket) -> None:

@@ -21,6 +21,7 @@ from datafetch.images.wire import from_worker as decoder
 from datafetch.store.files import user_errors
 from datafetch.transfer.addresses import shown_host
 from datafetch.transfer.allowance import Allowance
+from datafetch.transfer.told import Told
 
 MOST = 4  # processes; more of them only wait for the disk and for their supervisor
 WORTH_ANOTHER = 64  # jobs for each process before the next is started: it takes as long as they do
@@ -48,7 +49,7 @@ class Flight:
 
     job: Job
     started: float
-    came: asyncio.Future[None]  # the network's part is done
+    came: asyncio.Future[Told | None]  # the network's part is done; None: no answer came
     ended: asyncio.Future[Ended]
 
 
@@ -164,18 +165,18 @@ class Workers:
 
     def _got(self, process: _Process, message: FromWorker) -> None:
         match message:
-            case Came(number=number):
+            case Came(number=number, told=told):
                 flight = process.flights[number]
                 if not process.decoding:
                     process.decodes_since = time.monotonic()
                 process.decoding[number] = flight
-                _set(flight.came, None)
-            case Ended(number=number, received=received):
+                _set(flight.came, told)
+            case Ended(number=number, received=received, told=heard):
                 flight = process.flights.pop(number)
                 if process.decoding.pop(number, None) is not None:
                     process.decodes_since = time.monotonic()
                 self.received += received
-                _set(flight.came, None)
+                _set(flight.came, heard)
                 _set(flight.ended, message)
             case Claim(number=number, size=size):
                 task = asyncio.get_running_loop().create_task(self._toll(process, number, size))

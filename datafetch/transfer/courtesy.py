@@ -19,7 +19,8 @@ from contextlib import asynccontextmanager
 from math import inf
 
 from datafetch.transfer.hosts import Hosts
-from datafetch.transfer.manners import Learned, Manners, Sent
+from datafetch.transfer.manners import Learned, Manners
+from datafetch.transfer.signs import Sent
 from datafetch.transfer.told import Told
 
 

@@ -15,7 +15,7 @@ whatever burst it allows; that is the rate after a refusal.
 A refusal is laid to the places when requests with so many in flight are mostly refused, else to the rate.
 
 Above what was last refused lies a probe. Probes are paid from a budget: one only when all refusals of the run
-come to less than `BUDGET` of its requests, ever rarer while they fail, ever bolder while they do not: so refusals
+come to less than 0.7 % of its requests, ever rarer while they fail, ever bolder while they do not: so refusals
 stay below one in a hundred, and a limit that is lifted is noticed. What a host says in Retry-After and in
 RateLimit fields is obeyed before all that.
 """
@@ -23,36 +23,23 @@ RateLimit fields is obeyed before all that.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 from math import inf
 
+from datafetch.transfer.probing import Probing
 from datafetch.transfer.quota import Quota
-from datafetch.transfer.signs import Latency, Levels
+from datafetch.transfer.signs import Heard, Latency, Levels, Sent, Span
 
 AGAIN = 0.8  # of what was learned: where the next run starts
 START = 2  # places of a host that nothing is known of
-BUDGET = 0.007  # of all requests, refusals above which nothing is probed
-REMEMBERED = 50_000  # requests after which the budget's counts are halved: an old refusal is forgotten
 BELOW = 0.96  # of the rate last refused: what is held
 STEP = 0.05  # by which the rate rises up to there
 FAR, FAR_STEP = 0.7, 0.1  # by which it rises while it is that far below
 INTERVAL = 0.5  # seconds between steps, or ten requests
 LEAST_KEPT = 0.4  # of a rate that was refused
-PROBE = 0.02  # by which the first probe exceeds it; each further one twice as much
 FEW = 16  # accepted since the last refusal: then the rate is plainly too high
 SOME = 6  # accepted over several such spans: enough to tell the rate
-HOLD, LONGEST_HOLD = 5.0, 120.0  # seconds between probes: doubled by each that fails
-LOST = 30  # times the pause that a refusal costs: no probe earlier
 SLOWEST = 1 / 30  # requests a second, at the least
 DENSE, CATCH_UP = 100.0, 0.02  # requests a second above which steps are short
-
-
-class Heard(Enum):
-    """What an answer says of the host's patience."""
-
-    OK = "ok"  # served
-    REFUSED = "refused"  # 420, 429, 503: asked too much
-    OTHER = "other"  # gone, forbidden, broken: says nothing of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,24 +48,6 @@ class Learned:
 
     places: int
     rate: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """One request under way."""
-
-    at: float
-    among: int  # in flight, itself included
-
-
-@dataclass(slots=True)
-class _Span:
-    """What was accepted since a moment."""
-
-    since: float
-    accepted: int = 0
-    barred: bool = False  # at first nothing was, whatever the pace
-    seconds: float = 0.0  # its length, once it is over
 
 
 class Manners:
@@ -104,18 +73,16 @@ class Manners:
         self._told = -inf  # when the last refusal was acted upon; what was sent before is part of it
         self._alone = False  # one at a time, until one is served
         self._laid_to_rate = False  # the last refusal
-        self._ended = _Span(now, seconds=1.0)  # what `_since_told` was then
-        self._short = _Span(now)  # short spans that followed each other
+        self._ended = Span(now, seconds=1.0)  # what `_since_told` was then
+        self._short = Span(now)  # short spans that followed each other
         self._quota: Quota | None = None
         self._quota_until = -inf
-        self._since_told = _Span(now)
-        self._lately = _Span(now)  # of the present interval of the rate
+        self._since_told = Span(now)
+        self._lately = Span(now)  # of the present interval of the rate
         self._round = 0  # answers since places last grew
-        self._probed = False  # since the last refusal
-        self._step = PROBE
-        self._hold, self._pause = HOLD, 0.0
+        self._probing = Probing()
+        self._pause = 0.0
         self._paused_for = 0.0  # within the present span
-        self._requests = self._refused = 0
         self._levels = Levels(self._most)
         self._latency = Latency()
 
@@ -168,7 +135,7 @@ class Manners:
     ) -> None:
         """Learn from an answer that came at `now`; `took`: seconds until its head, when that is better known."""
         self.busy -= 1
-        self._count(heard)
+        self._probing.count(heard is Heard.REFUSED)
         if quota is not None:
             self._obey(quota, now)
         if retry_after is not None:
@@ -191,13 +158,6 @@ class Manners:
     def learned(self) -> Learned:
         return Learned(self.places, self.rate)
 
-    def _count(self, heard: Heard) -> None:
-        self._requests += 1
-        self._refused += heard is Heard.REFUSED
-        if self._requests > REMEMBERED:
-            self._requests //= 2
-            self._refused //= 2
-
     def _obey(self, quota: Quota, now: float) -> None:
         self._quota, self._quota_until = quota, now + min(quota.reset, self._longest)
         if quota.remaining <= 0:
@@ -218,7 +178,7 @@ class Manners:
             self._since_told.barred = True
             self._refused_again(sent)
         else:
-            self._ended, self._since_told = self._since_told, _Span(now)
+            self._ended, self._since_told = self._since_told, Span(now)
             paused = 0.0 if self._ended.barred else min(self._paused_for, now - self._ended.since)
             self._ended.seconds = max(now - self._ended.since - paused, 1e-3)
             self._paused_for = 0.0
@@ -231,18 +191,16 @@ class Manners:
         if retry_after is None and self._laid_to_rate:
             self._stop(now, max(2 * self._pause, 0.1) if again else min(1.0, 2 / self.rate))
         self._alone = again or self._laid_to_rate
-        if self._probed:
-            self._hold = min(LONGEST_HOLD, 2 * self._hold)
-        self._probed, self._step = False, PROBE
+        self._probing.refused()
         self._starting, self._round = False, 0
         self._told = now
-        self._lately = _Span(max(now, self._not_before))
+        self._lately = Span(max(now, self._not_before))
         self._next = max(self._next, now)  # nothing is caught up
 
-    def _add_up(self, ended: _Span) -> None:
+    def _add_up(self, ended: Span) -> None:
         """Short spans in a row tell together what a long one does."""
         if ended.accepted >= FEW or self._told == -inf:  # before the first refusal a burst was used up
-            self._short = _Span(ended.since)
+            self._short = Span(ended.since)
             return
         self._short.accepted += ended.accepted
         self._short.seconds += ended.seconds
@@ -307,9 +265,9 @@ class Manners:
         self._round = 0
         if self._ceiling is not None and self.places >= self._ceiling:
             self._ceiling = self.places  # a probe that went well, or none
-            if not self._may_probe(now):
+            if not self._probing.allowed(now - self._told, self._pause):
                 return
-            self._probed = True
+            self._probing.begin()
         self.places += 1
 
     def _quicken(self, now: float) -> None:
@@ -318,28 +276,16 @@ class Manners:
         if seconds < max(INTERVAL, 10 / (self.rate or inf)):
             return
         if self.rate is None or self._top is None:
-            self._lately = _Span(now)
+            self._lately = Span(now)
             return
         used = self._lately.accepted >= 0.8 * self.rate * seconds
-        self._lately = _Span(now)
+        self._lately = Span(now)
         if not used:
             return
         goal = BELOW * self._top
         if self.rate < goal:
             far = self.rate < FAR * self._top
             self.rate = min(goal, self.rate * (1 + (FAR_STEP if far else STEP)))
-        elif self._may_probe(now):
-            if self._probed:
-                self._hold = HOLD
-            self._probed = True
-            self.rate *= 1 + self._step
-            self._step = min(1.0, 2 * self._step)
+        elif self._probing.allowed(now - self._told, self._pause):
+            self.rate *= 1 + self._probing.step()
             self._top = max(self._top, self.rate)
-
-    def _may_probe(self, now: float) -> bool:
-        quiet = now - self._told
-        return (
-            self._refused + 1 <= BUDGET * self._requests
-            and quiet >= self._hold
-            and quiet >= LOST * self._pause
-        )

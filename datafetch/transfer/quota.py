@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 MOMENT = 10**8  # a larger reset is a moment, not a duration: three years are no window
 SPREAD = 0.5  # of a window's requests; while more are left, they may be sent as fast as the host serves them
@@ -20,8 +21,7 @@ _NUMBER = re.compile(r"\s*(\d{1,15})(?:\.\d*)?\s*")
 _NAMED = re.compile(r"(?:^|[;,\s])(limit|remaining|reset|r|t|q|w)\s*=\s*\"?(\d{1,15})\b", re.I)
 
 
-@dataclass(frozen=True, slots=True)
-class Quota:
+class Quota(msgspec.Struct, array_like=True, frozen=True):
     """So many more requests in so many seconds."""
 
     remaining: int

@@ -9,7 +9,8 @@ changed (offset, validator or size)   drop       at once, from 0, twice         
 checksum                              drop       at once, from 0, twice                       next address
 bad answer                            drop       once, with back-off                          next address
 html, quota, forbidden, gone          drop       no                                           next address
-tls, bad url, refused, too large      drop       no                                           next address
+tls, bad url, refused, too large,     drop       no                                           next address
+  opted out
 not an image, too small               drop       once                                         next address
 no space                              keep       no                                           stop the run
 anything else                         drop       no                                           next address

@@ -13,10 +13,18 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
+import httpx2
+
 from datafetch.errors import TransferFailed
+from datafetch.transfer.addresses import shown_host
+from datafetch.transfer.courtesy import Courtesy
+from datafetch.transfer.curl import Limits
+from datafetch.transfer.http import open_url
 from datafetch.transfer.optout import AGENT
+from datafetch.transfer.told import told
 
 LARGEST = 512 << 10  # bytes that are read; the RFC asks for 500 KiB at the least
+SECONDS = 20.0  # for one such file
 HOSTS = 20_000  # whose rules are remembered at a time
 _SAFE = "/%?=&+:;,@!$'()*~-._"
 
@@ -77,6 +85,21 @@ def _fits(pattern: str, path: str) -> bool:
 
 # Status and body of GET url, by all the rules of any request. Raises TransferFailed.
 Get = Callable[[str], Awaitable[tuple[int, bytes]]]
+
+
+def asking(http: httpx2.AsyncClient, courtesy: Courtesy) -> Get:
+    """A Get that takes its turn at the host."""
+
+    async def get(url: str) -> tuple[int, bytes]:
+        limits = Limits(total=SECONDS)
+        async with (
+            courtesy.turn(shown_host(url)) as turn,
+            open_url(http, url, limits=limits) as answer,
+        ):
+            turn.heard(told(answer.status, answer.headers))
+            return answer.status, await answer.start(LARGEST)
+
+    return get
 
 
 class Robots:

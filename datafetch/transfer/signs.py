@@ -1,7 +1,9 @@
-"""What the answers of a host tell of a crowd: refusals that come with it, and latency that rises with it; pure."""
+"""What the answers of a host tell: of its patience, and of a crowd by refusals and latency that come with it; pure."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from enum import Enum
 from statistics import median
 
 MOSTLY = 20.0  # accepted for one refused, below which so many in flight are taken for too many
@@ -9,6 +11,32 @@ FLAT, RISEN = 1.3, 2.0  # times the usual latency: no wider from there on; halve
 SAMPLES = 30  # latencies, at the least, whose median counts
 NOISE = 0.02  # seconds by which any two medians may differ
 STUCK = 30  # medians that are neither flat nor risen: then it is tried whether fewer places help
+
+
+class Heard(Enum):
+    """What an answer says of the host's patience."""
+
+    OK = "ok"  # served
+    REFUSED = "refused"  # 420, 429, 503: asked too much
+    OTHER = "other"  # gone, forbidden, broken: says nothing of it
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One request under way."""
+
+    at: float
+    among: int  # in flight, itself included
+
+
+@dataclass(slots=True)
+class Span:
+    """What was accepted since a moment."""
+
+    since: float
+    accepted: int = 0
+    barred: bool = False  # at first nothing was, whatever the pace
+    seconds: float = 0.0  # its length, once it is over
 
 
 class Levels:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import msgspec
+
 from datafetch.model import Why
-from datafetch.transfer.manners import Heard
 from datafetch.transfer.quota import Quota, quota
 from datafetch.transfer.retry import retry_after, why_of_status
+from datafetch.transfer.signs import Heard
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(msgspec.Struct, array_like=True, frozen=True):
     """Small and plain, so that it can travel between processes."""
 
     status: int
