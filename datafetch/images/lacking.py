@@ -11,7 +11,11 @@ from datafetch.store.journal import read
 
 
 def lacking(folder: Path) -> Iterator[Settled]:
-    """In the order of the list; none for a list that was never begun. Holds one batch in memory."""
+    """In the order of the list, without those skipped on purpose; none for a list that was never begun.
+
+    Holds one batch in memory.
+    """
     for path in batch_files(folder):
         latest = {row.row: row for row in read(path, Settled).rows}
-        yield from (latest[number] for number in sorted(latest) if latest[number].outcome is not Outcome.OK)
+        rows = (latest[number] for number in sorted(latest))
+        yield from (row for row in rows if row.outcome not in (Outcome.OK, Outcome.SKIPPED))
