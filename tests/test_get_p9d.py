@@ -154,6 +154,18 @@ def test_a_list_that_is_damaged_is_one_clear_error(tmp_path: Path) -> None:
     assert "train.json: not JSON" in ended.err
 
 
+def test_status_names_what_is_missing_and_not_what_another_list_has(tmp_path: Path) -> None:
+    gone = FIRST + 3
+    with serve({gone: status(404)}) as server:
+        get(server, tmp_path / "out")
+    ended = datafetch_("status", "p9d", "-o", "out", cwd=tmp_path)
+    missing = ended.out.partition("\nmissing\n")[2].split("\n")
+    assert [line for line in missing if line.strip()] == [line for line in missing if f"{gone}.jpg" in line]
+    assert "2 test has it" in ended.out.partition("\nmissing\n")[0]
+    urls = datafetch_("status", "p9d", "-o", "out", "--urls", cwd=tmp_path).out.split()
+    assert len(urls) == 1 and urls[0].endswith(f"{gone}.jpg")
+
+
 def test_rows_by_number_are_not_for_this_list(tmp_path: Path) -> None:
     ended = datafetch_("plan", "p9d", "--first", "3", cwd=tmp_path)
     assert ended.code == 2 and "--first and --count" in ended.err

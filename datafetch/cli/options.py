@@ -266,7 +266,7 @@ def _options_of(recipe: Recipe) -> list[Any]:
                 [] if offered.values else False,
                 f"--{offered.name}",
                 help=offered.help,
-                metavar="|".join(offered.values) or None,
+                metavar="|".join(offered.values) + (",…" if offered.several else "") or None,
                 show_default=False,
                 rich_help_panel=f"Choices of {recipe.name}",
                 expose_value=False,

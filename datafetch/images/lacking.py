@@ -25,17 +25,17 @@ class Lacking(msgspec.Struct, gc=False):
 
 
 def lacking(folder: Path) -> Iterator[Lacking]:
-    """In the order of the list; none for a list that was never begun. Holds one batch in memory."""
+    """In the order of the list, without rows skipped on purpose; none for a list that was never begun.
+
+    Holds one batch in memory.
+    """
     for path in batch_files(folder):
-        yield from (row for row in latest(path, Lacking) if row.outcome is not Outcome.OK)
+        yield from (row for row in latest(path, Lacking) if row.outcome not in (Outcome.OK, Outcome.SKIPPED))
 
 
 def any_due(folder: Path, now: float, *, retry_gone: bool) -> bool:
     """Whether a run at `now` would ask again for a row of this list."""
-    return any(
-        row.outcome is not Outcome.SKIPPED and (retry_gone or is_due(row.outcome, row.why, row.at, now))
-        for row in lacking(folder)
-    )
+    return any(retry_gone or is_due(row.outcome, row.why, row.at, now) for row in lacking(folder))
 
 
 def withdrawn(folder: Path, place: Callable[[str], str], standing: Callable[[str], bool]) -> Iterator[str]:
@@ -46,6 +46,5 @@ def withdrawn(folder: Path, place: Callable[[str], str], standing: Callable[[str
     """
     for row in lacking(folder):
         path = place(row.path) if row.path else ""
-        skipped = row.outcome is Outcome.SKIPPED
-        if path and not skipped and (row.why == Why.PLACEHOLDER or not standing(path)):
+        if path and (row.why == Why.PLACEHOLDER or not standing(path)):
             yield path
