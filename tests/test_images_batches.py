@@ -97,6 +97,8 @@ class Bench:
         redo: frozenset[str] = frozenset(),
         total: float = 5.0,
         allow_private: bool = True,
+        decode: float = 30.0,
+        processes: int = 0,
         ignore_opt_out: bool = False,
         learned: Path | None = None,
     ) -> ListOutcome:
@@ -115,6 +117,8 @@ class Bench:
                     Patience(tries=3, first=0.01, cap=0.05),
                     jobs=jobs,
                     total=total,
+                    processes=processes,
+                    decode=decode,
                     learned=learned,
                 )
                 return await fetch_list(

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from datafetch.errors import Interrupted
 from datafetch.images.ask import PATIENCE, Asker
 from datafetch.images.check import Limits
 from datafetch.images.items import Item, items
@@ -141,6 +142,9 @@ async def _work(run: Work, feed: Iterator[Item | BadRow]) -> None:
         pulling.result()
         run.ledger.end()
         await run.write_down()
+    except (Interrupted, asyncio.CancelledError):
+        await run.come_to_rest()
+        raise
     finally:
         pulling.cancel()
         await asyncio.gather(pulling, run.let_go(), return_exceptions=True)

@@ -55,6 +55,11 @@ class Spread(Generic[Item]):
         """Returns when nothing waits or runs. Raises what `work` raised."""
         await self._until(lambda: not self._tasks)
 
+    async def rest(self, seconds: float) -> None:
+        """Waits until nothing runs, but no longer than that."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=seconds)
+
     async def stop(self) -> None:
         """Forgets what waits and cancels what runs."""
         self._ready.clear()

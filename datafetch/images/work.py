@@ -23,6 +23,7 @@ from datafetch.model import Event, Outcome, Why
 TOGETHER = 512  # rows that share one wait for the disk
 OFTEN = 1.0  # seconds between such waits when rows come slowly
 AT_ONCE = 32  # rows of the list, before others get their turn
+REST = 1.0  # seconds between a stop and the end of what is under way
 WINDOW = 8192  # rows that may wait for their host …
 OPEN = 4  # … in so many batches not finished yet: how far a slow host can fall behind before the list waits for it
 
@@ -90,6 +91,10 @@ class Work:
                     await asyncio.sleep(OFTEN / 10)
                     await self.now_and_then()
         await self._spread.drained()
+
+    async def come_to_rest(self) -> None:
+        """After a stop nothing new is begun: a short while for what is under way to be done and told."""
+        await self._spread.rest(REST)
 
     async def let_go(self) -> None:
         """Lets go of the rows under way."""

@@ -26,7 +26,7 @@ from datafetch.transfer.told import Told
 MOST = 4  # processes; more of them only wait for the disk and for their supervisor
 WORTH_ANOTHER = 64  # jobs for each process before the next is started: it takes as long as they do
 LEAN = 4  # jobs by which a host's own process may be busier than the idlest before another helps it
-DECODE = 30.0  # seconds for one picture: the pixels that `check` allows take a tenth of that
+DECODE = 60.0  # seconds for one picture: the pixels that `check` allows take ten, as WebP on a busy machine
 GRACE = 60.0  # seconds beyond the limit of a job until its process is taken for stuck
 
 
@@ -211,6 +211,7 @@ class Workers:
             for future in (flight.came, flight.ended):
                 if not future.done():
                     future.set_exception(error)
+                    future.exception()  # whoever waited may have been cancelled: then it concerns nobody
                     break
 
 
