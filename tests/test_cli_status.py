@@ -22,12 +22,12 @@ def test_counts_by_reason_say_what_the_next_run_asks_for(tmp_path: Path) -> None
         told = shop.run(tmp_path, "status", "--json").report["rows"]
         assert {(row["outcome"], row["why"], row["rows"], row["next_run"]) for row in told} == {
             ("missing", "gone", 1, 0),
-            ("failed", "server error", 1, 0),
+            ("failed", "server error", 1, 1),
             ("failed", "bad answer", 1, 1),
             ("rejected", "not an image", 1, 0),
         }
         later = {row["why"] for row in told if row["later_from"]}
-        assert later == {"server error", "not an image"}
+        assert later == {"not an image"}
         said = shop.run(tmp_path, "status").out
         for line in ("gone missing 1 with --retry-gone", "bad answer failed 1 by the next run"):
             assert line in " ".join(said.split())

@@ -21,15 +21,14 @@ TABLE = {
     Why.GONE: NEVER,
     Why.PLACEHOLDER: NEVER,
     Why.BAD_URL: NEVER,
-    Why.SERVER_ERROR: 10 * MINUTE,
-    Why.DNS: HOUR,
-    Why.TLS: DAY,
-    Why.FORBIDDEN: DAY,
-    Why.QUOTA: DAY,
-    Why.HTML: DAY,
-    Why.NOT_AN_IMAGE: DAY,
-    Why.TOO_SMALL: DAY,
-    Why.TOO_LARGE: DAY,
+    Why.TLS: 10 * MINUTE,
+    Why.FORBIDDEN: 10 * MINUTE,
+    Why.QUOTA: 10 * MINUTE,
+    Why.HTML: HOUR,
+    Why.NOT_AN_IMAGE: HOUR,
+    Why.TOO_SMALL: HOUR,
+    Why.TOO_LARGE: HOUR,
+    Why.OPTED_OUT: DAY,
 }
 
 
@@ -84,11 +83,11 @@ def test_a_published_list_is_asked_for_what_is_due_and_for_nothing_else(tmp_path
             paths = {seen.path for seen in shop.seen[before:]} - {"/robots.txt"}
             return {path.strip("/").removesuffix(".png") for path in paths}
 
-        assert asked() == {"busy"}
-        age(tmp_path, 11 * MINUTE)
         assert asked() == {"busy", "500"}
-        age(tmp_path, 25 * HOUR)
+        age(tmp_path, 11 * MINUTE)
+        assert asked() == {"busy", "500", "403"}
+        age(tmp_path, 2 * HOUR)
         assert asked() == {"busy", "500", "403", "page"}
         assert asked("--retry-gone") == {"busy", "500", "403", "page", "404"}
         shop.answers["/busy.png"] = Thing(b"still not a picture")
-        assert asked() == {"busy"} and not asked()
+        assert asked() == {"busy", "500"} and asked() == {"500"}

@@ -2,13 +2,12 @@
 
 why                                         again                          because
 gone, placeholder, bad url                  only with --retry-gone         nothing there changes by itself
-server error                                10 minutes later               somebody has to mend the host
-dns                                         1 hour later                   answers that a name is unknown are cached
-tls, forbidden, quota, a page,              1 day later                    a person has to change something there
-  not an image, too small, too large
-throttled, connection, timeout, too slow,   by the next run                the host or the line was busy
-  short body, what stopped on our side,
-  and all others
+tls, forbidden, quota                       10 minutes later               a host that blocks is not to be hammered
+a page, not an image, too small, too large  1 hour later                   a person has to change something there
+opted out                                   1 day later                    the host has said no
+server error, throttled, connection, dns,   by the next run                the host or the line may be well again
+  timeout, too slow, short body, what
+  stopped on our side, and all others
 
 The clock starts when the row was settled. A row without a time, or from the future, is due: clocks are set.
 """
@@ -27,15 +26,14 @@ _RESTS: Mapping[str, float] = {
     Why.GONE: NEVER,
     Why.PLACEHOLDER: NEVER,
     Why.BAD_URL: NEVER,
-    Why.SERVER_ERROR: 10 * MINUTE,
-    Why.DNS: HOUR,
-    Why.TLS: DAY,
-    Why.FORBIDDEN: DAY,
-    Why.QUOTA: DAY,
-    Why.HTML: DAY,
-    Why.NOT_AN_IMAGE: DAY,
-    Why.TOO_SMALL: DAY,
-    Why.TOO_LARGE: DAY,
+    Why.TLS: 10 * MINUTE,
+    Why.FORBIDDEN: 10 * MINUTE,
+    Why.QUOTA: 10 * MINUTE,
+    Why.HTML: HOUR,
+    Why.NOT_AN_IMAGE: HOUR,
+    Why.TOO_SMALL: HOUR,
+    Why.TOO_LARGE: HOUR,
+    Why.OPTED_OUT: DAY,
 }
 
 
