@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
@@ -14,10 +13,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from datafetch.brought import Brought
 from datafetch.errors import NeedsPerson, TransferFailed
 from datafetch.layout.build import seal
 from datafetch.layout.onepass import streams
-from datafetch.layout.place import place
 from datafetch.layout.placer import placer
 from datafetch.model import (
     Artifact,
@@ -26,14 +25,12 @@ from datafetch.model import (
     Fetched,
     Http,
     Manual,
-    Outcome,
     Shard,
     Shards,
     UrlList,
     Why,
 )
 from datafetch.relay import Relay
-from datafetch.schemes import file_name
 from datafetch.store import inventory, journal
 from datafetch.store.files import Tree, make_folder
 from datafetch.store.home import slug
@@ -42,7 +39,7 @@ from datafetch.transfer.allowance import Allowance
 from datafetch.transfer.hosts import Hosts
 from datafetch.transfer.http import client
 from datafetch.transfer.pool import fetch
-from datafetch.transfer.providers import local, manual
+from datafetch.transfer.providers import manual
 from datafetch.transfer.providers.known import providers
 from datafetch.transfer.retry import Patience
 from datafetch.transfer.shards import fetch_shards
@@ -66,6 +63,7 @@ class Obtainer:
         self._stack = AsyncExitStack()
         self._ways: Ways | None = None
         self._allowance = Allowance.of(self._settings)
+        self._brought = Brought(task, emit, stopped)
 
     async def __aenter__(self) -> Self:
         return self
@@ -86,10 +84,10 @@ class Obtainer:
         Raises the errors of the station that does it: TransferFailed, NeedsPerson, NoRoom.
         """
         match artifact.source:
-            case Http(manual=Manual() as instead) if self._all_here(artifact, instead):
-                await asyncio.to_thread(self._by_hand, replace(artifact, source=instead))
-            case Http(urls=urls) if (brought := self._lies_here(artifact, urls)) is not None:
-                await asyncio.to_thread(self._copy_in, artifact, brought, urls[0])
+            case Http(manual=Manual() as instead) if self._brought.all_here(artifact, instead):
+                await asyncio.to_thread(self._brought.take, replace(artifact, source=instead))
+            case Http(urls=urls) if (brought := self._brought.lies_here(artifact, urls)) is not None:
+                await asyncio.to_thread(self._brought.copy_in, artifact, brought, urls[0])
             case Http(urls=urls, manual=instead):
                 await self._file_or_ask(artifact, urls, instead)
             case Shards() if streams(artifact, self._recipe.layout, self._settings):
@@ -99,9 +97,11 @@ class Obtainer:
             case UrlList():
                 await self._list(artifact, artifact.source, only)
             case Manual():
-                await asyncio.to_thread(self._by_hand, artifact)
+                await asyncio.to_thread(self._brought.take, artifact)
             case Bundled(path=path):
-                await asyncio.to_thread(self._copy_in, artifact, Path(path), f"bundled:{Path(path).name}")
+                await asyncio.to_thread(
+                    self._brought.copy_in, artifact, Path(path), f"bundled:{Path(path).name}"
+                )
 
     async def _open(self) -> Ways:
         if self._ways is None:
@@ -124,7 +124,7 @@ class Obtainer:
             if instead is None or error.exit_code not in (GONE, PERSON):
                 raise
             asked_for = replace(artifact, source=instead)
-            hits = manual.find(asked_for, self._brought)
+            hits = manual.find(asked_for, self._brought.folders)
             make_folder(self._home.inbox)
             needed = manual.needs_person(asked_for, hits, self._home.inbox)
             raise NeedsPerson(f"{error}\n{needed}", error.hint or needed.hint) from error
@@ -247,56 +247,3 @@ class Obtainer:
             text = f"{artifact.name}: {host} gives the same picture under very many addresses: {rows:,} placeholders"
             self._emit(Event("note", artifact.name, text=text))
         return less(outcome, sum(taken.values()))
-
-    # --- Files that are on this machine ------------------------------------------------------------------------
-
-    @property
-    def _brought(self) -> list[Path]:
-        """Where a person may have put files."""
-        given = self._settings.from_dir
-        return [self._home.inbox, *([Path(given)] if given else [])]
-
-    def _lies_here(self, artifact: Artifact, urls: Sequence[str]) -> Path | None:
-        """The file of an address that a person has brought, under upstream's name or, without one, the artifact's."""
-        name = file_name(urls[0]) or artifact.name.rpartition("/")[2]
-        found = (folder / name for folder in self._brought if "/" not in name)
-        return next((path for path in found if path.is_file() and not path.is_symlink()), None)
-
-    def _all_here(self, artifact: Artifact, instead: Manual) -> bool:
-        """Whether a person has brought what may stand for the file of an address."""
-        if not instead.expect:
-            return False
-        return all(hit.enough for hit in manual.find(replace(artifact, source=instead), self._brought))
-
-    def _by_hand(self, artifact: Artifact) -> None:
-        """One archive becomes FETCHED; loose files are STAGED at once. Raises NeedsPerson until all are there."""
-        home, name = self._home, artifact.name
-        hits = manual.find(artifact, self._brought)
-        if not all(hit.enough for hit in hits):
-            make_folder(home.inbox)
-            raise manual.needs_person(artifact, hits, home.inbox)
-        files = [brought for hit in hits for brought in hit.files]
-        if artifact.unpack and len(files) == 1:
-            self._copy_in(artifact, files[0].path, "by hand")
-            return
-        placed = place(artifact, self._recipe.layout, [brought.name for brought in files])
-        work = [
-            (brought.name, brought.path, target)
-            for brought, target in zip(files, placed.targets, strict=True)
-            if target is not None
-        ]
-        records = local.stage(work, home.staging(name), name, "by hand", self._stopped.is_set)
-        with journal.Journal(home.journal(name)) as rows:
-            dropped = {Outcome.SKIPPED: Counter(why for _, why in placed.skipped)}
-            rows.append(journal.Staged(len(records), self._settings.names, dropped))
-        seal(home.state, slug(name), records)
-
-    def _copy_in(self, artifact: Artifact, file: Path, origin: str) -> None:
-        home, name = self._home, artifact.name
-        self._emit(Event("started", name, total=file.stat().st_size))
-        known = journal.known(home.journal(name))
-        before = known.done.sha256 if known.done and known.built else ""
-        fetched = local.copy_in(file, home.archive(name), artifact, origin, before, self._stopped.is_set)
-        with journal.Journal(home.journal(name)) as rows:
-            rows.append(journal.Done(fetched))
-        self._emit(Event("fetched", name, done=fetched.size, total=fetched.size))

@@ -21,7 +21,7 @@ WORDS = {
 }  # "datafetch" itself holds the version
 SHELL = {
     *("cli", "console", "run", "refuse", "act", "stops", "obtain", "relay", "unpack", "assemble", "finish"),
-    *("verify", "report", "demo", "lists", "listed"),
+    *("verify", "report", "demo", "lists", "brought", "listed"),
 }
 
 # station -> the stations it may import, besides itself and the words
@@ -43,7 +43,19 @@ ARROWS: dict[str, set[str]] = {
     "report": set(),
     "task": {"store"},
     "relay": {"task", "transfer", "archive", "layout", "stops", "store"},
-    "obtain": {"task", "relay", "lists", "listed", "transfer", "images", "layout", "plan", "store"},
+    "brought": {"task", "transfer", "layout", "store"},
+    "obtain": {
+        "task",
+        "brought",
+        "relay",
+        "lists",
+        "listed",
+        "transfer",
+        "images",
+        "layout",
+        "plan",
+        "store",
+    },
     "lists": {"task", "images", "layout", "plan", "store"},
     "listed": {"task", "lists", "finish", "annotate", "images", "store"},
     "annotate": set(),
