@@ -180,15 +180,15 @@ def name_of(number: int) -> str:
 
 
 def make_lists(site: Path, folder: Path, url: str) -> None:
-    at = f"{url}/{HOST}"
-    (site / "list").write_text("".join(f"{n:08} {at}/{name_of(n)}\n" for n in range(FILES)))
+    at, origin = f"{url}/{HOST}", f"https://{HOST}"  # the mirror answers for the origin: one request a picture
+    (site / "list").write_text("".join(f"{n:08} {origin}/{name_of(n)}\n" for n in range(FILES)))
     (folder / "urls").write_text("".join(f"{at}/{name_of(n)}\n" for n in range(FILES)))
     (folder / "curl").write_text(
         "".join(f'url="{at}/{name_of(n)}"\noutput="{n:08}.jpg"\n' for n in range(FILES))
     )
     with (site / "rows").open("w") as file:
         for number in range(ROWS):
-            file.write(f"{number:08} {at}/{'gone' if number % 10 else 'tiny'}.jpg?{number}\n")
+            file.write(f"{number:08} {origin}/{'gone' if number % 10 else 'tiny'}.jpg?{number}\n")
 
 
 def make_recipes(folder: Path) -> Path:
