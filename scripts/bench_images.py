@@ -180,7 +180,10 @@ def name_of(number: int) -> str:
 
 
 def make_lists(site: Path, folder: Path, url: str) -> None:
-    at, origin = f"{url}/{HOST}", f"https://{HOST}"  # the mirror answers for the origin: one request a picture
+    at, origin = (
+        f"{url}/{HOST}",
+        f"https://{HOST}",
+    )  # the mirror answers for the origin: one request a picture
     (site / "list").write_text("".join(f"{n:08} {origin}/{name_of(n)}\n" for n in range(FILES)))
     (folder / "urls").write_text("".join(f"{at}/{name_of(n)}\n" for n in range(FILES)))
     (folder / "curl").write_text(

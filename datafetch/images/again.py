@@ -4,7 +4,6 @@ why                                         again                          becau
 gone, placeholder, bad url                  only with --retry-gone         nothing there changes by itself
 tls, forbidden, quota                       10 minutes later               a host that blocks is not to be hammered
 a page, not an image, too small, too large  1 hour later                   a person has to change something there
-opted out                                   1 day later                    the host has said no
 server error, throttled, connection, dns,   by the next run                the host or the line may be well again
   timeout, too slow, short body, what
   stopped on our side, and all others
@@ -19,7 +18,7 @@ from datetime import datetime
 
 from datafetch.model import Outcome, Why
 
-MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
+MINUTE, HOUR = 60.0, 3600.0
 NEVER = float("inf")
 
 _RESTS: Mapping[str, float] = {
@@ -33,7 +32,6 @@ _RESTS: Mapping[str, float] = {
     Why.NOT_AN_IMAGE: HOUR,
     Why.TOO_SMALL: HOUR,
     Why.TOO_LARGE: HOUR,
-    Why.OPTED_OUT: DAY,
 }
 
 
