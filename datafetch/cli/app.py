@@ -1,0 +1,50 @@
+"""The command line as a whole: what it is called, its panels, and what every command shares."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from datafetch import __version__
+from datafetch.cli.options import Panels
+
+if TYPE_CHECKING:
+    from datafetch.model import Recipe
+
+GET, LOOK, CHECK, AUTHOR = "Get", "Look", "Check", "Author"
+DEFAULT_DIR = Path("data")
+
+
+app = typer.Typer(
+    cls=Panels,
+    help="Vision datasets from recipes: fetched, checked, and laid out as training code reads them.",
+    epilog="Start with: datafetch demo. Then: datafetch get NAME --help shows what a dataset offers.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"datafetch {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def shell(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version and leave")
+    ] = False,
+) -> None:
+    pass
+
+
+def recipe_of(name: str, folders: Sequence[Path]) -> Recipe:
+    from datafetch.recipe import registry
+
+    return registry.load(name, tuple(folders))

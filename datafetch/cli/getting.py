@@ -1,0 +1,288 @@
+"""Commands that get: `get`, `plan` and `demo`. Each imports what it needs when it runs: start-up is a feature."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from datafetch.cli.app import DEFAULT_DIR, GET, app, recipe_of
+from datafetch.cli.options import (
+    LIMITS,
+    PICKED,
+    WHERE_FROM,
+    WHERE_TO,
+    AllowPrivate,
+    Count,
+    Everything,
+    First,
+    FromDir,
+    Json,
+    Mirror,
+    MirrorOnly,
+    Name,
+    Names,
+    Only,
+    OutputDir,
+    PanelCommand,
+    Progress,
+    ProgressMode,
+    Quiet,
+    RecipeCommand,
+    Registry,
+    Verbose,
+    option,
+    parse_duration,
+    parse_percent,
+    parse_rate,
+    parse_size,
+)
+from datafetch.cli.output import print_lines, say, watching, width
+from datafetch.errors import UsageError
+
+if TYPE_CHECKING:
+    from datafetch.model import Choice, Recipe, Settings, Window
+    from datafetch.plan.budget import Budget
+    from datafetch.report import Report
+
+PLACES = 4  # transfers from one host at once, unless told otherwise
+
+
+@app.command("get", cls=RecipeCommand, rich_help_panel=GET)
+def get_command(
+    ctx: typer.Context,
+    name: Name,
+    only: Only = [],  # noqa: B006
+    everything: Everything = False,
+    first: First = None,
+    count: Count = None,
+    output_dir: OutputDir = DEFAULT_DIR,
+    names: Annotated[
+        Names,
+        option(
+            "--names", help="upstream's names, or 0.jpg, 1.jpg, …", panel=WHERE_TO, metavar="keep|sequential"
+        ),
+    ] = Names.KEEP,
+    keep_archives: Annotated[
+        bool, option("--keep-archives", help="keep archives after the build", panel=WHERE_TO)
+    ] = False,
+    from_dir: FromDir = None,
+    mirror: Mirror = [],  # noqa: B006
+    mirror_only: MirrorOnly = False,
+    allow_private: AllowPrivate = False,
+    offline: Annotated[
+        bool, option("--offline", help="use what is here, ask no server", panel=WHERE_FROM)
+    ] = False,
+    accept_terms: Annotated[
+        bool, option("--accept-terms", help="you have read and accept the terms", panel=WHERE_FROM)
+    ] = False,
+    registry: Registry = [],  # noqa: B006
+    dry_run: Annotated[
+        bool, option("-n", "--dry-run", help="show the plan, fetch nothing", panel=LIMITS)
+    ] = False,
+    jobs: Annotated[
+        int, option("-j", "--jobs", help="transfers at once (default 4)", panel=LIMITS, min=1, metavar="N")
+    ] = 4,
+    max_per_host: Annotated[
+        int | None,
+        option(
+            "-x", "--max-per-host", help="of them from one host (default 4)", panel=LIMITS, min=1, metavar="N"
+        ),
+    ] = None,
+    connections: Annotated[
+        int | None,
+        option(
+            "--connections",
+            help="of these for one large file (default 4); more raise -x, unless it is given",
+            panel=LIMITS,
+            min=1,
+            metavar="N",
+        ),
+    ] = None,
+    retries: Annotated[
+        int | None,
+        option(
+            "--retries",
+            help="tries again without progress (default 5)",
+            panel=LIMITS,
+            min=0,
+            metavar="N",
+        ),
+    ] = None,
+    limit_rate: Annotated[
+        str,
+        option("--limit-rate", help="bytes per second in all: 500K, 4.2M …", panel=LIMITS, metavar="RATE"),
+    ] = "",
+    max_duration: Annotated[
+        str, option("--max-duration", help="stop after 90s, 15m, 2h …", panel=LIMITS, metavar="TIME")
+    ] = "",
+    max_transfer: Annotated[
+        str, option("--max-transfer", help="stop after 500M, 50G …", panel=LIMITS, metavar="SIZE")
+    ] = "",
+    min_complete: Annotated[
+        str,
+        option(
+            "--min-complete", help="share of items that counts as complete", panel=LIMITS, metavar="99.5%"
+        ),
+    ] = "",
+    retry_gone: Annotated[
+        bool, option("--retry-gone", help="ask again for what was gone for good", panel=LIMITS)
+    ] = False,
+    ignore_opt_out: Annotated[
+        bool,
+        option("--ignore-opt-out", help="of lists, also what robots.txt or headers withhold", panel=LIMITS),
+    ] = False,
+    progress: ProgressMode = Progress.AUTO,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> int:
+    """Fetch, check and build a dataset; safe to repeat."""
+    from datafetch import run
+    from datafetch.console.screens import plan_screen
+    from datafetch.model import Settings
+    from datafetch.store.room import free_space
+
+    recipe = recipe_of(name, registry)
+    choice = _choice(ctx, only, everything)
+    check_places(mirror, from_dir, mirror_only=mirror_only)
+    settings = Settings(
+        root=str(output_dir),
+        jobs=jobs,
+        max_per_host=max(PLACES, connections or 0) if max_per_host is None else max_per_host,
+        connections=connections or PLACES,
+        retries=retries,
+        limit_rate=parse_rate(limit_rate) if limit_rate else None,
+        mirrors=tuple(mirror),
+        mirror_only=mirror_only,
+        allow_private=allow_private,
+        offline=offline,
+        names=names.value,
+        keep_archives=keep_archives,
+        accept_terms=accept_terms,
+        from_dir=str(from_dir) if from_dir else "",
+        min_complete=parse_percent(min_complete) if min_complete else None,
+        max_duration=parse_duration(max_duration) if max_duration else None,
+        max_transfer=parse_size(max_transfer) if max_transfer else None,
+        retry_gone=retry_gone,
+        ignore_opt_out=ignore_opt_out,
+        window=_window(first, count),
+    )
+    if dry_run:
+        return _show_plan(recipe, choice, settings, as_json)
+
+    def show(budget: Budget) -> None:
+        if not (quiet or as_json):
+            lines = plan_screen(recipe, budget, free_space(output_dir)[0], width(sys.stderr))
+            print("\n".join(lines), file=sys.stderr, flush=True)
+
+    with watching(recipe.name, progress, as_json=as_json, quiet=quiet, verbose=verbose) as watcher:
+        report = run.get(recipe, choice, settings, watcher, show)
+    return say_report(report, as_json=as_json, quiet=quiet)
+
+
+@app.command("plan", cls=RecipeCommand, rich_help_panel=GET)
+def plan_command(
+    ctx: typer.Context,
+    name: Name,
+    only: Only = [],  # noqa: B006
+    everything: Everything = False,
+    first: First = None,
+    count: Count = None,
+    output_dir: OutputDir = DEFAULT_DIR,
+    registry: Registry = [],  # noqa: B006
+    as_json: Json = False,
+) -> int:
+    """What `get` would do now: files, bytes, disk."""
+    from datafetch.model import Settings
+
+    settings = Settings(root=str(output_dir), window=_window(first, count))
+    return _show_plan(recipe_of(name, registry), _choice(ctx, only, everything), settings, as_json)
+
+
+@app.command("demo", cls=PanelCommand, rich_help_panel=GET)
+def demo_command(
+    output_dir: Annotated[
+        Path | None,
+        typer.Option("-o", "--output-dir", metavar="DIR", help="keep the result here", show_default=False),
+    ] = None,
+    as_json: Json = False,
+) -> int:
+    """A complete run in seconds, against a server on this machine that misbehaves."""
+    import tempfile
+    from contextlib import nullcontext
+
+    from datafetch.demo.play import play
+
+    kept = output_dir is not None
+    with nullcontext(str(output_dir)) if kept else tempfile.TemporaryDirectory() as folder:
+        played = play(Path(folder))
+    if as_json:
+        say(json.dumps(played.report.as_json(), ensure_ascii=False))
+    else:
+        print_lines(played.lines)
+        if not kept:
+            print("\nthis was a temporary folder: -o DIR keeps it", file=sys.stderr)
+    return played.report.exit_code
+
+
+def _choice(ctx: typer.Context, only: Sequence[str], everything: bool) -> Choice:
+    from datafetch.model import Choice
+
+    groups = tuple(group.strip() for given in only for group in given.split(",") if group.strip())
+    return Choice(tuple(ctx.meta.get(PICKED, ())), groups, everything)
+
+
+def _window(first: int | None, count: int | None) -> Window:
+    from datafetch.model import Window
+
+    start = first or 1
+    return Window(start, None if count is None else start + count - 1)
+
+
+def check_places(mirrors: Sequence[str], from_dir: Path | None, *, mirror_only: bool) -> None:
+    """Refuse at once what would fail later, file by file."""
+    if mirror_only and not mirrors:
+        raise UsageError("--mirror-only without a mirror leaves nobody to ask", "name one with --mirror URL")
+    for mirror in mirrors:
+        if not mirror.startswith(("http://", "https://")) or not mirror.partition("://")[2].strip("/"):
+            raise UsageError(
+                f"--mirror {mirror} is no http or https address", "write it like http://host:port"
+            )
+    if from_dir is not None and not from_dir.is_dir():
+        raise UsageError(f"--from {from_dir} is not a folder", "name the folder that holds the files")
+
+
+def _show_plan(recipe: Recipe, choice: Choice, settings: Settings, as_json: bool) -> int:
+    from datafetch import run
+    from datafetch.cli.look import plan_document
+    from datafetch.console.screens import plan_screen
+    from datafetch.store.room import free_space
+
+    budget = run.plan(recipe, choice, settings)
+    free = free_space(Path(settings.root))[0]
+    if as_json:
+        say(json.dumps(plan_document(recipe, settings, budget, free), ensure_ascii=False))
+    else:
+        print_lines(plan_screen(recipe, budget, free, width()))
+    return 0
+
+
+def say_report(report: Report, *, as_json: bool, quiet: bool) -> int:
+    from datafetch.console.screens import report_line
+    from datafetch.console.text import size
+
+    if as_json:
+        say(json.dumps(report.as_json(), ensure_ascii=False))
+    elif report.exit_code in (130, 143):
+        kept = f"{size(report.transferred)} fetched and kept" if report.transferred else "nothing is lost"
+        say(f"{report.dataset}: interrupted, {kept}; run the same command again to go on")
+    elif not quiet or report.exit_code:
+        say(report_line(report))
+        for note in report.notes:
+            print(f"note: {note}", file=sys.stderr)
+    return report.exit_code

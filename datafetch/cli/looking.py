@@ -1,0 +1,120 @@
+"""Commands that look: `list`, `info`, `status` and `show`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from datafetch.cli.app import DEFAULT_DIR, LOOK, app, recipe_of
+from datafetch.cli.options import (
+    DataDir,
+    Json,
+    Name,
+    OutputDir,
+    PanelCommand,
+    Registry,
+)
+from datafetch.cli.output import print_lines, say, stream, width, write
+from datafetch.errors import UsageError
+
+if TYPE_CHECKING:
+    pass
+
+
+@app.command("list", cls=PanelCommand, rich_help_panel=LOOK)
+def list_command(output_dir: OutputDir = DEFAULT_DIR, registry: Registry = [], as_json: Json = False) -> int:  # noqa: B006
+    """Every dataset: how it is obtained, its size, and what of it is here."""
+    from datafetch.cli.look import list_lines, listed
+    from datafetch.recipe import registry as recipes
+
+    shelf = recipes.shelf(tuple(registry))
+    found = listed(shelf.recipes, output_dir)
+    if as_json:
+        say(json.dumps([one.as_json() for one in found]))
+    else:
+        print_lines(list_lines(found, width()))
+    for error in shelf.broken:
+        print(f"note: left out: {error}", file=sys.stderr)
+    return 0
+
+
+@app.command("info", cls=PanelCommand, rich_help_panel=LOOK)
+def info_command(name: Name, registry: Registry = [], as_json: Json = False) -> int:  # noqa: B006
+    """What a dataset is: choices, files, checksums, terms, citation."""
+    from datafetch.cli.look import info_document
+    from datafetch.console.screens import info_screen
+
+    recipe = recipe_of(name, registry)
+    if as_json:
+        say(json.dumps(info_document(recipe), ensure_ascii=False))
+    else:
+        print_lines(info_screen(recipe, width()))
+    return 0
+
+
+@app.command("status", cls=PanelCommand, rich_help_panel=LOOK)
+def status_command(
+    name: Name,
+    output_dir: OutputDir = DEFAULT_DIR,
+    why: Annotated[
+        str, typer.Option("--why", help="only what is missing for this reason", show_default=False)
+    ] = "",
+    urls: Annotated[bool, typer.Option("--urls", help="one URL a line, for other tools")] = False,
+    registry: Registry = [],  # noqa: B006
+    as_json: Json = False,
+) -> int:
+    """State of a dataset here, and what is missing and why."""
+    from datafetch.cli.status import Look
+    from datafetch.model import Settings
+    from datafetch.run import home_of
+
+    recipe = recipe_of(name, registry)
+    files = not urls or why in ("", "lost")  # else no file need be looked at
+    look = Look(recipe, home_of(Settings(root=str(output_dir)), recipe.name), why, files=files)
+    if as_json:
+        stream(look.json())
+    elif urls:
+        stream(look.urls())
+    else:
+        print_lines(list(look.lines(width())))
+    return 0
+
+
+@app.command("show", cls=PanelCommand, rich_help_panel=LOOK)
+def show_command(
+    name: Name,
+    page: Annotated[
+        Path | None,
+        typer.Option("-o", "--page", metavar="FILE", help="the page (default NAME.html; - is stdout)"),
+    ] = None,
+    output_dir: DataDir = DEFAULT_DIR,
+    registry: Registry = [],  # noqa: B006
+) -> int:
+    """One page to look at: what is here, what is not and why, and samples."""
+    import time
+
+    from datafetch.model import Settings
+    from datafetch.run import home_of
+    from datafetch.show.facts import gather
+    from datafetch.show.page import page as written
+    from datafetch.store.files import write_atomic
+
+    recipe = recipe_of(name, registry)
+    home = home_of(Settings(root=str(output_dir)), recipe.name)
+    if not home.state.is_dir():
+        raise UsageError(f"there is nothing of {name} in {home.root}", f"datafetch get {name} fetches it")
+    document = written(gather(recipe, home, time.time()))
+    if str(page) == "-":
+        write(document)
+        return 0
+    target = page or Path(f"{name}.html")
+    if target.is_dir():
+        raise UsageError(f"-o {target} is a folder", "name the file to write: -o page.html")
+    write_atomic(Path(os.path.abspath(target)), document.encode())
+    print(f"{target} is written", file=sys.stderr)
+    return 0
