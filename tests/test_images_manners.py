@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from datafetch.demo.server import first
 from datafetch.model import Outcome, Why
 from datafetch.transfer.remembered import load
 from tests.server import Exchange, Thing, redirect, status
@@ -74,12 +75,17 @@ def test_what_robots_txt_forbids_is_never_asked_for(bench: Bench, server: Pictur
     assert len(server.asked("/robots.txt")) == 1  # who overrules it need not ask
 
 
-def test_a_host_whose_robots_txt_fails_is_left_for_another_day(bench: Bench, server: Pictures) -> None:
+def test_a_host_whose_robots_txt_fails_is_asked_three_times_and_forbids_nothing(
+    bench: Bench, server: Pictures
+) -> None:
     server.answers["/robots.txt"] = status(500)
-    assert counts(bench(server.rows("a", "b"))) == {Outcome.FAILED: 2}
-    assert not server.hits
-    server.answers["/robots.txt"] = status(404)
     assert counts(bench(server.rows("a", "b"))) == {Outcome.OK: 2}
+    assert len(server.asked("/robots.txt")) == 3
+
+
+def test_a_robots_txt_that_comes_at_the_second_try_counts(bench: Bench, server: Pictures) -> None:
+    server.answers["/robots.txt"] = first(1, status(503), ROBOTS)
+    assert counts(bench(server.rows("private/a", "b"))) == {Outcome.OK: 1, Outcome.REJECTED: 1}
 
 
 def test_robots_txt_is_found_behind_a_redirect(bench: Bench, server: Pictures) -> None:

@@ -127,14 +127,9 @@ class Asker:
     async def _forbidden(self, url: str) -> Lost | None:
         """The end of a row that robots.txt keeps from being asked; None when it may be."""
         assert self.robots is not None
-        match await self.robots.allow(url):
-            case True:
-                return None
-            case False:
-                return Lost(Why.OPTED_OUT, safe_url(url), f"{shown_host(url)}: robots.txt forbids it")
-            case None:
-                text = f"{shown_host(url)}: robots.txt cannot be had now"
-                return Lost(Why.SERVER_ERROR, safe_url(url), text)
+        if await self.robots.allow(url):
+            return None
+        return Lost(Why.OPTED_OUT, safe_url(url), f"{shown_host(url)}: robots.txt forbids it")
 
     async def _survived(self, address: str, url: str, path: str) -> Ended:
         """One try that a worker lives through. Raises WorkerDied when it is the item that kills them."""

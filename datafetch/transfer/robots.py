@@ -1,8 +1,11 @@
 """robots.txt by RFC 9309: what of a host may be asked; pure but for `Robots`, which asks each host once.
 
 Every host of a list is asked before its first row: one small request each, which a host that forbids robots is
-owed also by a list that names one picture of it. The library's own parser takes the first rule that fits and knows
-no `*`; the RFC wants the longest, so this one is ours.
+owed also by a list that names one picture of it. One that gives no answer, however often it is asked, forbids
+nothing: the RFC wants a crawler to stay away then, but these addresses were named one by one.
+
+The library's own parser takes the first rule that fits and knows no `*`; the RFC wants the longest, so this one is
+ours.
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ from datafetch.transfer.told import told
 
 LARGEST = 512 << 10  # bytes that are read; the RFC asks for 500 KiB at the least
 SECONDS = 20.0  # for one such file
+TRIES = 3  # where the host is busy; who asks waits for his turn there
 HOSTS = 20_000  # whose rules are remembered at a time
 _SAFE = "/%?=&+:;,@!$'()*~-._"
 
@@ -107,13 +111,10 @@ class Robots:
 
     def __init__(self, get: Get) -> None:
         self._get = get
-        self._known: OrderedDict[str, asyncio.Task[Rules | None]] = OrderedDict()
+        self._known: OrderedDict[str, asyncio.Task[Rules]] = OrderedDict()
 
-    async def allow(self, url: str) -> bool | None:
-        """Whether `url` may be asked; None when its host cannot say now, and must be asked again another day.
-
-        A host without the file allows all. One that cannot be reached is left to fail as it does for its rows.
-        """
+    async def allow(self, url: str) -> bool:
+        """Whether `url` may be asked. A host without the file, or that never says, allows all."""
         parts = urlsplit(url)
         home = f"{parts.scheme}://{parts.netloc}"
         task = self._known.get(home)
@@ -122,14 +123,16 @@ class Robots:
             if len(self._known) > HOSTS:
                 self._known.popitem(last=False)
         self._known.move_to_end(home)
-        rules = await asyncio.shield(task)
-        return None if rules is None else rules.allow(url)
+        return (await asyncio.shield(task)).allow(url)
 
-    async def _rules(self, url: str) -> Rules | None:
-        try:
-            status, body = await self._get(url)
-        except TransferFailed:
-            return Rules()
-        if status == 200:
-            return parse(body[:LARGEST].decode("utf-8", "replace"))
-        return None if status in (420, 429) or status >= 500 else Rules()
+    async def _rules(self, url: str) -> Rules:
+        for _ in range(TRIES):
+            try:
+                status, body = await self._get(url)
+            except TransferFailed:
+                break
+            if status == 200:
+                return parse(body[:LARGEST].decode("utf-8", "replace"))
+            if status not in (420, 429) and status < 500:
+                break
+        return Rules()
