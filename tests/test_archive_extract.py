@@ -167,6 +167,17 @@ def test_shards_are_unpacked_without_joining(tmp_path: Path) -> None:
     assert not (tmp_path / "s").exists()
 
 
+@pytest.mark.parametrize(("room", "said"), [((100, 1000), "bytes"), ((10**12, 1), "files")])
+def test_an_archive_whose_files_will_not_fit_is_refused_before_the_first_is_written(
+    room: tuple[int, int], said: str, pods: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It showed itself as a disk filled to its last byte by an archive whose sizes were known."""
+    monkeypatch.setattr("datafetch.archive.extract.free_space", lambda path: room)
+    with pytest.raises(NoRoom, match=said):
+        unpack(pods, tmp_path / "s")
+    assert not (tmp_path / "s").exists()
+
+
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EIO])
 def test_a_full_disk_is_told_in_plain_words_and_leaves_nothing(
     pods: Path, tmp_path: Path, code: int, monkeypatch: pytest.MonkeyPatch

@@ -14,13 +14,14 @@ from pathlib import Path
 from datafetch.archive.join import ShardsReader
 from datafetch.archive.members import CHUNK, DEFAULT_LIMITS, Archive, Chunk, Limits, Member
 from datafetch.archive.open import open_archive
-from datafetch.errors import DamagedArchive, DatafetchError, Interrupted, UnsafeArchive
+from datafetch.errors import DamagedArchive, DatafetchError, Interrupted, NoRoom, UnsafeArchive
 from datafetch.layout.place import place
 from datafetch.layout.ready import file_name
 from datafetch.model import Artifact, Event, Fetched, FileRecord, Rule
 from datafetch.store.durable import sync_tree
 from datafetch.store.faults import user_errors
 from datafetch.store.files import Tree, make_folder, remove_tree
+from datafetch.store.room import free_space
 
 Emit = Callable[[Event], None]
 Stop = Callable[[], bool]
@@ -78,11 +79,24 @@ def extract(
             for member, target in zip(files, placed.targets, strict=True)
             if target is not None and (not only or target in only)
         ]
+        _check_room(into, artifact.name, [member.size for member, _ in work])
         emit(Event("extract", artifact.name, total=len(work)))
         with _named(archive, artifact), user_errors(into):
             records = tuple(_told(_write(opened, work, into, origin, stop), len(work), artifact.name, emit))
         sync_tree(into)
     return Extracted(records, dict(Counter(why for _, why in placed.skipped)), placed.root)
+
+
+def _check_room(into: Path, name: str, sizes: Sequence[int]) -> None:
+    """NoRoom when files of these sizes will not fit: better now than hours later, with a full disk for everybody."""
+    (free, inodes), needed = free_space(into), sum(sizes)
+    if needed > free:
+        text = f"{name} unpacks to {needed:,} bytes, and {free:,} are free at {into.parent}"
+    elif len(sizes) > inodes:
+        text = f"{name} unpacks to {len(sizes):,} files, and {into.parent} has room for {inodes:,}"
+    else:
+        return
+    raise NoRoom(text, "make room and run the same command again: what is here is kept")
 
 
 def place_file(
