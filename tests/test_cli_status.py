@@ -33,6 +33,13 @@ def test_counts_by_reason_say_what_the_next_run_asks_for(tmp_path: Path) -> None
             assert line in " ".join(said.split())
 
 
+def test_a_reason_that_is_none_is_not_good_news(tmp_path: Path) -> None:
+    with Shop(["/a.png"]) as shop:
+        ended = shop.run(tmp_path, "status", "--why", "placeholdr")
+    assert ended.code == 3
+    assert "did you mean --why 'placeholder'?" in ended.err
+
+
 # Behind a mirror, --urls printed the mirror's addresses: nobody could ask the origin with them.
 def test_urls_are_upstreams_and_never_a_mirrors(tmp_path: Path) -> None:
     with Shop(["/a.png", "/b.png"]) as shop, Shop([], {}) as mirror:
@@ -82,6 +89,6 @@ def test_a_million_rows_are_told_without_being_held(tmp_path: Path) -> None:
         return done.stdout.count("\n"), int(done.stderr)
 
     lines, whole = peak("--why", "gone", "--urls")
-    few, base = peak("--why", "nothing", "--urls")
+    few, base = peak("--why", "tls", "--urls")
     assert (lines, few) == (count, 0) and whole - base < 12
     assert peak("--json")[1] - base < 24

@@ -79,7 +79,7 @@ def _open(file: ShardsReader, limits: Limits) -> Archive:
     what = _looks_like(head, file.size)
     if not what and _ends_as_zip(file):
         return ZipArchive(file, limits)  # a self-extracting zip: a program stands before it
-    raise DamagedArchive(f"it is not an archive: it {what or f'begins with {head[:16]!r}'}")
+    raise DamagedArchive(f"it is not an archive: it {what or _begins(head)}")
 
 
 def _open_nested(file: ShardsReader, limits: Limits) -> NestedTar:
@@ -93,9 +93,16 @@ def _open_tables(paths: Sequence[Path], rows: Sequence[tuple[str, str]], limits:
         with ShardsReader([path]) as file:
             head, size = file.pread(BLOCK, 0), file.size
         if not head.startswith(MAGIC):
-            what = _looks_like(head, size) or f"begins with {head[:16]!r}"
+            what = _looks_like(head, size) or _begins(head)
             raise DamagedArchive(f"{path.name} is not a parquet file: it {what}", shard=path.name)
     return RowsArchive(paths, rows, limits)
+
+
+def _begins(head: bytes) -> str:
+    start = head[:16]
+    if start.isascii() and start.decode("ascii").isprintable():
+        return f"begins with {start.decode('ascii')!r}"
+    return f"begins with the bytes {start[:8].hex(' ')}"
 
 
 def _ends_as_zip(file: ShardsReader) -> bool:

@@ -74,6 +74,7 @@ def status_command(
     from datafetch.run import home_of
 
     recipe = recipe_of(name, registry)
+    _check_reason(why)
     files = not urls or why in ("", "lost")  # else no file need be looked at
     look = Look(recipe, home_of(Settings(root=str(output_dir)), recipe.name), why, files=files)
     if as_json:
@@ -83,6 +84,24 @@ def status_command(
     else:
         print_lines(list(look.lines(width())))
     return 0
+
+
+def _check_reason(why: str) -> None:
+    """Raises UnknownName for what can be no reason: a list of nothing would look like good news."""
+    from difflib import get_close_matches
+
+    from datafetch.errors import UnknownName
+    from datafetch.model import Outcome, Why
+
+    reasons = ["lost", *map(str, Why), *map(str, Outcome)]
+    if why and why not in reasons:
+        near = get_close_matches(why, reasons, 1)
+        hint = (
+            f"did you mean --why {near[0]!r}?"
+            if near
+            else "datafetch status NAME lists the reasons there are"
+        )
+        raise UnknownName(f"--why {why!r} is no reason: expected {', '.join(sorted(set(reasons)))}", hint)
 
 
 @app.command("show", cls=PanelCommand, rich_help_panel=LOOK)

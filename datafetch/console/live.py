@@ -37,8 +37,9 @@ def sentence(event: Event, verbose: bool) -> str:
         case "built":
             return f"{event.name}/ is complete: {plural(event.count, 'file')}, {size(event.done)}"
         case "failed":
+            said = (event.text or str(event.why)).removeprefix(f"{event.name}: ")
             where = f" ({event.url})" if event.url else ""
-            return f"{event.name}: {event.text or event.why}{where}"
+            return f"{event.name}: {said}{where}"
         case "note":
             return f"note: {event.text}"
     return ""
