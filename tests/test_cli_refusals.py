@@ -334,3 +334,11 @@ def test_offline_asks_nobody_and_says_so(tmp_path: Path) -> None:
         ended = get(server.url, tmp_path / "out", "--offline")
         assert server.seen == ()
     assert (ended.code, ended.report["problems"][0]["why"]) == (5, "offline")
+
+
+@pytest.mark.parametrize("command", ["get", "verify"])
+def test_mirror_only_without_a_mirror_asks_nobody(command: str, tmp_path: Path) -> None:
+    """It showed itself as 300 MB fetched from the origin on a site that forbids it."""
+    ended = datafetch_(command, "pods", "--mirror-only", cwd=tmp_path)
+    assert ended.code == 2
+    assert "--mirror-only without a mirror" in ended.err

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datafetch.cli.options import parse_duration, parse_percent, parse_size
-from datafetch.console.live import Flow
+from datafetch.console.live import Flow, Lines
 from datafetch.console.text import colour, cut, duration, plural, size, table
 from datafetch.errors import UsageError
 from datafetch.model import Event
@@ -94,3 +94,10 @@ def test_the_line_of_progress_says_what_is_known() -> None:
     assert flow.line().endswith("1 retry")
     flow.add(Event("started", "b", done=0, total=None))
     assert "of" not in flow.line()
+
+
+def test_who_watches_lines_hears_of_waiting_as_well(capsys: pytest.CaptureFixture[str]) -> None:
+    """It showed itself as minutes of silence in a log while a server was asked again and again."""
+    lines = Lines("big", quiet=False, verbose=False, every=0.0)
+    lines(Event("retry", "real", count=1, text="no connection; again in 8 s"))
+    assert "real: no connection; again in 8 s" in capsys.readouterr().err

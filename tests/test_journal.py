@@ -14,7 +14,20 @@ from hypothesis import strategies as st
 
 from datafetch.errors import NoRoom
 from datafetch.model import Fetched, Window
-from datafetch.store.journal import Asked, Built, Done, Gone, Journal, Known, Part, Staged, fold, known, read
+from datafetch.store.journal import (
+    Asked,
+    Built,
+    Done,
+    Gone,
+    Journal,
+    Known,
+    Part,
+    Staged,
+    Wrote,
+    fold,
+    known,
+    read,
+)
 
 FETCHED = Fetched("archives/real", 10, "ab", "http://x/", "2026-01-01T00:00:00Z", (("md5", "cd"),))
 PART = Part("http://x/", '"tag"', "", 10, "boot", ((0, 4, 7),))
@@ -163,3 +176,12 @@ def test_rows_asked_for_add_up_and_those_that_were_looked_at_are_known():
     found = fold(rows)
     assert found.asked == (Window(1, 5), Window(9))
     assert found.brought == (Window(1, 5),)
+
+
+def test_what_is_held_of_a_part_is_what_its_rows_tell_and_never_twice():
+    """It showed itself as `plan` taking the room set aside for a part for bytes that were here."""
+    part = Part("http://x/", '"tag"', "", 1000, "boot", ((0, 100, 1), (500, 600, 2)))
+    rows = [Wrote(100, 200, 3), Wrote(0, 250, 4), Wrote(600, 650, 5)]
+    assert fold([part, *rows]).held == 250 + 150
+    assert fold([part]).held == 200
+    assert fold([]).held == 0
