@@ -1,16 +1,35 @@
-"""The entry point of `datafetch` and `python -m datafetch`, so small that Ctrl-C has no time to meet it unready."""
+"""The entry point of `datafetch` and `python -m datafetch`: Ctrl-C is made safe before anything else is loaded."""
 
+import os
+import signal
 import sys
+from types import FrameType
 
 
 def main() -> None:
     """Never returns: exits with the code of contract.md."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else somebody wants it ignored
+        signal.signal(signal.SIGINT, _interrupted)
     try:
         from datafetch.cli import main as run
 
         run()
-    except KeyboardInterrupt:  # while the rest was still being loaded
+    except KeyboardInterrupt:  # before there was a command to end
         sys.exit(130)
+
+
+def _interrupted(number: int, frame: FrameType | None) -> None:
+    """KeyboardInterrupt, but during an import the plain end by the signal: nothing has been begun then.
+
+    Raised inside the import system, the exception may be dropped and leave its lock held for ever: the next import
+    by a thread would hang the run.
+    """
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        frame = frame.f_back
+    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

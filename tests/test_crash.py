@@ -110,7 +110,11 @@ def kill(
     else:
         time.sleep(chance.uniform(0.2, duration))
     process.send_signal(number)
-    _, said = process.communicate(timeout=30)
+    try:
+        _, said = process.communicate(timeout=30)
+    except subprocess.TimeoutExpired:
+        process.kill()  # else who waits for its end would hang with it
+        raise
     return seen, said
 
 
