@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from datafetch.model import Artifact, Http, Seen, Shard, Shards, State, Step, UrlList, Verb, Window
@@ -121,6 +121,7 @@ def test_lists_that_name_files_alike_are_brought_one_after_the_other() -> None:
 WINDOWS = st.lists(st.builds(Window, st.integers(1, 9), st.none() | st.integers(1, 9)), max_size=4)
 
 
+@example([Window(3, None), Window(1, 1)], 1, 0)
 @given(WINDOWS, st.integers(1, 9), st.none() | st.integers(0, 4))
 def test_windows_cover_what_they_hold_row_by_row(windows: list[Window], first: int, more: int | None) -> None:
     def rows(window: Window) -> set[int]:

@@ -11,8 +11,8 @@ def covers(windows: Iterable[Window], wanted: Window) -> bool:
     """Whether each row of `wanted` is one of `windows`."""
     after = wanted.first
     for window in sorted(windows, key=lambda one: one.first):
-        if window.first > after:
-            return False
+        if window.first > after:  # a gap; what lies beyond it may not be wanted at all
+            break
         if window.last is None:
             return True
         after = max(after, window.last + 1)
