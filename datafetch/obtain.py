@@ -25,12 +25,14 @@ from datafetch.model import (
     Fetched,
     Http,
     Manual,
+    Own,
     Shard,
     Shards,
     UrlList,
     Why,
 )
 from datafetch.relay import Relay
+from datafetch.stops import in_thread
 from datafetch.store import inventory, journal
 from datafetch.store.files import Tree, make_folder
 from datafetch.store.home import slug
@@ -98,6 +100,10 @@ class Obtainer:
                 await self._list(artifact, artifact.source, only)
             case Manual():
                 await asyncio.to_thread(self._brought.take, artifact)
+            case Own():
+                from datafetch.own.bring import bring
+
+                await in_thread(lambda: bring(self._task, artifact, only, self._emit, self._stopped.is_set))
             case Bundled(path=path):
                 await asyncio.to_thread(
                     self._brought.copy_in, artifact, Path(path), f"bundled:{Path(path).name}"
