@@ -50,6 +50,7 @@ class Report:
     problems: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
     finished_at: str = ""
+    derived: Mapping[str, Mapping[str, object]] = field(default_factory=dict)  # artifact -> its summary
 
     def as_json(self) -> dict[str, object]:
         return {
@@ -64,7 +65,7 @@ class Report:
             "problems": [problem.as_json() for problem in self.problems],
             "notes": list(self.notes),
             "finished_at": self.finished_at,
-        }
+        } | ({"derived": {name: dict(told) for name, told in self.derived.items()}} if self.derived else {})
 
 
 class Tally:

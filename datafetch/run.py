@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +23,9 @@ from datafetch.layout import manifest
 from datafetch.model import (
     Artifact,
     Choice,
+    Derived,
     Event,
+    Manual,
     Outcome,
     Own,
     Plan,
@@ -39,7 +41,7 @@ from datafetch.model import (
 )
 from datafetch.plan.budget import Budget, estimate
 from datafetch.plan.choose import choose, ways_given_up
-from datafetch.plan.difference import difference, holder, with_holders
+from datafetch.plan.difference import difference, holder, made_of, with_holders
 from datafetch.plan.window import covers
 from datafetch.report import Report, Tally, add_up, unexpected, verdict
 from datafetch.store import files as store
@@ -47,6 +49,7 @@ from datafetch.store import history, inventory, journal
 from datafetch.store.history import Past
 from datafetch.store.home import Home
 from datafetch.store.lease import Lease
+from datafetch.store.told import told
 from datafetch.task import Task
 
 if TYPE_CHECKING:
@@ -106,7 +109,7 @@ def repair(recipe: Recipe, damaged: Collection[str], settings: Settings, emit: E
     wanted = tuple(artifact for artifact in recipe.artifacts if artifact.name in built)
     known = (journal.known(home.journal(artifact.name)).built for artifact in wanted)
     names = next((row.names for row in known if row is not None), settings.names)
-    as_before = replace(settings, names=names, window=None)
+    as_before = replace(settings, names=names, window=None, absolute_paths=None)
     return bring(recipe, wanted, as_before, emit, damaged=frozenset(damaged))
 
 
@@ -128,7 +131,7 @@ def bring(
         files = inventory.published(home)
         gone = inventory.lost(home.root, files) | inventory.damaged(home) | damaged
         seen = inventory.observe(home, wanted, files, gone)
-        seen |= _asked_again(wanted, seen, home, settings)
+        seen |= _asked_again(recipe, wanted, seen, home, settings, files)
         tally = Tally(on_disk=sum(file.size for file in files))
 
         def tell(event: Event) -> None:
@@ -229,16 +232,33 @@ def _changed(home: Home, artifact: Artifact) -> bool:
 
 
 def _asked_again(
-    wanted: Sequence[Artifact], seen: Mapping[str, Seen], home: Home, settings: Settings
+    recipe: Recipe,
+    wanted: Sequence[Artifact],
+    seen: Mapping[str, Seen],
+    home: Home,
+    settings: Settings,
+    files: Sequence[inventory.Entry],
 ) -> dict[str, Seen]:
     """The re-check pass, once a run: lists with rows that are due, or with --retry-gone any lost row; a person's own
-    files that have changed.
+    files that have changed; what is derived of any of these, or of what else is not there yet.
     """
     again: dict[str, Seen] = {}
     for artifact in wanted:
         now, source = seen[artifact.name], artifact.source
         if isinstance(source, Own) and now.state is State.BUILT and _changed(home, artifact):
             again[artifact.name] = replace(now, state=State.PARTIAL)
+        if isinstance(source, Manual) and source.optional and now.state is State.BUILT:
+            from datafetch.brought import newer as brought_anew
+
+            if brought_anew(home, artifact, settings):
+                again[artifact.name] = replace(now, state=State.PARTIAL)
+        if isinstance(source, Derived) and now.state in (State.BUILT, State.STAGED):
+            from datafetch.derive import changed
+
+            of = [owner.name for owner in made_of(source, wanted)]
+            moved = any(name in again or seen[name].state is not State.BUILT for name in of)
+            if moved or changed(home, recipe, artifact, files, settings):
+                again[artifact.name] = replace(now, state=State.PARTIAL)
         if not isinstance(source, UrlList) or now.state not in (State.BUILT, State.STAGED):
             continue
         due = bool(dropped(home, artifact)) and _any_due(home, artifact, settings)
@@ -278,7 +298,7 @@ def _report(task: Task, tally: Tally, files: Sequence[inventory.Entry], gone: Co
     parts += [dropped(home, artifact) for artifact in recipe.artifacts if artifact.name in with_files]
     # A wanted artifact without published files counts as a single item.
     why = {problem.name: problem.outcome for problem in tally.problems}
-    absent = [a.name for a in task.wanted if a.name not in with_files]
+    absent = [a.name for a in task.wanted if a.name not in with_files and not _is_optional(a)]
     parts.append(Counter(why.get(name, Outcome.FAILED) for name in absent))
     counts = add_up(parts)
     least = recipe.min_complete if settings.min_complete is None else settings.min_complete
@@ -297,7 +317,18 @@ def _report(task: Task, tally: Tally, files: Sequence[inventory.Entry], gone: Co
         problems=tuple(tally.problems),
         notes=tuple(tally.notes),
         finished_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        derived=summaries(home, [artifact for artifact in task.wanted if artifact.name in with_files]),
     )
+
+
+def summaries(home: Home, artifacts: Iterable[Artifact]) -> dict[str, Mapping[str, object]]:
+    """What there is to tell of those that are made here."""
+    found = {a.name: told(home, a.name) for a in artifacts if isinstance(a.source, Derived)}
+    return {name: one.summary for name, one in found.items() if one is not None}
+
+
+def _is_optional(artifact: Artifact) -> bool:
+    return isinstance(artifact.source, Manual) and artifact.source.optional
 
 
 def dropped(home: Home, artifact: Artifact) -> Counter[Outcome]:

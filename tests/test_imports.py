@@ -21,7 +21,7 @@ WORDS = {
 }  # "datafetch" itself holds the version
 SHELL = {
     *("cli", "console", "run", "refuse", "act", "stops", "obtain", "relay", "unpack", "assemble", "finish"),
-    *("verify", "report", "demo", "lists", "brought", "listed"),
+    *("verify", "report", "demo", "lists", "brought", "listed", "derive"),
 }
 
 # station -> the stations it may import, besides itself and the words
@@ -43,7 +43,7 @@ ARROWS: dict[str, set[str]] = {
     "report": set(),
     "task": {"store"},
     "relay": {"task", "transfer", "archive", "layout", "stops", "store"},
-    "brought": {"task", "transfer", "layout", "store"},
+    "brought": {"task", "transfer", "archive", "layout", "store"},
     "obtain": {
         "task",
         "brought",
@@ -52,6 +52,7 @@ ARROWS: dict[str, set[str]] = {
         "stops",
         "lists",
         "listed",
+        "derive",
         "transfer",
         "images",
         "layout",
@@ -60,6 +61,7 @@ ARROWS: dict[str, set[str]] = {
     },
     "lists": {"task", "images", "layout", "plan", "store"},
     "listed": {"task", "lists", "finish", "annotate", "images", "store"},
+    "derive": {"task", "annotate", "images", "layout", "plan", "store"},
     "annotate": set(),
     "finish": {"annotate", "layout", "store"},
     "own": {"task", "archive", "images", "layout", "store"},
@@ -67,7 +69,10 @@ ARROWS: dict[str, set[str]] = {
     "unpack": {"task", "archive", "layout", "store"},
     "assemble": {"task", "unpack", "finish", "images", "layout", "own", "store", "verify"},
     "act": {"task", "stops", "obtain", "unpack", "assemble", "plan", "store"},
-    "run": {"task", "act", "recipe", "plan", "layout", "store", "report", "images", "own", "refuse"},
+    "run": {
+        *("task", "act", "recipe", "plan", "layout", "store", "report", "images", "own", "refuse", "brought"),
+        "derive",
+    },
     "refuse": {"plan", "store", "extras"},
     "available": {"images", "layout", "plan", "store", "verify"},
     "console": {"plan", "report"},

@@ -67,6 +67,12 @@ def get_command(
             "--names", help="upstream's names, or 0.jpg, 1.jpg, …", panel=WHERE_TO, metavar="keep|sequential"
         ),
     ] = Names.KEEP,
+    absolute_paths: Annotated[
+        bool,
+        option(
+            "--absolute-paths", help="in records that are made here, whole paths of pictures", panel=WHERE_TO
+        ),
+    ] = False,
     keep_archives: Annotated[
         bool, option("--keep-archives", help="keep archives after the build", panel=WHERE_TO)
     ] = False,
@@ -171,6 +177,7 @@ def get_command(
         retry_gone=retry_gone,
         ignore_opt_out=ignore_opt_out,
         window=_window(first, count),
+        absolute_paths=absolute_paths,
     )
     if dry_run:
         return _show_plan(recipe, choice, settings, as_json)

@@ -14,9 +14,11 @@ import msgspec
 from datafetch.console.screens import how, known_size
 from datafetch.console.text import cut, size, table
 from datafetch.errors import DatafetchError
-from datafetch.model import Recipe, Settings, State
+from datafetch.model import Derived, Recipe, Settings, State
 from datafetch.plan.budget import Budget
 from datafetch.store.home import STATE_FOLDER, Home
+from datafetch.store.journal import known
+from datafetch.store.told import told as told_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +100,22 @@ def list_lines(found: Sequence[Listed], width: int | None) -> list[str]:
     return [cut(line, width) for line in table([header, *rows], right=(2, 3))]
 
 
-def info_document(recipe: Recipe) -> dict[str, Any]:
+def summaries(recipe: Recipe, output_dir: Path) -> dict[str, Mapping[str, object]]:
+    """What there is to tell of the documents that were made here, by the name of their artifact."""
+    home = Home(Path(os.path.realpath(output_dir)), recipe.name)
+    built = {artifact.name for artifact in recipe.artifacts if isinstance(artifact.source, Derived)}
+    found = {name: told_of(home, name) for name in sorted(built) if known(home.journal(name)).built}
+    return {name: one.summary for name, one in found.items() if one is not None}
+
+
+def info_document(recipe: Recipe, told: Mapping[str, Mapping[str, object]]) -> dict[str, Any]:
     """The recipe as plain data; an unknown size is null and an unknown checksum an empty list."""
     document: dict[str, Any] = msgspec.to_builtins(asdict(recipe))
     for artifact, plain in zip(recipe.artifacts, document["artifacts"], strict=True):
         plain["kind"] = type(artifact.source).__name__
     document["groups"] = list(recipe.groups)
     document["folders"] = list(recipe.folders)
+    document["derived"] = dict(told)
     return document
 
 

@@ -51,14 +51,15 @@ def info_command(
     as_json: Json = False,
 ) -> int:
     """What a dataset is: choices, files, checksums, terms, citation."""
-    from datafetch.cli.look import info_document
+    from datafetch.cli.look import info_document, summaries
     from datafetch.console.screens import info_screen
 
     recipe = recipe_of(name, registry, output_dir)
+    told = summaries(recipe, output_dir)
     if as_json:
-        say(json.dumps(info_document(recipe), ensure_ascii=False))
+        say(json.dumps(info_document(recipe, told), ensure_ascii=False))
     else:
-        print_lines(info_screen(recipe, width()))
+        print_lines(info_screen(recipe, width(), told))
     return 0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from datafetch.model import Artifact, Inventory, Plan, Seen, State, Step, UrlList, Verb
+from datafetch.model import Artifact, Derived, Inventory, Plan, Seen, State, Step, UrlList, Verb
 
 
 def difference(wanted: Sequence[Artifact], seen: Inventory, given_up: Collection[str] = ()) -> Plan:
@@ -12,7 +12,8 @@ def difference(wanted: Sequence[Artifact], seen: Inventory, given_up: Collection
 
     state of an artifact    step
     absent, partial         get it (a URL list: once the artifact that holds the list is in the staging folder,
-                            and no list before it that names files alike is still to be got)
+                            and no list before it that names files alike is still to be got; a derived one: once
+                            all that it is made of is staged or built)
     fetched                 extract it
     staged                  build its folder, once every wanted artifact of that folder is staged or built
     built                   none
@@ -25,8 +26,10 @@ def difference(wanted: Sequence[Artifact], seen: Inventory, given_up: Collection
             continue
         now = seen.get(artifact.name, Seen())
         match now.state:
-            case State.ABSENT | State.PARTIAL if _list_is_here(artifact, seen) and not _waits(
-                artifact, wanted, seen, given_up
+            case State.ABSENT | State.PARTIAL if (
+                _list_is_here(artifact, seen)
+                and _inputs_are_here(artifact, wanted, seen)
+                and not _waits(artifact, wanted, seen, given_up)
             ):
                 steps.append(Step(Verb.GET, artifact.name, now.lost))
             case State.FETCHED:
@@ -46,9 +49,20 @@ def with_holders(wanted: Sequence[Artifact], artifacts: Sequence[Artifact]) -> t
 
 
 def holder(source: UrlList, artifacts: Sequence[Artifact]) -> Artifact | None:
-    """The artifact that holds the list: the longest name that `source.file` begins with."""
-    owners = [a for a in artifacts if source.file == a.name or source.file.startswith(a.name + "/")]
+    """The artifact that holds the list."""
+    return holder_of(source.file, artifacts)
+
+
+def holder_of(path: str, artifacts: Sequence[Artifact]) -> Artifact | None:
+    """The artifact that a path of a recipe begins with: that of the longest name."""
+    owners = [a for a in artifacts if path == a.name or path.startswith(a.name + "/")]
     return max(owners, key=lambda a: len(a.name), default=None)
+
+
+def made_of(source: Derived, wanted: Sequence[Artifact]) -> tuple[Artifact, ...]:
+    """Of the wanted artifacts those that a derived one is made of."""
+    found = (holder_of(path, wanted) for _, paths in source.inputs for path in paths)
+    return tuple(dict.fromkeys(owner for owner in found if owner is not None))
 
 
 def _list_is_here(artifact: Artifact, seen: Inventory) -> bool:
@@ -60,6 +74,13 @@ def _list_is_here(artifact: Artifact, seen: Inventory) -> bool:
         for name, now in seen.items()
         if file == name or file.startswith(name + "/")
     )
+
+
+def _inputs_are_here(artifact: Artifact, wanted: Sequence[Artifact], seen: Inventory) -> bool:
+    if not isinstance(artifact.source, Derived):
+        return True
+    needed = made_of(artifact.source, wanted)
+    return all(seen.get(a.name, Seen()).state in (State.STAGED, State.BUILT) for a in needed)
 
 
 def _waits(
