@@ -106,6 +106,31 @@ Source = Http | Shards | UrlList | Manual | Bundled | Own
 
 
 @dataclass(frozen=True, slots=True)
+class Join:
+    """A table whose rows add their fields to rows that have the same value of one field."""
+
+    file: str  # path that begins with the name of the artifact that holds the table
+    read: str
+    on: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sorting:
+    """A list that tells which folder a file of an archive belongs in; its names do not."""
+
+    file: str  # path that begins with the name of the artifact that holds the list
+    read: str
+    keys: tuple[str, ...]
+    folder: str  # template
+    stem: str = ""  # template of a file's name without its ending; empty: row n is of the nth name
+    join: Join | None = None
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        return (self.file, self.join.file) if self.join else (self.file,)
+
+
+@dataclass(frozen=True, slots=True)
 class Artifact:
     """One thing to get: a file, an archive, or the images of a list."""
 
@@ -122,7 +147,18 @@ class Artifact:
     skip: tuple[str, ...] = ()  # globs of members that never enter the tree
     default: bool = True  # without `choose`: whether a bare get takes it
     nested: bool = False  # a tar whose tars are unpacked as well, each into a folder named like it
+    sort: tuple[Sorting, ...] = ()  # of an archive: puts each file into the folders that these lists tell
+    after: tuple[str, ...] = ()  # artifacts that must be here before it is unpacked, or its list asked for
     rows: tuple[tuple[str, str], ...] = ()  # of parquet: column of pictures -> template of their names
+
+    @property
+    def several(self) -> bool:
+        """Whether a person brings a number of archives for it, which are unpacked where they lie."""
+        return (
+            self.unpack
+            and isinstance(self.source, Manual)
+            and any("*" in glob for glob, _ in self.source.expect)
+        )
 
     def shares_names(self, other: Artifact) -> bool:
         """Whether both are lists that name files alike in one folder, so that one may list what the other has."""
@@ -161,6 +197,9 @@ class Finish:
     make: str
     to: str  # as in the rule of the layout that puts it there
     list: str = ""  # the artifact whose files it tells of
+    beside: str = (
+        ""  # a further document that the maker reads; begins with the name of the artifact that holds it
+    )
 
 
 @dataclass(frozen=True, slots=True)

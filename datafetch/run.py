@@ -242,7 +242,7 @@ def _asked_again(
         if not isinstance(source, UrlList) or now.state not in (State.BUILT, State.STAGED):
             continue
         due = bool(dropped(home, artifact)) and _any_due(home, artifact, settings)
-        owner = holder(source, wanted)  # a list of lists may have more of them by now
+        owner = holder(source.file, wanted)  # a list of lists may have more of them by now
         newer = owner is not None and owner.name in again
         if (now.state is State.BUILT and (due or newer)) or _other_rows(home, artifact, source, settings):
             again[artifact.name] = replace(now, state=State.PARTIAL)

@@ -27,7 +27,9 @@ class UrlListEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     """Many small files, one per row of a list that another artifact holds."""
 
     file: Annotated[str, Meta(description="path of the list; it begins with the name of an artifact")]
-    read: Annotated[str, Meta(description="map, columns, lines, table, csv, tsv, jsonl, beside or parquet")]
+    read: Annotated[
+        str, Meta(description="map, columns, lines, table, csv, tsv, jsonl, beside, parquet or matlab")
+    ]
     url: Annotated[Texts, Meta(description="the first that can be filled is asked first")]
     save_as: str
     keys: Annotated[
@@ -39,6 +41,27 @@ class UrlListEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         list[str], Meta(description="with read: beside, files whose line n belongs to line n of `file`")
     ] = field(default_factory=list)
     window: Annotated[bool, Meta(description="--first and --count choose among its rows")] = False
+
+
+class JoinEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A table whose rows add their fields to rows that have the same value of one field."""
+
+    file: Annotated[str, Meta(description="path of the table; it begins with the name of an artifact")]
+    read: Annotated[str, Meta(description="as in url_list")]
+    on: Annotated[str, Meta(description="the field that both have")]
+
+
+class SortEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A list that tells which folder a file of an archive belongs in, where names do not tell."""
+
+    file: Annotated[str, Meta(description="path of the list; it begins with the name of an artifact")]
+    read: Annotated[str, Meta(description="as in url_list")]
+    folder: Annotated[str, Meta(description="put above the file's name, before the layout looks at it")]
+    keys: list[str] = field(default_factory=list)
+    stem: Annotated[
+        str, Meta(description="a file's name without its ending; without it, row n is of the nth name")
+    ] = ""
+    join: JoinEntry | None = None
 
 
 class ChecksumEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -74,6 +97,9 @@ class ArtifactEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         dict[str, str],
         Meta(description="of parquet files, which are unpacked: column of pictures -> <label>/<n>.<ext>"),
     ] = field(default_factory=dict)
+    sort: Annotated[
+        list[SortEntry], Meta(description="of an archive: which folder each file belongs in, by lists")
+    ] = field(default_factory=list)
     folder: Annotated[str, Meta(description="built folder; the recipe's name or <name>_…")] = ""
     size: Annotated[int | str, Meta(description="bytes, or unknown")] = "unknown"
     checksums: Annotated[str | list[ChecksumEntry], Meta(description="a list, or unknown")] = "unknown"
@@ -102,12 +128,15 @@ class RuleEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class FinishEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A document that a named maker writes from one of the archives, to fit the files beside it; or of a list."""
 
-    make: Annotated[str, Meta(description="captions; of the files of a list: sbu")]
+    make: Annotated[str, Meta(description="captions; of the files of a list: sbu, wordnet")]
     source: Annotated[
         str,
         Meta(description="path of the document, which begins with the name of an artifact; or a list's name"),
     ] = field(name="from")
-    to: Annotated[str, Meta(description="where it stands in the built folder")]
+    to: Annotated[str, Meta(description="where it stands in the built folder; <x> makes one for each x")]
+    beside: Annotated[
+        str, Meta(description="path of a further document that the maker reads, as of an artifact")
+    ] = field(name="with", default="")
 
 
 class ChoiceEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
