@@ -21,7 +21,7 @@ WORDS = {
 }  # "datafetch" itself holds the version
 SHELL = {
     *("cli", "console", "run", "refuse", "act", "stops", "obtain", "relay", "unpack", "assemble", "finish"),
-    *("verify", "report", "demo", "lists", "brought", "listed"),
+    *("verify", "report", "demo", "lists", "brought", "listed", "gathered", "decoded"),
 }
 
 # station -> the stations it may import, besides itself and the words
@@ -61,8 +61,10 @@ ARROWS: dict[str, set[str]] = {
     "annotate": set(),
     "finish": {"annotate", "layout", "store"},
     "stops": set(),
-    "unpack": {"task", "archive", "layout", "store"},
-    "assemble": {"task", "unpack", "finish", "images", "layout", "store", "verify"},
+    "gathered": {"task", "finish", "annotate", "layout", "store"},
+    "decoded": {"archive", "images", "layout", "store"},
+    "unpack": {"task", "decoded", "archive", "layout", "store"},
+    "assemble": {"task", "unpack", "finish", "gathered", "images", "layout", "store", "verify"},
     "act": {"task", "stops", "obtain", "unpack", "assemble", "plan", "store"},
     "run": {"task", "act", "recipe", "plan", "layout", "store", "report", "images", "refuse"},
     "refuse": {"plan", "store", "extras"},

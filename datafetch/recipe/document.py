@@ -27,7 +27,13 @@ class UrlListEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     """Many small files, one per row of a list that another artifact holds."""
 
     file: Annotated[str, Meta(description="path of the list; it begins with the name of an artifact")]
-    read: Annotated[str, Meta(description="map, columns, lines, table, csv, tsv, jsonl, beside or parquet")]
+    read: Annotated[
+        str,
+        Meta(
+            description="map, columns, lines, table, csv, tsv, jsonl, beside or parquet; or damaged: the pictures of"
+            " the archive `file` that do not decode, each with <file> and <known>"
+        ),
+    ]
     url: Annotated[Texts, Meta(description="the first that can be filled is asked first")]
     save_as: str
     keys: Annotated[
@@ -39,6 +45,9 @@ class UrlListEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         list[str], Meta(description="with read: beside, files whose line n belongs to line n of `file`")
     ] = field(default_factory=list)
     window: Annotated[bool, Meta(description="--first and --count choose among its rows")] = False
+    known: Annotated[
+        dict[str, str], Meta(description="with read: damaged, name of a picture -> what fills <known>")
+    ] = field(default_factory=dict)
 
 
 class ChecksumEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -100,14 +109,22 @@ class RuleEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class FinishEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A document that a named maker writes from one of the archives, to fit the files beside it; or of a list."""
+    """A document that a named maker writes from one of the archives, to fit the files beside it; or of a list; or
+    from several documents of the folder.
+    """
 
-    make: Annotated[str, Meta(description="captions; of the files of a list: sbu")]
+    make: Annotated[
+        str, Meta(description="captions; of the files of a list: sbu; from several documents: neuraltalk2")
+    ]
     source: Annotated[
-        str,
+        Texts,
         Meta(description="path of the document, which begins with the name of an artifact; or a list's name"),
     ] = field(name="from")
     to: Annotated[str, Meta(description="where it stands in the built folder")]
+    pictures: Annotated[
+        list[str], Meta(description="with neuraltalk2, the folder of the pictures of each document")
+    ] = field(default_factory=list)
+    prepro: Annotated[str, Meta(description="name of the two files that --prepro makes of it")] = ""
 
 
 class ChoiceEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

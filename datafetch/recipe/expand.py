@@ -18,6 +18,7 @@ from datafetch.recipe.site import Site
 # Those of the station `annotate`, which no recipe needs to load.
 MAKERS = ("captions",)
 ENTRY_MAKERS = ("sbu",)  # of a list of files
+GATHERERS = ("neuraltalk2",)  # from several documents
 MAX_ENTRIES = 2_000  # artifacts in a file; more is a slip of the pen, not a dataset
 
 Matrix = Mapping[str, Sequence[str | Mapping[str, str]]]
@@ -172,18 +173,39 @@ def _finish(entry: RecipeEntry, site: Site, names: Sequence[str]) -> list[tuple[
     made: list[tuple[Finish, Rule | None, Site]] = []
     for index, one in enumerate(entry.finish):
         at = site.at("finish", index, label=f"finish {index + 1}")
-        make = at.at("make").filled(values.one_of, one.make, (*MAKERS, *ENTRY_MAKERS), "makers")
-        source = at.at("from").fill(one.source)
+        make = at.at("make").filled(values.one_of, one.make, (*MAKERS, *ENTRY_MAKERS, *GATHERERS), "makers")
+        given = [one.source] if isinstance(one.source, str) else one.source
+        sources = tuple(at.at("from").fill(source) for source in given)
         to = at.at("to").filled(values.relative_path, one.to)
-        if make in ENTRY_MAKERS and source not in names:
-            at.at("from").add(f'expected the name of a list, found "{source}"')
-        if make is None or to is None or at.broken:
+        prepro = at.at("prepro").filled(values.option_value, one.prepro) if one.prepro else ""
+        pictures = tuple(at.at("pictures").filled(values.relative_path, each) or "" for each in one.pictures)
+        _check_finish(make, sources, pictures, names, at)
+        if make is None or to is None or prepro is None or at.broken or not sources:
             continue
         if make in ENTRY_MAKERS:
-            made.append((Finish(make, to, source), None, at))
+            made.append((Finish(make, to, sources[0], prepro=prepro), None, at))
+        elif make in GATHERERS:
+            made.append((Finish(make, to, "", sources, pictures, prepro), None, at))
         else:
-            made.append((Finish(make, to), Rule((source,), to), at))
+            made.append((Finish(make, to, prepro=prepro), Rule(sources, to), at))
     return made
+
+
+def _check_finish(
+    make: str | None, sources: Sequence[str], pictures: Sequence[str], names: Sequence[str], at: Site
+) -> None:
+    if make in ENTRY_MAKERS and sources[:1] and sources[0] not in names:
+        at.at("from").add(f'expected the name of a list, found "{sources[0]}"')
+    if make not in GATHERERS and len(sources) != 1:
+        at.at("from").add(f"expected one path, found {len(sources)}")
+    if make in GATHERERS:
+        if not sources or len(pictures) != len(sources):
+            at.at("pictures").add("expected a folder for each path of `from`")
+        for source in sources:
+            if not any(source.startswith(f"{name}/") for name in names):
+                at.at("from").add(f'expected a path that begins with an artifact, found "{source}"')
+    elif pictures:
+        at.at("pictures").add("goes with neuraltalk2")
 
 
 def _counts(entry: RecipeEntry, site: Site, folders: tuple[str, ...]) -> dict[str, tuple[str, str]]:
