@@ -10,6 +10,7 @@ from datafetch.images.rows import BadRow, Row, Rows, one_after_another, only, re
 from datafetch.model import Artifact, Outcome, UrlList, Window
 from datafetch.plan.window import covers
 from datafetch.store import journal
+from datafetch.store.inventory import undecodable
 from datafetch.task import Task
 
 Place = Callable[[str], str]  # a path inside the artifact -> its path below the output directory
@@ -30,11 +31,21 @@ def rows(task: Task, artifact: Artifact, source: UrlList, place: Place) -> Rows:
 
 
 def _read(task: Task, source: UrlList) -> Rows:
+    if source.mending:
+        return _undecodable(task, source)
     if "<" in source.file:
         files = held.matching(task, source.file)
         return one_after_another((fields, read(path, source.read, source.keys)) for fields, path in files)
     path, *beside = (held.file(task, file) for file in (source.file, *source.beside))
     return read(path, source.read, source.keys, beside)
+
+
+def _undecodable(task: Task, source: UrlList) -> Rows:
+    """A row for each picture of the archive that did not decode when it was unpacked."""
+    known = dict(source.known)
+    for number, member in enumerate(undecodable(task.home, source.file), 1):
+        name = member.rpartition("/")[2]
+        yield Row(number, {"file": name, "known": known.get(name, "")})
 
 
 def _windows(task: Task, artifact: Artifact) -> tuple[Window, ...]:

@@ -48,6 +48,9 @@ class Shards:
     shards: tuple[Shard, ...]
 
 
+DAMAGED = "damaged"  # how a list is read whose rows are the pictures of an archive that do not decode
+
+
 @dataclass(frozen=True, slots=True)
 class UrlList:
     """Many small files, one per row of a list that another artifact holds."""
@@ -61,6 +64,12 @@ class UrlList:
     min_bytes: int = 0
     beside: tuple[str, ...] = ()  # files whose line n belongs to line n of `file`; inside the same artifact
     window: bool = False  # --first and --count choose among its rows
+    known: tuple[tuple[str, str], ...] = ()  # with read "damaged": file name -> what fills `<known>`
+
+    @property
+    def mending(self) -> bool:
+        """Whether its rows are the pictures of an archive that do not decode; as a rule there are none."""
+        return self.read == DAMAGED
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +176,11 @@ class Artifact:
             return False
         return self.folder == other.folder and mine.save_as == theirs.save_as
 
+    def mends(self, other: Artifact) -> bool:
+        """Whether this is the list of what does not decode in the other, which then leaves it out."""
+        source = self.source
+        return isinstance(source, UrlList) and source.mending and source.file == other.name
+
 
 @dataclass(frozen=True, slots=True)
 class Option:
@@ -191,7 +205,7 @@ class Rule:
 @dataclass(frozen=True, slots=True)
 class Finish:
     """A document that the maker `make` writes anew where the layout puts it, once its folder is staged; or one
-    that it writes of the files of a list.
+    that it writes of the files of a list; or one that it gathers from several that stand in the folder.
     """
 
     make: str
@@ -200,6 +214,9 @@ class Finish:
     beside: str = (
         ""  # a further document that the maker reads; begins with the name of the artifact that holds it
     )
+    sources: tuple[str, ...] = ()  # what it is gathered from; each begins with the name of an artifact
+    pictures: tuple[str, ...] = ()  # of each of these, the folder of the pictures it speaks of
+    prepro: str = ""  # what --prepro calls the files it makes of it; empty: it makes none
 
 
 @dataclass(frozen=True, slots=True)

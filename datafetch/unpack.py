@@ -10,6 +10,7 @@ from pathlib import Path
 
 from datafetch.archive.extract import Extracted, Sort, extract, link_file, place_file
 from datafetch.archive.join import digests_of
+from datafetch.decoded import weed
 from datafetch.errors import DamagedArchive, UnsafeArchive
 from datafetch.layout.build import seal
 from datafetch.layout.place import ELSEWHERE
@@ -26,6 +27,7 @@ class Unpacker:
     def __init__(self, task: Task, tell: Callable[[Event], None], stopped: threading.Event) -> None:
         self._task = task
         self._home, self._rules, self._settings = task.home, task.recipe.layout, task.settings
+        self._artifacts = task.recipe.artifacts
         self._tell, self._stopped = tell, stopped
         self._fetched: set[str] = set()  # single files that this run has hashed
         self._linked: set[str] = set()  # of them, those whose archive and staged file are one
@@ -51,6 +53,8 @@ class Unpacker:
                 result = self._link(artifact, files, fetched) or place_file(
                     files, artifact, self._rules, home.staging(name), fetched, stop=self._stopped.is_set
                 )
+            if not only and any(other.mends(artifact) for other in self._artifacts):
+                result = weed(result, artifact.name, home, self._tell, self._stopped.is_set)
         except DamagedArchive as error:
             self.damaged(artifact, error)
             return
