@@ -12,6 +12,8 @@ from datafetch.images.fill import save_path
 from datafetch.images.rows import BadRow, Row, Rows, one_after_another, only, read
 from datafetch.layout import manifest
 from datafetch.layout.build import sealed
+from datafetch.layout.placer import taker
+from datafetch.layout.subset import NOT_CHOSEN
 from datafetch.model import Artifact, FileRecord, Outcome, UrlList, Window
 from datafetch.plan.difference import holder
 from datafetch.plan.window import covers
@@ -29,6 +31,8 @@ def rows(task: Task, artifact: Artifact, source: UrlList, place: Place) -> Rows:
     found = _read(task, source)
     if source.window:
         found = only(found, _windows(task, artifact))
+    if picks := task.picks(artifact):
+        found = _chosen(found, source, taker(artifact, task.recipe.layout, picks))
     others = [other for other in task.recipe.artifacts if artifact.shares_names(other)]
     if others:
         theirs = {record.path: other.name for other in others for record in _records(task, other)}
@@ -53,6 +57,13 @@ def _windows(task: Task, artifact: Artifact) -> tuple[Window, ...]:
     with journal.Journal(path) as written:
         written.append(journal.Asked(now.first, now.last))
     return (*asked, now)
+
+
+def _chosen(found: Rows, source: UrlList, takes: Callable[[str], bool]) -> Rows:
+    for row in found:
+        path = save_path(source.save_as, row.line or row.number, row.fields) if isinstance(row, Row) else None
+        left = path is not None and not takes(path)
+        yield BadRow(row.number, NOT_CHOSEN, Outcome.SKIPPED) if left else row
 
 
 def _without(found: Rows, source: UrlList, place: Place, theirs: dict[str, str]) -> Rows:

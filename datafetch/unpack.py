@@ -14,7 +14,7 @@ from datafetch.layout.build import seal
 from datafetch.layout.place import ELSEWHERE
 from datafetch.model import Artifact, Bundled, Event, Fetched, Manual, Outcome, Shards, Why
 from datafetch.store import files as store
-from datafetch.store import journal
+from datafetch.store import inventory, journal
 from datafetch.store.home import Home, slug
 from datafetch.task import Task
 
@@ -23,6 +23,7 @@ class Unpacker:
     """For one run: it remembers what this run has verified and what has proved damaged. Blocks; used in a thread."""
 
     def __init__(self, task: Task, tell: Callable[[Event], None], stopped: threading.Event) -> None:
+        self._task = task
         self._home, self._rules, self._settings = task.home, task.recipe.layout, task.settings
         self._tell, self._stopped = tell, stopped
         self._fetched: set[str] = set()  # single files that this run has hashed
@@ -41,6 +42,8 @@ class Unpacker:
         """
         home, name = self._home, artifact.name
         store.remove_tree(home.seal(name))  # of a recipe that has changed since
+        picks = self._task.picks(artifact)
+        have = frozenset() if only or not self._task.falls_short(artifact) else self._published(name)
         try:
             files, fetched = self._archive(artifact)
             if artifact.unpack:
@@ -53,6 +56,8 @@ class Unpacker:
                     url=fetched.url,
                     fetched_at=fetched.fetched_at,
                     only=only,
+                    picks=picks,
+                    have=have,
                     emit=self._tell,
                     stop=self._stopped.is_set,
                 )
@@ -71,7 +76,7 @@ class Unpacker:
         with journal.Journal(home.journal(name)) as rows:
             if not only:
                 dropped = {Outcome.SKIPPED: result.skipped}
-                rows.append(journal.Staged(len(result.records), self._settings.names, dropped))
+                rows.append(journal.Staged(len(result.records), self._settings.names, dropped, picks))
             seal(home.state, slug(name), result.records)
         if astray := result.skipped.get(ELSEWHERE):
             text = f"{name}: {astray} pictures lie outside the folders that the layout speaks of, and are left out"
@@ -80,6 +85,10 @@ class Unpacker:
             store.remove_tree(home.archive(name))
         size = sum(record.size for record in result.records)
         self._tell(Event("staged", name, done=size, count=len(result.records)))
+
+    def _published(self, name: str) -> frozenset[str]:
+        files = [entry for entry in inventory.published(self._home) if entry.artifact == name]
+        return frozenset(entry.path for entry in files) - inventory.lost(self._home.root, files)
 
     def _link(self, artifact: Artifact, files: Sequence[Path], fetched: Fetched) -> Extracted | None:
         """A file that this run has verified takes its place without being copied, unless it is kept as well."""

@@ -21,7 +21,7 @@ WORDS = {
 }  # "datafetch" itself holds the version
 SHELL = {
     *("cli", "console", "run", "refuse", "act", "stops", "obtain", "relay", "unpack", "assemble", "finish"),
-    *("verify", "report", "demo", "lists", "brought", "listed"),
+    *("verify", "report", "demo", "lists", "brought", "listed", "partly", "gather"),
 }
 
 # station -> the stations it may import, besides itself and the words
@@ -41,13 +41,17 @@ ARROWS: dict[str, set[str]] = {
     "images": {"transfer", "store", "extras"},
     "verify": {"layout", "images", "store"},
     "report": set(),
-    "task": {"store"},
+    "task": {"plan", "store"},
+    "partly": {"task", "archive", "layout", "store"},
+    "gather": {"task", "partly", "stops", "transfer", "archive", "layout", "store"},
     "relay": {"task", "transfer", "archive", "layout", "stops", "store"},
     "brought": {"task", "transfer", "layout", "store"},
     "obtain": {
         "task",
         "brought",
         "relay",
+        "partly",
+        "gather",
         "lists",
         "listed",
         "transfer",
@@ -64,7 +68,7 @@ ARROWS: dict[str, set[str]] = {
     "unpack": {"task", "archive", "layout", "store"},
     "assemble": {"task", "unpack", "finish", "images", "layout", "store", "verify"},
     "act": {"task", "stops", "obtain", "unpack", "assemble", "plan", "store"},
-    "run": {"task", "act", "recipe", "plan", "layout", "store", "report", "images", "refuse"},
+    "run": {"task", "partly", "act", "recipe", "plan", "layout", "store", "report", "images", "refuse"},
     "refuse": {"plan", "store", "extras"},
     "available": {"images", "layout", "plan", "store", "verify"},
     "console": {"plan", "report"},
