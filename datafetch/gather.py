@@ -25,7 +25,6 @@ from datafetch.archive.runs import Run
 from datafetch.errors import DamagedArchive, Interrupted, TransferFailed, UnsafeArchive
 from datafetch.identity import identity
 from datafetch.layout.build import seal
-from datafetch.layout.subset import NOT_CHOSEN
 from datafetch.model import Artifact, Event, FileRecord, Http, Outcome, Why
 from datafetch.partly import Share, Work, proven, published, refuse_replaced, requests, wanted
 from datafetch.stops import in_thread
@@ -281,9 +280,9 @@ class Gatherer:
                 dropped = {Outcome.SKIPPED: dict(haul.share.skipped)}
                 rows.append(journal.Staged(len(haul.records), self._task.settings.names, dropped, picks))
             seal(home.state, slug(name), haul.records.values())
-        why = "subset" if haul.share.skipped.get(NOT_CHOSEN) else "fetched member by member"
-        for checksum in artifact.checksums if not self._only else ():
-            text = f"{name}: its {checksum.algorithm} is not applicable: {why}"
+        whole = not self._only and not haul.share.skipped.get(Why.NOT_CHOSEN)
+        for checksum in artifact.checksums if whole else ():
+            text = f"{name}: its {checksum.algorithm} is not applicable: it was fetched member by member"
             self._emit(Event("note", name, text=text))
         self._emit(Event("staged", name, done=haul.bytes, count=len(haul.records)))
 

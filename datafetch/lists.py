@@ -13,8 +13,7 @@ from datafetch.images.rows import BadRow, Row, Rows, one_after_another, only, re
 from datafetch.layout import manifest
 from datafetch.layout.build import sealed
 from datafetch.layout.placer import taker
-from datafetch.layout.subset import NOT_CHOSEN
-from datafetch.model import Artifact, FileRecord, Outcome, UrlList, Window
+from datafetch.model import Artifact, FileRecord, Outcome, UrlList, Why, Window
 from datafetch.plan.difference import holder
 from datafetch.plan.window import covers
 from datafetch.store import journal
@@ -63,7 +62,7 @@ def _chosen(found: Rows, source: UrlList, takes: Callable[[str], bool]) -> Rows:
     for row in found:
         path = save_path(source.save_as, row.line or row.number, row.fields) if isinstance(row, Row) else None
         left = path is not None and not takes(path)
-        yield BadRow(row.number, NOT_CHOSEN, Outcome.SKIPPED) if left else row
+        yield BadRow(row.number, Why.NOT_CHOSEN, Outcome.SKIPPED) if left else row
 
 
 def _without(found: Rows, source: UrlList, place: Place, theirs: dict[str, str]) -> Rows:

@@ -87,7 +87,22 @@ class Bundled:
     path: str
 
 
-Source = Http | Shards | UrlList | Manual | Bundled
+@dataclass(frozen=True, slots=True)
+class Own:
+    """A person's own pictures, sorted into splits and classes from where they lie. Paths are absolute."""
+
+    where: str  # a folder, or a zip
+    masks: str = ""  # a folder of masks, besides those inside `where`
+    labels: tuple[str, ...] = ()  # tables, or documents of COCO's form, that say the class of each
+    splits: tuple[str, ...] = ()  # tables that say the split of each
+    test: float = 0.0  # share of each class that goes to test where nothing says the split
+    seed: int = 0
+    draw: bool = False  # masks are drawn from the outlines that `labels` hold
+    flat: bool = False  # no classes: all in one folder, as negatives lie
+    copy: bool = False  # never a second name of the person's file
+
+
+Source = Http | Shards | UrlList | Manual | Bundled | Own
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,6 +369,7 @@ class Why(StrEnum):
     LAYOUT = "layout"  # the archive holds nothing that the recipe's layout knows
     BAD_LIST = "bad list"
     LOCKED = "locked"
+    NOT_CHOSEN = "not chosen"  # left out by --split, --classes and their like
     LIMIT = "limit"  # of time or bytes, by the user
     INTERRUPTED = "interrupted"
     UNKNOWN = "unknown"

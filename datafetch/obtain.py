@@ -26,6 +26,7 @@ from datafetch.model import (
     Fetched,
     Http,
     Manual,
+    Own,
     Shard,
     Shards,
     UrlList,
@@ -33,6 +34,7 @@ from datafetch.model import (
 )
 from datafetch.partly import partly, why_not
 from datafetch.relay import Relay
+from datafetch.stops import in_thread
 from datafetch.store import inventory, journal
 from datafetch.store.files import Tree, make_folder
 from datafetch.store.home import slug
@@ -106,6 +108,10 @@ class Obtainer:
                 await self._list(artifact, artifact.source, only)
             case Manual():
                 await asyncio.to_thread(self._brought.take, artifact)
+            case Own():
+                from datafetch.own.bring import bring
+
+                await in_thread(lambda: bring(self._task, artifact, only, self._emit, self._stopped.is_set))
             case Bundled(path=path):
                 await asyncio.to_thread(
                     self._brought.copy_in, artifact, Path(path), f"bundled:{Path(path).name}"

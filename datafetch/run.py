@@ -26,6 +26,7 @@ from datafetch.model import (
     Event,
     Http,
     Outcome,
+    Own,
     Plan,
     Recipe,
     Seen,
@@ -47,6 +48,7 @@ from datafetch.store import history, inventory, journal
 from datafetch.store.history import Past
 from datafetch.store.home import Home
 from datafetch.store.lease import Lease
+from datafetch.subsets import subsets, words
 from datafetch.task import Task
 
 if TYPE_CHECKING:
@@ -164,7 +166,7 @@ def bring(
             _settle_all(task, seen, tell, lease)
             files = inventory.published(home)
             gone = inventory.lost(home.root, files) | inventory.damaged(home)
-            noted = unexpected(recipe.counts, [file.path for file in files])
+            noted = [] if subsets(home, recipe) else unexpected(recipe.counts, [file.path for file in files])
         built = [artifact for artifact in wanted if seen[artifact.name].state is State.BUILT]
         for artifact in built:
             _tidy(home, artifact, settings)
@@ -175,7 +177,8 @@ def bring(
             if artifact not in built and not tally.problems:
                 text = "it could not be built, and nothing said why"
                 tell(Event("failed", artifact.name, why=Why.UNKNOWN, text=text, code=1))
-        tally.notes += noted
+        for text in (*noted, *words(subsets(home, recipe))):
+            tell(Event("note", recipe.name, text=text))
         report = _report(task, tally, files, gone)
         store.write_atomic(home.report, msgspec.json.format(msgspec.json.encode(report.as_json())) + b"\n")
         counts, spent = report.counts, round(report.seconds, 1)
@@ -243,13 +246,23 @@ def _any_due(home: Home, artifact: Artifact, settings: Settings) -> bool:
     return any_due(home.batches(artifact.name), time.time(), retry_gone=settings.retry_gone)
 
 
+def _changed(home: Home, artifact: Artifact) -> bool:
+    from datafetch.own.bring import changed
+
+    return changed(home, artifact)
+
+
 def _asked_again(
     wanted: Sequence[Artifact], seen: Mapping[str, Seen], home: Home, settings: Settings
 ) -> dict[str, Seen]:
-    """The re-check pass, once a run: lists with rows that are due, or with --retry-gone any lost row."""
+    """The re-check pass, once a run: lists with rows that are due, or with --retry-gone any lost row; a person's own
+    files that have changed.
+    """
     again: dict[str, Seen] = {}
     for artifact in wanted:
         now, source = seen[artifact.name], artifact.source
+        if isinstance(source, Own) and now.state is State.BUILT and _changed(home, artifact):
+            again[artifact.name] = replace(now, state=State.PARTIAL)
         if not isinstance(source, UrlList) or now.state not in (State.BUILT, State.STAGED):
             continue
         due = bool(dropped(home, artifact)) and _any_due(home, artifact, settings)
@@ -307,6 +320,7 @@ def _report(task: Task, tally: Tally, files: Sequence[inventory.Entry], gone: Co
         tree_digest="" if gone or not files else manifest.tree_digest(files),
         problems=tuple(tally.problems),
         notes=tuple(tally.notes),
+        subset=subsets(home, recipe),
         finished_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     )
 

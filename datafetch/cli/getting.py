@@ -157,7 +157,7 @@ def get_command(
     from datafetch.model import Settings
     from datafetch.store.room import free_space
 
-    recipe = recipe_of(name, registry)
+    recipe = recipe_of(name, registry, output_dir)
     choice = _choice(ctx, only, everything)
     check_places(mirror, from_dir, mirror_only=mirror_only)
     settings = Settings(
@@ -218,7 +218,9 @@ def plan_command(
 
     subset = _subset(split, classes, max_per_class, include, exclude)
     settings = Settings(root=str(output_dir), window=_window(first, count), subset=subset)
-    return _show_plan(recipe_of(name, registry), _choice(ctx, only, everything), settings, as_json)
+    return _show_plan(
+        recipe_of(name, registry, output_dir), _choice(ctx, only, everything), settings, as_json
+    )
 
 
 @app.command("demo", cls=PanelCommand, rich_help_panel=GET)
@@ -296,13 +298,15 @@ def _show_plan(recipe: Recipe, choice: Choice, settings: Settings, as_json: bool
     from datafetch.cli.look import plan_document
     from datafetch.console.screens import plan_screen
     from datafetch.store.room import free_space
+    from datafetch.subsets import subsets, words
 
     budget = run.plan(recipe, choice, settings)
+    here = subsets(run.home_of(settings, recipe.name), recipe)
     free = free_space(Path(settings.root))[0]
     if as_json:
-        say(json.dumps(plan_document(recipe, settings, budget, free), ensure_ascii=False))
+        say(json.dumps(plan_document(recipe, settings, budget, free, here), ensure_ascii=False))
     else:
-        print_lines(plan_screen(recipe, budget, free, width()))
+        print_lines([*words(here), *plan_screen(recipe, budget, free, width())])
     return 0
 
 
@@ -317,6 +321,6 @@ def say_report(report: Report, *, as_json: bool, quiet: bool) -> int:
         say(f"{report.dataset}: interrupted, {kept}; run the same command again to go on")
     elif not quiet or report.exit_code:
         say(report_line(report))
-        for note in report.notes:
+        for note in report.notes if quiet else ():  # else they were told as they came
             print(f"note: {note}", file=sys.stderr)
     return report.exit_code

@@ -14,8 +14,8 @@ from datafetch.layout.names import meeting
 from datafetch.layout.patterns import IMAGES
 from datafetch.layout.ready import Match, ReadyRule, compile_rule, holds_many
 from datafetch.layout.sequence import Numbering, number
-from datafetch.layout.subset import NOT_CHOSEN, Feed, Stand, choose, kin, refuse_unknown, unruled
-from datafetch.model import Artifact, Rule, Subset
+from datafetch.layout.subset import Feed, Stand, choose, kin, refuse_unknown, unruled
+from datafetch.model import Artifact, Rule, Subset, Why
 
 JUNK, UNWANTED, NO_RULE, ELSEWHERE = "junk", "unwanted", "no rule", "picture outside the root"
 _JUNK_FOLDER = "__MACOSX"
@@ -97,7 +97,7 @@ def _leave_out(
     left = [index for index, taken in zip(placed, choose(picks, files), strict=True) if not taken]
     for index in left:
         targets[index] = None
-    return [(names[index], NOT_CHOSEN) for index in left]
+    return [(names[index], Why.NOT_CHOSEN) for index in left]
 
 
 def place_each(
@@ -121,7 +121,7 @@ def place_each(
         found = None if reason else folders.target(name, "")
         if found is None:
             return None, reason or NO_RULE
-        return (found[0], "") if feed.takes(kin(found[0], found[2])) else (None, NOT_CHOSEN)
+        return (found[0], "") if feed.takes(kin(found[0], found[2])) else (None, Why.NOT_CHOSEN)
 
     feed = Feed(picks)
     return place_one

@@ -22,7 +22,6 @@ from datafetch.layout.patterns import SPLITS, Capture, Segment, captures_of
 from datafetch.layout.sequence import natural
 from datafetch.model import Subset
 
-NOT_CHOSEN = "not chosen"
 _MASKS = "_masks"
 _SHOWN = 8
 

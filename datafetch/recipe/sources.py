@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import assert_never
 
-from datafetch.model import Bundled, Checksum, Http, Manual, Place, Shard, Shards, Source, UrlList
+from datafetch.model import Bundled, Checksum, Http, Manual, Own, Place, Shard, Shards, Source, UrlList
 from datafetch.recipe import template, values
 from datafetch.recipe.checksums import Known
 from datafetch.recipe.document import ArtifactEntry, ChecksumEntry, PlaceEntry, UrlListEntry
@@ -220,7 +220,7 @@ def _known_as(found: Source | None) -> str:
             return values.last_part(urls[0])
         case Bundled(path=path):
             return path.rpartition("/")[2]
-        case Shards() | UrlList() | Manual() | None:
+        case Shards() | UrlList() | Manual() | Own() | None:
             return ""
         case _:
             assert_never(found)
