@@ -247,7 +247,10 @@ def _known(name: str, table: Mapping[str, object]) -> str:
 
 
 def _host(hosts: dict[str, Counter[Outcome]], url: str) -> Counter[Outcome]:
-    return hosts.setdefault(_known(host_of(url), hosts), Counter())
+    name = _known(host_of(url), hosts)
+    if name not in hosts:
+        hosts[name] = Counter()
+    return hosts[name]
 
 
 def _lost(recipe: Recipe, home: Home, hosts: dict[str, Counter[Outcome]], now: float) -> Iterator[Lost]:

@@ -18,6 +18,7 @@ PARTS = 12  # with columns of their own
 HUES = 6  # parts told apart by colour; the others share the last
 COLUMNS = 120
 COMMON = 6  # sizes told
+KINDS = {1: "alone", 2: "pair"}  # of a sheet, by the number of parts
 UNNAMED = "without a class"
 
 
@@ -43,7 +44,7 @@ def sheet(facts: Facts) -> Html:
     return section(
         "Pictures",
         soft(told_of_sheet(facts)),
-        tag("div", *cards, class_="sheet alone" if alone else "sheet"),
+        tag("div", *cards, class_=f"sheet {KINDS.get(len(facts.parts), '')}".strip()),
         long=True,
     )
 
@@ -129,7 +130,7 @@ def _part(part: Part, hue: str) -> Html:
         if len(part.counts) > 1
         else Html()
     )
-    head = tag("h3", tag("i", class_=f"dot {hue}"), part.name)
+    head = tag("h3", tag("i", class_=f"dot {hue}"), tag("span", part.name))
     return tag("article", head, soft(told_of_part(part)), drawn, class_=hue)
 
 
