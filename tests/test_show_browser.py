@@ -110,6 +110,7 @@ def test_it_fits_narrow_and_wide_windows_and_every_picture_is_seen(
     options = (
         ("--blink-settings=preferredColorScheme=0",) if dark else ("--blink-settings=preferredColorScheme=1",)
     )
+    assert document.count('class="spots"') == 1
     for seen in rendered(tmp_path, document, *options):
         assert seen["needs"] == seen["wide"], "it runs out of the window"
         assert (seen["pictures"], seen["broken"], seen["unseen"]) == (24, 0, 0)

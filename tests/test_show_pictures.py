@@ -20,8 +20,9 @@ from datafetch.images.thumbnail import ABSENT, LAID, OTHER_SIZE, UNREADABLE, dim
 from datafetch.model import Recipe, Terms
 from datafetch.show.canvas import HIGHEST, WIDTH
 from datafetch.show.drawing import drawing
-from datafetch.show.facts import CLASSES, Facts, gather
+from datafetch.show.facts import Facts, gather
 from datafetch.show.folders import Folders, mask_names, parts_of, placed, rank, spread
+from datafetch.show.opened import CLASSES
 from datafetch.show.page import page
 from datafetch.show.sizes import SAMPLE, plot, profile
 from datafetch.store.home import Home

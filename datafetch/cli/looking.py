@@ -124,7 +124,7 @@ def show_command(
     output_dir: DataDir = DEFAULT_DIR,
     registry: Registry = [],  # noqa: B006
 ) -> int:
-    """One page to look at: pictures with their masks, classes, sizes, what is not here and why."""
+    """One page to look at: pictures, counts, what is not here and why."""
     import time
 
     from datafetch.model import Settings

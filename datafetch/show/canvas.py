@@ -9,6 +9,7 @@ from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING
 
+from datafetch.model import Outcome
 from datafetch.show.html import UNSEEN
 
 if TYPE_CHECKING:
@@ -20,6 +21,13 @@ WIDTH, MARGIN = 1400, 48
 INNER = WIDTH - 2 * MARGIN
 HIGHEST = 12_000  # of all blocks: what comes after is left out
 PAGE, CARD, INK, SOFT, LINE, TRACK = "#f6f5f1", "#fffefb", "#1d2330", "#626a7a", "#e2dfd6", "#eceae3"
+OUTCOMES = {
+    Outcome.OK: "#0b8f6a",
+    Outcome.MISSING: "#e0a100",
+    Outcome.FAILED: "#d0521b",
+    Outcome.REJECTED: "#b05c98",
+    Outcome.SKIPPED: "#a3a9b5",
+}
 # Pillow brings a font of its own, with little beyond ASCII; the first of these that is installed knows more.
 FONTS = (
     "NotoSansCJK-Regular.ttc",
@@ -78,6 +86,23 @@ class Block:
 
     def cut(self) -> Picture:
         return self.image.crop((0, 0, INNER, max(self.y, 1)))
+
+
+def headed(title: str, lead: str, height: int) -> Block:
+    """A block with its title and a line that explains it, and room for `height` more."""
+    block = Block(height + 80)
+    block.text(0, 0, title, 24)
+    block.text(0, 36, lead, 16, SOFT)
+    block.y = 70 if lead else 44
+    return block
+
+
+def square(jpeg: bytes, side: int) -> Picture:
+    """A small picture, cut to a square."""
+    from PIL import Image, ImageOps
+
+    with Image.open(io.BytesIO(jpeg), formats=("JPEG",)) as image:
+        return ImageOps.fit(image, (side, side))
 
 
 def wrapped(said: str, columns: int, most: int) -> list[str]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
 from datafetch.console.text import number, size
+from datafetch.images.thumbnail import LAID
 from datafetch.model import Outcome
-from datafetch.show.canvas import INK, INNER, LINE, SOFT, Block, stacked, wrapped
-from datafetch.show.charts import share, words
-from datafetch.show.facts import Class, Facts, Row
+from datafetch.show.canvas import CARD, INNER, LINE, OUTCOMES, SOFT, Block, headed, square, stacked
+from datafetch.show.charts import BROADEST, share, words
+from datafetch.show.facts import Facts
 from datafetch.show.folders import Part
+from datafetch.show.opened import Class, Row
 from datafetch.show.sheets import (
     COMMON,
     PARTS,
@@ -23,45 +23,19 @@ from datafetch.show.sheets import (
     told_of_sizes,
 )
 from datafetch.show.sizes import plot, profile
+from datafetch.show.tables import TABLES
 
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
-OUTCOMES = {
-    Outcome.OK: "#0b8f6a",
-    Outcome.MISSING: "#e0a100",
-    Outcome.FAILED: "#d0521b",
-    Outcome.REJECTED: "#b05c98",
-    Outcome.SKIPPED: "#a3a9b5",
-}
 HUES = ("#3566b8", "#d1813b", "#2e9c8f", "#9a6fb8", "#c2a52c", "#8a909c")
 THUMB, GAP, THREE = 98, 6, 3
 STRIP = (INNER - 2 * 24) // THREE
 SHEET = 6_000  # pixels of height for pictures
-ROWS = 10  # reasons and hosts told
 LISTED = 45  # classes with a bar
 
 
 def drawing(facts: Facts) -> bytes:
     """A PNG; only what there is something to tell of gets a card."""
-    makers: Sequence[Callable[[Facts], Block | None]] = (
-        _whole,
-        _sheet,
-        _classes,
-        _sizes,
-        _lost,
-        _hosts,
-        _rights,
-    )
+    makers: Sequence[Callable[[Facts], Block | None]] = (_whole, _sheet, _classes, _sizes, *TABLES)
     return stacked([block.cut() for make in makers if (block := make(facts)) is not None])
-
-
-def _headed(title: str, lead: str, height: int) -> Block:
-    block = Block(height + 80)
-    block.text(0, 0, title, 24)
-    block.text(0, 36, lead, 16, SOFT)
-    block.y = 70 if lead else 44
-    return block
 
 
 def _whole(facts: Facts) -> Block:
@@ -100,7 +74,7 @@ def _sheet(facts: Facts) -> Block | None:
     for each in shown:
         room -= _height(each)
         drawn += room >= 0
-    block = _headed("Pictures", told_of_sheet(facts), SHEET)
+    block = headed("Pictures", told_of_sheet(facts), SHEET)
     for each in shown[: max(drawn, 1)]:
         block.pen.line((0, block.y, INNER, block.y), fill=LINE)
         block.text(0, block.y + 10, each.name or UNNAMED, 18)
@@ -122,17 +96,10 @@ def _row(block: Block, x: int, y: int, row: Row) -> None:
     block.text(x, y, f"{row.strip.part}: {number(row.strip.files)}{masks}", 14, SOFT, STRIP)
     for at, shown in enumerate(row.pictures[: STRIP // (THUMB + GAP)]):
         left = x + at * (THUMB + GAP)
-        block.image.paste(_square(shown.jpeg), (left, y + 22))
-        if shown.mask.endswith(("no mask", "no picture", "size")):
+        block.image.paste(square(shown.jpeg, THUMB), (left, y + 22))
+        if shown.mask not in ("", LAID):
             box = (left, y + 22, left + THUMB - 1, y + 21 + THUMB)
             block.pen.rectangle(box, outline=OUTCOMES[Outcome.MISSING], width=3)
-
-
-def _square(jpeg: bytes) -> Image:
-    from PIL import Image, ImageOps
-
-    with Image.open(io.BytesIO(jpeg), formats=("JPEG",)) as image:
-        return ImageOps.fit(image, (THUMB, THUMB))
 
 
 def _classes(facts: Facts) -> Block | None:
@@ -141,7 +108,7 @@ def _classes(facts: Facts) -> Block | None:
     hues = {part.name: HUES[min(at, len(HUES) - 1)] for at, part in enumerate(facts.parts)}
     parts = facts.parts[:PARTS]
     listed = fullest(facts.classes)[:LISTED] if len(facts.classes) > 1 else []
-    block = _headed("Classes", "", 150 * len(parts) + 26 * len(listed) + 80)
+    block = headed("Classes", "", 150 * len(parts) + 26 * len(listed) + 80)
     for at, part in enumerate(parts):
         _part(block, at % THREE * (STRIP + 24), block.y + at // THREE * 142, part, hues[part.name])
     block.y += (len(parts) + THREE - 1) // THREE * 142
@@ -164,7 +131,7 @@ def _part(block: Block, x: int, y: int, part: Part, hue: str) -> None:
     block.text(x, y + 24, told, 14, SOFT, STRIP)
     block.text(x, y + 42, spread, 14, SOFT, STRIP)
     heights = profile(part.counts, 120) if len(part.counts) > 1 else []
-    step = STRIP / max(len(heights), 1)
+    step = min(STRIP / max(len(heights), 1), STRIP * BROADEST)
     for at, height in enumerate(heights):
         top = y + 122 - max(round(56 * height), 1)
         left, right = round(x + at * step), round(x + (at + 0.82) * step)
@@ -183,9 +150,25 @@ def _sizes(facts: Facts) -> Block | None:
     of = facts.sizes
     if not of.counts:
         return None
-    block = _headed("Picture sizes", told_of_sizes(of).replace("×", "x"), 430)
+    block = headed("Picture sizes", told_of_sizes(of).replace("×", "x"), 430)
+    left = 520 if len(of.counts) > 1 else 0
+    if left:
+        _spots(block, facts)
+    y = block.y + (40 if left else 0)
+    for (wide, high), count in of.common[:COMMON]:
+        block.text(left, y, f"{wide:,} x {high:,}", 16)
+        block.bar(left + 160, y + 4, 480, 11, [(count, HUES[0])], of.looked_at)
+        block.text(left + 660, y, share(count, of.looked_at), 16)
+        y += 30
+    rest = len(of.counts) - COMMON
+    block.text(left, y + 6, shapes(of) + (f"; {number(rest)} more sizes" if rest > 0 else ""), 16, SOFT)
+    block.y += 390 if left else 60
+    return block
+
+
+def _spots(block: Block, facts: Facts) -> None:
     side, left, top = 330, 70, block.y + 10
-    drawn = plot(of.counts)
+    drawn = plot(facts.sizes.counts)
     for at, said in drawn.ticks:
         x, y = left + at * side, top + side * (1 - at)
         block.pen.line((x, top, x, top + side), fill=LINE)
@@ -195,73 +178,6 @@ def _sizes(facts: Facts) -> Block | None:
     block.pen.line((left, top + side, left + side, top), fill=SOFT)
     for x, y, part in drawn.spots:
         r, cx, cy = max(18 * part**0.5, 2), left + x * side, top + side * (1 - y)
-        block.pen.ellipse((cx - r, cy - r, cx + r, cy + r), fill=HUES[0], outline="#fffefb")
+        block.pen.ellipse((cx - r, cy - r, cx + r, cy + r), fill=HUES[0], outline=CARD)
     block.text(left + side - 38, top + side + 26, "width", 14)
     block.text(left + 6, top - 4, "height", 14)
-    for row, ((wide, high), count) in enumerate(of.common[:COMMON]):
-        y = top + 40 + row * 30
-        block.text(520, y, f"{wide:,} x {high:,}", 16)
-        block.bar(680, y + 4, 480, 11, [(count, HUES[0])], of.looked_at)
-        block.text(1180, y, share(count, of.looked_at), 16)
-    rest = len(of.counts) - COMMON
-    block.text(
-        520,
-        top + 60 + COMMON * 30,
-        shapes(of) + (f"; {number(rest)} more sizes" if rest > 0 else ""),
-        16,
-        SOFT,
-    )
-    block.y = top + side + 50
-    return block
-
-
-def _lost(facts: Facts) -> Block | None:
-    if not facts.lost:
-        return None
-    block = _headed("What is not here, and why", "", 30 * ROWS)
-    for each in facts.lost[:ROWS]:
-        block.pen.rounded_rectangle((0, block.y + 4, 13, block.y + 17), 3, fill=OUTCOMES[each.outcome])
-        block.text(24, block.y, f"{each.why} ({each.outcome})", 16, room=500)
-        block.text(560, block.y, number(each.rows), 16)
-        block.y += 28
-    return block
-
-
-def _hosts(facts: Facts) -> Block | None:
-    if not facts.hosts:
-        return None
-    block = _headed("Hosts", "What each still gives of what is asked of it", 30 * ROWS)
-    for host, counts in facts.hosts[:ROWS]:
-        block.text(0, block.y, host, 16, room=480)
-        parts = [(counts.get(outcome, 0), OUTCOMES[outcome]) for outcome in Outcome]
-        block.bar(500, block.y + 4, 560, 12, parts, counts.total())
-        block.text(
-            1080, block.y, f"{share(counts[Outcome.OK], counts.total())} of {number(counts.total())}", 16
-        )
-        block.y += 28
-    return block
-
-
-def _rights(facts: Facts) -> Block:
-    lines = list(_rights_lines(facts))
-    block = _headed("Licence and citation", "", 26 * len(lines) + 20)
-    for label, said in lines:
-        block.text(0, block.y, label, 15, SOFT)
-        block.text(130, block.y, said, 15, INK, INNER - 130)
-        block.y += 24
-    return block
-
-
-def _rights_lines(facts: Facts) -> Iterator[tuple[str, str]]:
-    recipe = facts.recipe
-    terms = f"{recipe.terms.text} {recipe.terms.link}" if recipe.terms else ""
-    for label, said in (
-        ("licence", recipe.licence or "unknown"),
-        ("terms", terms),
-        ("home", recipe.home),
-        ("upstream", str(recipe.status)),
-        ("note", recipe.note),
-        ("to cite", recipe.citation),
-    ):
-        for at, line in enumerate(wrapped(said, 135, 16) if said else ()):
-            yield ("" if at else label), line

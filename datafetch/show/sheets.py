@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from datafetch.console.text import number, plural, size
 from datafetch.images.thumbnail import LAID
 from datafetch.show.charts import columns, share, spots
-from datafetch.show.facts import Class, Facts, Row, Shown
+from datafetch.show.facts import Facts
 from datafetch.show.folders import OTHERS, Part
 from datafetch.show.html import Html, tag
+from datafetch.show.opened import Class, Row, Shown
 from datafetch.show.sizes import Sizes, plot, profile
 
 LISTED = 60  # classes with a bar of their own
@@ -190,7 +191,8 @@ def sizes(of: Sizes) -> Html:
     return section(
         "Picture sizes",
         soft(told_of_sizes(of)),
-        tag("div", spots(plot(of.counts), label), side, class_="beside"),
+        # A single size needs no drawing.
+        tag("div", spots(plot(of.counts), label), side, class_="beside") if len(of.counts) > 1 else side,
     )
 
 
