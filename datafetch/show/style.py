@@ -113,7 +113,7 @@ footer { color: var(--soft); font-size: .85rem; padding-bottom: 3rem; }
     --ok: #0b8f6a; --missing: #e0a100; --failed: #d0521b; --rejected: #b05c98; --skipped: #a3a9b5;
     --p0: #3566b8; --p1: #d1813b; --p2: #2e9c8f; --p3: #9a6fb8; --p4: #c2a52c; --p5: #8a909c; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
-  body { font-size: 11px; } header { padding-top: 0; }
+  html { font-size: 11px; } body { font-size: 1rem; } header { padding-top: 0; }
   section { padding: .8rem 0; border-width: 1px 0 0; border-radius: 0; }
   section, tr, figure, .sheet > article { break-inside: avoid; } section.long { break-inside: auto; }
   .scroll { overflow: visible; } }
