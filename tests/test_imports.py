@@ -124,7 +124,7 @@ LIBRARIES = {
     "pycurl": {"transfer"},
     "botocore": {"transfer"},
     "yaml": {"recipe"},
-    "PIL": {"images", "own", "demo"},
+    "PIL": {"images", "own", "show", "demo"},
     "pyarrow": {"archive", "images"},
     "isal": {"archive", "transfer"},
 }

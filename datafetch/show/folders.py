@@ -121,8 +121,8 @@ class Folders:
             base = part.removesuffix(MASKS)
             if base != part and base in parts:
                 del found[part, name]
-                if (base, name) in found:
-                    found[base, name].masks = strip.files
+                # Masks of a class without pictures are told of all the same.
+                found.setdefault((base, name), Strip(base, name)).masks = strip.files
         return sorted(found.values(), key=lambda strip: (strip.part, strip.name))
 
 
