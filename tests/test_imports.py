@@ -22,6 +22,7 @@ WORDS = {
 SHELL = {
     *("cli", "console", "run", "refuse", "act", "stops", "obtain", "relay", "unpack", "assemble", "finish"),
     *("verify", "report", "demo", "lists", "brought", "listed", "gathered", "decoded"),
+    "prepared",
 }
 
 # station -> the stations it may import, besides itself and the words
@@ -65,8 +66,10 @@ ARROWS: dict[str, set[str]] = {
     "decoded": {"archive", "images", "layout", "store"},
     "unpack": {"task", "decoded", "archive", "layout", "store"},
     "assemble": {"task", "unpack", "finish", "gathered", "images", "layout", "store", "verify"},
+    "talk": {"images", "store"},
+    "prepared": {"talk", "extras", "layout", "store", "verify"},
     "act": {"task", "stops", "obtain", "unpack", "assemble", "plan", "store"},
-    "run": {"task", "act", "recipe", "plan", "layout", "store", "report", "images", "refuse"},
+    "run": {"task", "act", "recipe", "plan", "layout", "store", "report", "images", "refuse", "prepared"},
     "refuse": {"plan", "store", "extras"},
     "available": {"images", "layout", "plan", "store", "verify"},
     "console": {"plan", "report"},
@@ -99,6 +102,8 @@ LIBRARIES = {
     "botocore": {"transfer"},
     "yaml": {"recipe"},
     "PIL": {"images", "demo"},
+    "h5py": {"talk"},
+    "numpy": {"talk"},
     "pyarrow": {"archive", "images"},
     "isal": {"archive", "transfer"},
 }
@@ -178,6 +183,8 @@ def test_start_up_imports_no_network_no_loop_and_no_pictures(words: list[str]) -
         "aiofiles",
         "multiprocessing",
         "pyarrow",
+        "h5py",
+        "numpy",
     }
 
 
