@@ -12,7 +12,7 @@ from datafetch.layout import manifest
 from datafetch.layout.build import drop_seals, publish, sealed
 from datafetch.layout.placer import placer
 from datafetch.layout.withdraw import remove_ours
-from datafetch.model import Artifact, Event, FileRecord, UrlList
+from datafetch.model import Artifact, Event, FileRecord, Own, UrlList
 from datafetch.store import inventory, journal
 from datafetch.store.home import Home, slug
 from datafetch.task import Task
@@ -66,6 +66,11 @@ def assemble(task: Task, folder: str, tell: Callable[[Event], None]) -> Mapping[
 def _withdrawn(task: Task, staged: Sequence[Artifact], owned: Collection[str]) -> set[str]:
     """Published paths of these artifacts that their lists no longer vouch for."""
     lists = [artifact for artifact in staged if isinstance(artifact.source, UrlList)]
+    theirs = [artifact for artifact in staged if isinstance(artifact.source, Own)]
+    if theirs and owned:
+        from datafetch.own.bring import withdrawn as no_longer_made
+
+        return set[str]().union(*(no_longer_made(task.home, artifact, owned) for artifact in theirs))
     if not lists or not owned:
         return set()
     from datafetch.images.lacking import withdrawn

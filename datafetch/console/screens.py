@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 
 from datafetch.console.text import cut, duration, fields, number, plural, size, table
-from datafetch.model import Artifact, Bundled, Http, Manual, Recipe, Shards, State, UrlList
+from datafetch.model import Artifact, Bundled, Http, Manual, Own, Recipe, Shards, State, UrlList
 from datafetch.plan.budget import Budget
 from datafetch.report import Report
 
@@ -127,6 +127,8 @@ def _addresses(artifact: Artifact) -> list[str]:
             return _by_hand(manual)
         case Bundled(path=path):
             return [f"ships with the recipe: {path.rpartition('/')[2]}"]
+        case Own(where=where):
+            return [f"your own files: {where}"]
 
 
 def _by_hand(manual: Manual | None) -> list[str]:
@@ -150,6 +152,8 @@ def _kind(artifact: Artifact) -> str:
             return "manual"
         case Bundled():
             return "bundled"
+        case Own():
+            return "own files"
 
 
 def _size_of(artifact: Artifact) -> int | None:

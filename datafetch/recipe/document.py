@@ -30,8 +30,8 @@ class UrlListEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     read: Annotated[
         str,
         Meta(
-            description="map, columns, lines, table, csv, tsv, jsonl, beside or parquet; or damaged: the pictures of"
-            " the archive `file` that do not decode, each with <file> and <known>"
+            description="map, columns, lines, table, csv, tsv, jsonl, beside, parquet or matlab; or damaged: the"
+            " pictures of the archive `file` that do not decode, each with <file> and <known>"
         ),
     ]
     url: Annotated[Texts, Meta(description="the first that can be filled is asked first")]
@@ -48,6 +48,27 @@ class UrlListEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     known: Annotated[
         dict[str, str], Meta(description="with read: damaged, name of a picture -> what fills <known>")
     ] = field(default_factory=dict)
+
+
+class JoinEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A table whose rows add their fields to rows that have the same value of one field."""
+
+    file: Annotated[str, Meta(description="path of the table; it begins with the name of an artifact")]
+    read: Annotated[str, Meta(description="as in url_list")]
+    on: Annotated[str, Meta(description="the field that both have")]
+
+
+class SortEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A list that tells which folder a file of an archive belongs in, where names do not tell."""
+
+    file: Annotated[str, Meta(description="path of the list; it begins with the name of an artifact")]
+    read: Annotated[str, Meta(description="as in url_list")]
+    folder: Annotated[str, Meta(description="put above the file's name, before the layout looks at it")]
+    keys: list[str] = field(default_factory=list)
+    stem: Annotated[
+        str, Meta(description="a file's name without its ending; without it, row n is of the nth name")
+    ] = ""
+    join: JoinEntry | None = None
 
 
 class ChecksumEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -83,6 +104,9 @@ class ArtifactEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         dict[str, str],
         Meta(description="of parquet files, which are unpacked: column of pictures -> <label>/<n>.<ext>"),
     ] = field(default_factory=dict)
+    sort: Annotated[
+        list[SortEntry], Meta(description="of an archive: which folder each file belongs in, by lists")
+    ] = field(default_factory=list)
     folder: Annotated[str, Meta(description="built folder; the recipe's name or <name>_…")] = ""
     size: Annotated[int | str, Meta(description="bytes, or unknown")] = "unknown"
     checksums: Annotated[str | list[ChecksumEntry], Meta(description="a list, or unknown")] = "unknown"
@@ -114,13 +138,19 @@ class FinishEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     """
 
     make: Annotated[
-        str, Meta(description="captions; of the files of a list: sbu; from several documents: neuraltalk2")
+        str,
+        Meta(
+            description="captions; of the files of a list: sbu, wordnet; from several documents: neuraltalk2"
+        ),
     ]
     source: Annotated[
         Texts,
         Meta(description="path of the document, which begins with the name of an artifact; or a list's name"),
     ] = field(name="from")
-    to: Annotated[str, Meta(description="where it stands in the built folder")]
+    to: Annotated[str, Meta(description="where it stands in the built folder; <x> makes one for each x")]
+    beside: Annotated[
+        str, Meta(description="path of a further document that the maker reads, as of an artifact")
+    ] = field(name="with", default="")
     pictures: Annotated[
         list[str], Meta(description="with neuraltalk2, the folder of the pictures of each document")
     ] = field(default_factory=list)

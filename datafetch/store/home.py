@@ -68,6 +68,15 @@ class Home:
         return self.state / "prepro"
 
     @property
+    def own(self) -> Path:
+        """How a dataset of a person's own files was asked for; absent for those that a recipe describes."""
+        return self.state / "own.json"
+
+    def gathered(self, name: str) -> Path:
+        """What stood where such files were taken from, and what was made of it."""
+        return self.state / "journal" / f"{slug(name)}.gathered.json"
+
+    @property
     def inbox(self) -> Path:
         return self.state / "inbox"
 
