@@ -144,6 +144,7 @@ def bring(
     """Settle the difference between `wanted` and what is there, and report. See `get` for what is raised."""
     home = home_of(settings, recipe.name)
     refuse.unaccepted(home, recipe, settings)
+    refuse.prepro(recipe, settings)
     with Lease(home.lease) as lease:
         refuse.other_names(home, recipe, settings)
         refuse.no_rows(recipe, wanted, settings)
@@ -160,13 +161,19 @@ def bring(
             emit(event)
 
         noted: list[str] = []
-        if difference(wanted, seen):
+        changed = bool(difference(wanted, seen))
+        if changed:
             refuse.lacking_extras(wanted, seen)
             show(estimate(wanted, _forecast(task, seen), _at_once(task)))
             _settle_all(task, seen, tell, lease)
             files = inventory.published(home)
             gone = inventory.lost(home.root, files) | inventory.damaged(home)
             noted = [] if subsets(home, recipe) else unexpected(recipe.counts, [file.path for file in files])
+        if (settings.prepro or changed or gone) and not _cut_off(tally):
+            _prepare(home, recipe, settings, gone, tell)
+            files = inventory.published(home)
+            gone = inventory.lost(home.root, files) | inventory.damaged(home)
+        store.remove_tree(home.prepro)  # of a run that was killed
         built = [artifact for artifact in wanted if seen[artifact.name].state is State.BUILT]
         for artifact in built:
             _tidy(home, artifact, settings)
@@ -197,6 +204,28 @@ def _settle_all(task: Task, seen: dict[str, Seen], tell: Emit, lease: Lease) -> 
     except DatafetchError as error:
         text, code = str(error), error.exit_code
         tell(Event("failed", task.recipe.name, why=why_of(error), text=text, hint=error.hint, code=code))
+
+
+def _prepare(home: Home, recipe: Recipe, settings: Settings, gone: Collection[str], tell: Emit) -> None:
+    """What --prepro makes, or made once and is gone; a failure of it is told like that of an artifact."""
+    if not any(finish.prepro for finish in recipe.finish):
+        return
+    from datafetch import prepared
+    from datafetch.act import why_of
+
+    try:
+        if rules := settings.prepro or prepared.rules_of(home, gone):
+            prepared.prepare_all(home, recipe, rules, gone, tell)
+        for text in prepared.outdated(home, recipe):
+            tell(Event("note", recipe.name, text=text))
+    except DatafetchError as error:
+        text, code = str(error), error.exit_code
+        tell(Event("failed", "--prepro", why=why_of(error), text=text, hint=error.hint, code=code))
+
+
+def _cut_off(tally: Tally) -> bool:
+    """Whether the run was stopped, so that another will go on."""
+    return any(problem.code in STOPPED for problem in tally.problems)
 
 
 async def settle(
@@ -237,6 +266,7 @@ async def settle(
         await asyncio.gather(*running, return_exceptions=True)
 
 
+STOPPED = frozenset({8, 10, 11, 12, 130, 143})  # exit codes of runs that ended before their work did
 TRIES = 3  # an archive that proves damaged only when it is opened is fetched again, twice
 
 

@@ -54,8 +54,6 @@ class Unpacker:
                 result = self._link(artifact, files, fetched) or place_file(
                     files, artifact, self._rules, home.staging(name), fetched, stop=self._stopped.is_set
                 )
-            if not only and any(other.mends(artifact) for other in self._artifacts):
-                result = weed(result, artifact.name, home, self._tell, self._stopped.is_set)
         except DamagedArchive as error:
             self.damaged(artifact, error)
             return
@@ -86,7 +84,7 @@ class Unpacker:
         fetched_at: str,
         have: frozenset[str] = frozenset(),
     ) -> Extracted:
-        return extract(
+        result = extract(
             files,
             artifact,
             self._rules,
@@ -101,6 +99,9 @@ class Unpacker:
             emit=self._tell,
             stop=self._stopped.is_set,
         )
+        if only or not any(other.mends(artifact) for other in self._artifacts):
+            return result
+        return weed(result, artifact.name, self._home, self._tell, self._stopped.is_set)
 
     def _sorter(self, artifact: Artifact) -> Sort | None:
         if not artifact.sort:

@@ -22,7 +22,7 @@ WORDS = {
 SHELL = {
     *("cli", "console", "run", "refuse", "act", "stops", "obtain", "relay", "unpack", "assemble", "finish"),
     *("verify", "report", "demo", "lists", "brought", "listed", "held", "sorting", "gathered", "decoded"),
-    *("partly", "gather", "subsets"),
+    *("partly", "gather", "subsets", "prepared"),
 }
 
 # station -> the stations it may import, besides itself and the words
@@ -76,6 +76,8 @@ ARROWS: dict[str, set[str]] = {
     "decoded": {"archive", "images", "layout", "store"},
     "unpack": {"task", "sorting", "decoded", "archive", "layout", "store"},
     "assemble": {"task", "unpack", "finish", "gathered", "images", "layout", "own", "store", "verify"},
+    "talk": {"images", "store"},
+    "prepared": {"talk", "extras", "layout", "store", "verify"},
     "act": {"task", "stops", "obtain", "unpack", "assemble", "plan", "store"},
     "run": {
         "task",
@@ -90,6 +92,7 @@ ARROWS: dict[str, set[str]] = {
         "own",
         "refuse",
         "subsets",
+        "prepared",
     },
     "refuse": {"plan", "store", "extras"},
     "available": {"images", "layout", "plan", "store", "verify"},
@@ -125,6 +128,8 @@ LIBRARIES = {
     "botocore": {"transfer"},
     "yaml": {"recipe"},
     "PIL": {"images", "own", "show", "demo"},
+    "h5py": {"talk"},
+    "numpy": {"talk"},
     "pyarrow": {"archive", "images"},
     "isal": {"archive", "transfer"},
 }
@@ -204,6 +209,8 @@ def test_start_up_imports_no_network_no_loop_and_no_pictures(words: list[str]) -
         "aiofiles",
         "multiprocessing",
         "pyarrow",
+        "h5py",
+        "numpy",
     }
 
 

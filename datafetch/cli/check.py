@@ -82,7 +82,7 @@ def _gaps(recipe: Recipe, home: Home) -> bool:
 
 def _unfinished(home: Home) -> bool:
     """Whether a repair was killed after it had mended everything and before it had tidied up."""
-    scaffolding = (home.state / folder for folder in ("staging", "assembling", "parts"))
+    scaffolding = (home.state / folder for folder in ("staging", "assembling", "parts", "prepro"))
     return any(folder.exists() for folder in scaffolding) or any(home.state.glob(".*.tmp"))
 
 
