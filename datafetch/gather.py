@@ -130,7 +130,7 @@ class Gatherer:
         for turn in range(1, _VERSIONS + 1):
             remote = Remote(self._wanted, ways, url, _validators(known))
             try:
-                directory = known or await self._read(remote, own)
+                directory = known or await self._read_and_keep(remote, own)
                 haul = await asyncio.to_thread(self._look, directory, kept)
                 await self._fetch(ways, remote, haul)
                 await asyncio.to_thread(self._stage, directory, haul)
@@ -145,6 +145,13 @@ class Gatherer:
                 remote.flush()
 
     # --- The directory ------------------------------------------------------------------------------------------
+
+    async def _read_and_keep(self, remote: Remote, address: str) -> Directory:
+        directory = await self._read(remote, address)
+        # What is published is compared with what was kept: that goes only once `_look` has found no fault.
+        if journal.known(self._home.journal(self._name)).built is None:
+            await asyncio.to_thread(central.save, self._home.directory(self._name), directory)
+        return directory
 
     async def _read(self, remote: Remote, address: str) -> Directory:
         start, data = await remote.tail(TAIL)
