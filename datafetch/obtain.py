@@ -78,8 +78,9 @@ class Obtainer:
     ) -> None:
         await self._stack.aclose()
 
-    async def obtain(self, artifact: Artifact, only: frozenset[str] = frozenset()) -> None:
-        """Bring one artifact to FETCHED; a URL list, and shards that are unpacked as they come, to STAGED.
+    async def obtain(self, artifact: Artifact, only: frozenset[str] = frozenset()) -> tuple[Path, ...]:
+        """Bring one artifact to FETCHED; a URL list, and shards that are unpacked as they come, to STAGED. What comes
+        back are archives that a person brought and that are still to be unpacked, where they lie.
 
         What is in `only` is brought anew of those, when they are published already. So is a zip of which a part is
         wanted, if its server gives ranges.
@@ -107,7 +108,7 @@ class Obtainer:
             case UrlList():
                 await self._list(artifact, artifact.source, only)
             case Manual():
-                await asyncio.to_thread(self._brought.take, artifact)
+                return await asyncio.to_thread(self._brought.take, artifact)
             case Own():
                 from datafetch.own.bring import bring
 
@@ -116,6 +117,7 @@ class Obtainer:
                 await asyncio.to_thread(
                     self._brought.copy_in, artifact, Path(path), f"bundled:{Path(path).name}"
                 )
+        return ()
 
     async def _members(self, artifact: Artifact, only: frozenset[str]) -> bool:
         """Whether it is STAGED now, by the members that are wanted of it."""

@@ -21,7 +21,8 @@ WORDS = {
 }  # "datafetch" itself holds the version
 SHELL = {
     *("cli", "console", "run", "refuse", "act", "stops", "obtain", "relay", "unpack", "assemble", "finish"),
-    *("verify", "report", "demo", "lists", "brought", "listed", "partly", "gather", "subsets"),
+    *("verify", "report", "demo", "lists", "brought", "listed", "held", "sorting", "gathered", "decoded"),
+    *("partly", "gather", "subsets"),
 }
 
 # station -> the stations it may import, besides itself and the words
@@ -44,7 +45,7 @@ ARROWS: dict[str, set[str]] = {
     "subsets": {"store"},
     "task": {"plan", "store"},
     "partly": {"task", "archive", "layout", "store"},
-    "gather": {"task", "partly", "stops", "transfer", "archive", "layout", "store"},
+    "gather": {"task", "partly", "decoded", "stops", "transfer", "archive", "layout", "store"},
     "relay": {"task", "transfer", "archive", "layout", "stops", "store"},
     "brought": {"task", "transfer", "layout", "store"},
     "obtain": {
@@ -63,14 +64,18 @@ ARROWS: dict[str, set[str]] = {
         "plan",
         "store",
     },
-    "lists": {"task", "images", "layout", "plan", "store"},
-    "listed": {"task", "lists", "finish", "annotate", "images", "store"},
+    "held": {"task", "layout", "plan", "store"},
+    "lists": {"layout", "task", "held", "images", "plan", "store"},
+    "listed": {"task", "held", "lists", "finish", "annotate", "images"},
+    "sorting": {"task", "held", "images"},
     "annotate": set(),
     "finish": {"annotate", "layout", "store"},
     "own": {"task", "archive", "images", "layout", "store"},
     "stops": set(),
-    "unpack": {"task", "archive", "layout", "store"},
-    "assemble": {"task", "unpack", "finish", "images", "layout", "own", "store", "verify"},
+    "gathered": {"task", "finish", "annotate", "layout", "store"},
+    "decoded": {"archive", "images", "layout", "store"},
+    "unpack": {"task", "sorting", "decoded", "archive", "layout", "store"},
+    "assemble": {"task", "unpack", "finish", "gathered", "images", "layout", "own", "store", "verify"},
     "act": {"task", "stops", "obtain", "unpack", "assemble", "plan", "store"},
     "run": {
         "task",
