@@ -71,6 +71,17 @@ def test_files_are_taken_in_and_left_out_by_name_or_path() -> None:
     assert taken(Subset(exclude=("train", "**/test", "train_masks/**"), include=("*.jpg",)))
 
 
+def test_where_there_are_no_classes_folders_of_pictures_count() -> None:
+    flat = (Rule(("real/<root>/val2014/<file>",), "val2014/<file>"), Rule(("real/<root>/<file>",), "<file>"))
+    names = (*(f"x/val2014/{k:03}.jpg" for k in range(20)), "x/captions.json", "x/val2014/licence.txt")
+    for subset in (Subset(most=2), Subset(include=("000.jpg", "001.jpg"))):
+        placed = place(REAL, flat, names, picks=(subset,))
+        assert {target for target in placed.targets if target} == {
+            *("pods/captions.json", "pods/val2014/licence.txt"),
+            *("pods/val2014/000.jpg", "pods/val2014/001.jpg"),
+        }
+
+
 def test_a_number_does_not_depend_on_the_choice() -> None:
     names = tuple(f"pods/train/mug/{letter}.jpg" for letter in "abcdef")
     placed = place(REAL, RULES, names, "sequential", (Subset(include=("5.jpg",)),))
