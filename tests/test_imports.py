@@ -45,7 +45,7 @@ ARROWS: dict[str, set[str]] = {
     "subsets": {"store"},
     "task": {"plan", "store"},
     "partly": {"task", "archive", "layout", "store"},
-    "gather": {"task", "partly", "stops", "transfer", "archive", "layout", "store"},
+    "gather": {"task", "partly", "decoded", "stops", "transfer", "archive", "layout", "store"},
     "relay": {"task", "transfer", "archive", "layout", "stops", "store"},
     "brought": {"task", "transfer", "layout", "store"},
     "obtain": {
