@@ -119,7 +119,12 @@ class Run:
             if step.name in (artifact.name, artifact.folder):
                 before = self.seen[artifact.name]
                 self.seen[artifact.name] = inventory.look(
-                    self._task.home, artifact, before.files, before.tree_bytes, before.lost
+                    self._task.home,
+                    artifact,
+                    before.files,
+                    before.tree_bytes,
+                    before.lost,
+                    self._task.falls_short(artifact),
                 )
 
     def _give_up(self, step: Step, error: DatafetchError) -> None:
@@ -131,8 +136,10 @@ class Run:
 
     async def _get(self, artifact: Artifact, only: frozenset[str]) -> None:
         try:
-            await self._obtainer.obtain(artifact, only)
-        except DamagedArchive as error:  # of shards that are unpacked as they come
+            archives = await self._obtainer.obtain(artifact, only)
+            if archives:
+                await in_thread(lambda: self._unpacker.unpack_where_they_lie(artifact, archives, only))
+        except DamagedArchive as error:  # of shards that are unpacked as they come, or brought
             self._unpacker.damaged(artifact, error)
         if isinstance(artifact.source, Http):
             self._unpacker.verified(artifact)

@@ -50,6 +50,7 @@ class Brought:
     """What a person may have put into the inbox or into --from, for one run."""
 
     def __init__(self, task: Task, emit: Callable[[Event], None], stopped: threading.Event) -> None:
+        self._task = task
         self._home, self._rules, self._settings = task.home, task.recipe.layout, task.settings
         self._emit, self._stopped = emit, stopped
         self._opening = threading.Lock()
@@ -110,8 +111,10 @@ class Brought:
                 self._opened[file] = into / "all/opened"
             return self._opened[file]
 
-    def take(self, artifact: Artifact) -> None:
-        """One archive becomes FETCHED; loose files are STAGED at once. Raises NeedsPerson until all are there."""
+    def take(self, artifact: Artifact) -> tuple[Path, ...]:
+        """One archive becomes FETCHED; loose files are STAGED at once; several archives are what comes back, to be
+        unpacked where they lie. Raises NeedsPerson until all are there.
+        """
         home, name = self._home, artifact.name
         assert isinstance(artifact.source, Manual)
         hits = self._find(artifact)
@@ -119,10 +122,14 @@ class Brought:
             make_folder(home.inbox)
             raise manual.needs_person(artifact, hits, home.inbox)
         files = [brought for hit in hits for brought in hit.files]
+        if artifact.several:
+            return tuple(brought.path for brought in files)
         if artifact.unpack and len(files) == 1 and not artifact.source.packed:
             self.copy_in(artifact, files[0].path, "by hand")
-            return
-        placed = place(artifact, self._rules, [brought.name for brought in files]) if files else None
+            return ()
+        picks = self._task.picks(artifact)
+        names = [brought.name for brought in files]
+        placed = place(artifact, self._rules, names, picks=picks) if files else None
         work = [
             (brought.name, brought.path, target)
             for brought, target in zip(files, placed.targets if placed else (), strict=True)
@@ -136,8 +143,9 @@ class Brought:
         with journal.Journal(home.journal(name)) as rows:
             skipped = placed.skipped if placed else ()
             dropped = {Outcome.SKIPPED: Counter(why for _, why in skipped)}
-            rows.append(journal.Staged(len(records), self._settings.names, dropped))
+            rows.append(journal.Staged(len(records), self._settings.names, dropped, picks))
         seal(home.state, slug(name), records)
+        return ()
 
     def copy_in(self, artifact: Artifact, file: Path, origin: str) -> None:
         """A file becomes FETCHED under its artifact's name. Raises TransferFailed when it is not the right one."""

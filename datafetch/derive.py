@@ -24,7 +24,7 @@ from datafetch.layout import manifest
 from datafetch.layout.build import seal, sealed
 from datafetch.layout.placer import placer
 from datafetch.model import Artifact, Derived, Event, FileRecord, Recipe, Settings
-from datafetch.plan.difference import holder_of
+from datafetch.plan.difference import holder
 from datafetch.store import journal
 from datafetch.store.durable import sync_tree
 from datafetch.store.faults import user_errors
@@ -113,7 +113,7 @@ def _in_words(summary: Mapping[str, object]) -> str:
 
 
 def _owners(recipe: Recipe, source: Derived) -> tuple[Artifact, ...]:
-    found = (holder_of(path, recipe.artifacts) for _, paths in source.inputs for path in paths)
+    found = (holder(path, recipe.artifacts) for _, paths in source.inputs for path in paths)
     return tuple(dict.fromkeys(owner for owner in found if owner is not None))
 
 
@@ -189,7 +189,7 @@ class _Given:
 
     def _of(self, role: str) -> Iterator[FileRecord]:
         for path in self._inputs.get(role, ()):
-            owner = holder_of(path, self._task.recipe.artifacts)
+            owner = holder(path, self._task.recipe.artifacts)
             assert owner is not None, "the recipe was checked"
             inside = path.removeprefix(owner.name).strip("/")
             for record in self._held[owner.name]:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from datafetch.archive.extract import Extracted, extract, link_file, place_file
+from datafetch.archive.extract import Extracted, Sort, extract, link_file, place_file
 from datafetch.archive.join import digests_of
+from datafetch.decoded import weed
 from datafetch.errors import DamagedArchive, UnsafeArchive
 from datafetch.layout.build import seal
 from datafetch.layout.place import ELSEWHERE
 from datafetch.model import Artifact, Bundled, Event, Fetched, Manual, Outcome, Shards, Why
 from datafetch.store import files as store
-from datafetch.store import journal
+from datafetch.store import inventory, journal
 from datafetch.store.home import Home, slug
 from datafetch.task import Task
 
@@ -23,7 +25,9 @@ class Unpacker:
     """For one run: it remembers what this run has verified and what has proved damaged. Blocks; used in a thread."""
 
     def __init__(self, task: Task, tell: Callable[[Event], None], stopped: threading.Event) -> None:
+        self._task = task
         self._home, self._rules, self._settings = task.home, task.recipe.layout, task.settings
+        self._artifacts = task.recipe.artifacts
         self._tell, self._stopped = tell, stopped
         self._fetched: set[str] = set()  # single files that this run has hashed
         self._linked: set[str] = set()  # of them, those whose archive and staged file are one
@@ -44,18 +48,7 @@ class Unpacker:
         try:
             files, fetched = self._archive(artifact)
             if artifact.unpack:
-                result = extract(
-                    files,
-                    artifact,
-                    self._rules,
-                    home.staging(name),
-                    names=self._settings.names,
-                    url=fetched.url,
-                    fetched_at=fetched.fetched_at,
-                    only=only,
-                    emit=self._tell,
-                    stop=self._stopped.is_set,
-                )
+                result = self._extract(artifact, files, only, fetched.url, fetched.fetched_at)
             else:
                 result = self._link(artifact, files, fetched) or place_file(
                     files, artifact, self._rules, home.staging(name), fetched, stop=self._stopped.is_set
@@ -68,10 +61,57 @@ class Unpacker:
             raise UnsafeArchive(
                 str(error), error.hint or f"remove {home.archive(name)} to fetch it anew"
             ) from error
+        self._stage(artifact, result, only)
+
+    def unpack_where_they_lie(
+        self, artifact: Artifact, archives: Sequence[Path], only: frozenset[str]
+    ) -> None:
+        """Stage and seal what the layout takes of archives that a person brought; those are only read.
+
+        Raises as `extract` does.
+        """
+        store.remove_tree(self._home.seal(artifact.name))
+        at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        self._stage(artifact, self._extract(artifact, archives, only, "by hand", at), only)
+
+    def _extract(
+        self, artifact: Artifact, files: Sequence[Path], only: frozenset[str], url: str, fetched_at: str
+    ) -> Extracted:
+        result = extract(
+            files,
+            artifact,
+            self._rules,
+            self._home.staging(artifact.name),
+            names=self._settings.names,
+            url=url,
+            fetched_at=fetched_at,
+            only=only,
+            picks=self._task.picks(artifact),
+            have=self._published(artifact) if not only and self._task.falls_short(artifact) else frozenset(),
+            sort=self._sorter(artifact),
+            emit=self._tell,
+            stop=self._stopped.is_set,
+        )
+        if only or not any(other.mends(artifact) for other in self._artifacts):
+            return result
+        name, short = artifact.name, self._task.falls_short(artifact)
+        before = inventory.undecodable(self._home, name) if short else ()
+        return weed(result, name, self._home, self._tell, self._stopped.is_set, before)
+
+    def _sorter(self, artifact: Artifact) -> Sort | None:
+        if not artifact.sort:
+            return None
+        from datafetch.sorting import sorter  # readers of lists, which few archives need
+
+        return sorter(self._task, artifact)
+
+    def _stage(self, artifact: Artifact, result: Extracted, only: frozenset[str]) -> None:
+        home, name = self._home, artifact.name
         with journal.Journal(home.journal(name)) as rows:
             if not only:
                 dropped = {Outcome.SKIPPED: result.skipped}
-                rows.append(journal.Staged(len(result.records), self._settings.names, dropped))
+                picks = self._task.picks(artifact)
+                rows.append(journal.Staged(len(result.records), self._settings.names, dropped, picks))
             seal(home.state, slug(name), result.records)
         if astray := result.skipped.get(ELSEWHERE):
             text = f"{name}: {astray} pictures lie outside the folders that the layout speaks of, and are left out"
@@ -80,6 +120,10 @@ class Unpacker:
             store.remove_tree(home.archive(name))
         size = sum(record.size for record in result.records)
         self._tell(Event("staged", name, done=size, count=len(result.records)))
+
+    def _published(self, artifact: Artifact) -> frozenset[str]:
+        files = [entry for entry in inventory.published(self._home) if entry.artifact == artifact.name]
+        return frozenset(entry.path for entry in files) - inventory.lost(self._home.root, files)
 
     def _link(self, artifact: Artifact, files: Sequence[Path], fetched: Fetched) -> Extracted | None:
         """A file that this run has verified takes its place without being copied, unless it is kept as well."""

@@ -19,6 +19,7 @@ from datafetch.plan.budget import Budget
 from datafetch.store.home import STATE_FOLDER, Home
 from datafetch.store.journal import known
 from datafetch.store.told import told as told_of
+from datafetch.subsets import Partial, subsets
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Listed:
     recipe: Recipe
     state: str  # absent, partial or complete
     on_disk: int  # bytes of published files
+    subset: tuple[Partial, ...] = ()  # of what only a part is here, by choice
 
     def as_json(self) -> dict[str, object]:
         return {
@@ -38,6 +40,7 @@ class Listed:
             "size": known_size(self.recipe),
             "state": self.state,
             "on_disk": self.on_disk,
+            "subset": [each.as_json() for each in self.subset],
         }
 
 
@@ -79,9 +82,8 @@ def _listed(recipe: Recipe, home: Home) -> Listed:
         return Listed(recipe, "partial" if home.state.exists() else "absent", 0)
     if not any((home.root / folder).exists() for folder in recipe.folders):
         return Listed(recipe, "partial" if any(home.state.glob("parts/*")) else "absent", 0)
-    return Listed(
-        recipe, "complete" if last.status == "complete" else "partial", last.bytes.get("on_disk", 0)
-    )
+    state = "complete" if last.status == "complete" else "partial"
+    return Listed(recipe, state, last.bytes.get("on_disk", 0), subsets(home, recipe))
 
 
 def list_lines(found: Sequence[Listed], width: int | None) -> list[str]:
@@ -92,7 +94,7 @@ def list_lines(found: Sequence[Listed], width: int | None) -> list[str]:
             how(one.recipe),
             size(known_size(one.recipe)),
             size(one.on_disk) if one.on_disk else "-",
-            one.state,
+            "subset" if one.subset and one.state == "complete" else one.state,
             one.recipe.title,
         )
         for one in found
@@ -100,31 +102,34 @@ def list_lines(found: Sequence[Listed], width: int | None) -> list[str]:
     return [cut(line, width) for line in table([header, *rows], right=(2, 3))]
 
 
-def summaries(recipe: Recipe, output_dir: Path) -> dict[str, Mapping[str, object]]:
+def summaries(recipe: Recipe, home: Home) -> dict[str, Mapping[str, object]]:
     """What there is to tell of the documents that were made here, by the name of their artifact."""
-    home = Home(Path(os.path.realpath(output_dir)), recipe.name)
-    built = {artifact.name for artifact in recipe.artifacts if isinstance(artifact.source, Derived)}
-    found = {name: told_of(home, name) for name in sorted(built) if known(home.journal(name)).built}
+    made = sorted(artifact.name for artifact in recipe.artifacts if isinstance(artifact.source, Derived))
+    found = {name: told_of(home, name) for name in made if known(home.journal(name)).built}
     return {name: one.summary for name, one in found.items() if one is not None}
 
 
-def info_document(recipe: Recipe, told: Mapping[str, Mapping[str, object]]) -> dict[str, Any]:
+def info_document(recipe: Recipe, home: Home) -> dict[str, Any]:
     """The recipe as plain data; an unknown size is null and an unknown checksum an empty list."""
     document: dict[str, Any] = msgspec.to_builtins(asdict(recipe))
     for artifact, plain in zip(recipe.artifacts, document["artifacts"], strict=True):
         plain["kind"] = type(artifact.source).__name__
     document["groups"] = list(recipe.groups)
     document["folders"] = list(recipe.folders)
-    document["derived"] = dict(told)
+    document["subset"] = [each.as_json() for each in subsets(home, recipe)]
+    document["derived"] = summaries(recipe, home)
     return document
 
 
-def plan_document(recipe: Recipe, settings: Settings, budget: Budget, free: int) -> dict[str, Any]:
+def plan_document(
+    recipe: Recipe, settings: Settings, budget: Budget, free: int, here: Sequence[Partial]
+) -> dict[str, Any]:
     return {
         "dataset": recipe.name,
         "root": os.path.realpath(settings.root),
         "files": [asdict(line) for line in budget.lines],
         "bytes": {"fetch": budget.fetch, "disk": budget.disk, "free": free},
         "unknown_sizes": budget.unknown,
+        "subset": [each.as_json() for each in here],
         "complete": all(line.state is State.BUILT for line in budget.lines),
     }
