@@ -106,6 +106,7 @@ ARROWS: dict[str, set[str]] = {
         "store",
         "subsets",
     },
+    "preference": set(),
     "__main__": {"cli"},
     "__init__": {"run", "recipe", "report", "cli"},
 }
