@@ -22,7 +22,7 @@ WORDS = {
 SHELL = {
     *("cli", "console", "run", "refuse", "act", "stops", "obtain", "relay", "unpack", "assemble", "finish"),
     *("verify", "report", "demo", "lists", "brought", "listed", "held", "sorting", "gathered", "decoded"),
-    *("partly", "gather", "subsets", "prepared", "derive"),
+    *("partly", "gather", "subsets", "prepared", "derive", "group"),
 }
 
 # station -> the stations it may import, besides itself and the words
@@ -92,6 +92,7 @@ ARROWS: dict[str, set[str]] = {
     "demo": {"run", "recipe", "report", "console", "store"},
     "cli": {
         "run",
+        "group",
         "recipe",
         "plan",
         "layout",
@@ -107,8 +108,9 @@ ARROWS: dict[str, set[str]] = {
         "subsets",
     },
     "preference": set(),
+    "group": {"run", "recipe", "plan", "report"},
     "__main__": {"cli"},
-    "__init__": {"run", "recipe", "report", "cli"},
+    "__init__": {"run", "group", "recipe", "report", "cli"},
 }
 
 # library -> where it may be imported

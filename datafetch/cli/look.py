@@ -53,7 +53,14 @@ class _LastReport(msgspec.Struct):
 
 def listed(recipes: Sequence[Recipe], output_dir: Path) -> list[Listed]:
     root = Path(os.path.realpath(output_dir))
-    return [_listed(recipe, Home(root, recipe.name)) for recipe in recipes]
+    alone = {one.name: _listed(one, Home(root, one.name)) for one in recipes if not one.members}
+    return [alone.get(one.name) or _of_members(one, alone) for one in recipes]
+
+
+def _of_members(group: Recipe, alone: Mapping[str, Listed]) -> Listed:
+    """A group is as far as its members are together; the bytes are theirs."""
+    states = {alone[name].state for name in group.members if name in alone}
+    return Listed(group, states.pop() if len(states) == 1 else "partial", 0)
 
 
 def own_datasets(output_dir: Path) -> list[Listed]:

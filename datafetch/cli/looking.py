@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from datafetch.cli.app import DEFAULT_DIR, LOOK, app, recipe_of
+from datafetch.cli.app import DEFAULT_DIR, LOOK, app, recipe_of, refuse_group
 from datafetch.cli.options import (
     DataDir,
     Json,
@@ -84,6 +84,7 @@ def status_command(
     from datafetch.run import home_of
 
     recipe = recipe_of(name, registry, output_dir)
+    refuse_group(recipe, "ask for the status of")
     _check_reason(why)
     files = not urls or why in ("", "lost")  # else no file need be looked at
     look = Look(recipe, home_of(Settings(root=str(output_dir)), recipe.name), why, files=files)
@@ -138,6 +139,7 @@ def show_command(
     from datafetch.store.files import write_atomic
 
     recipe = recipe_of(name, registry, output_dir)
+    refuse_group(recipe, "show")
     home = home_of(Settings(root=str(output_dir)), recipe.name)
     if not home.state.is_dir():
         raise UsageError(f"there is nothing of {name} in {home.root}", f"datafetch get {name} fetches it")

@@ -15,6 +15,8 @@ NOTHING: Mapping[str, Mapping[str, object]] = {}
 
 def how(recipe: Recipe) -> str:
     """How a dataset is obtained: the kinds of its sources, each named once."""
+    if recipe.members:
+        return f"group of {len(recipe.members)}"
     kinds = dict.fromkeys(_kind(artifact) for artifact in recipe.artifacts)
     return ", ".join(kinds)
 
@@ -40,7 +42,10 @@ def info_screen(
     lines = [f"{recipe.name}: {recipe.title}", "", *fields(pairs, width)]
     if recipe.options or recipe.groups:
         lines += ["", "choices", *table(_choice_rows(recipe), width=width)]
-    lines += ["", *_file_lines(recipe, width)]
+    if recipe.members:
+        lines += ["", "members", *(f"  {name}" for name in recipe.members)]
+    else:
+        lines += ["", *_file_lines(recipe, width)]
     if recipe.counts:
         lines += ["", "expected", *table([(f"  {glob}", count) for glob, count in recipe.counts])]
     for artifact in recipe.artifacts:
