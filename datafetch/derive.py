@@ -103,12 +103,10 @@ def _in_words(summary: Mapping[str, object]) -> str:
     said = []
     for what, value in summary.items():
         if isinstance(value, Mapping):
-            within = ", ".join(f"{number:,} {why}" for why, number in value.items())
+            within = ", ".join(f"{why} {number:,}" for why, number in value.items())
             said += [f"{what}: {within}"] if within else []
         else:
-            said.append(
-                f"{value:,} {what}" if isinstance(value, int) and what != "seed" else f"{what} {value}"
-            )
+            said.append(f"{what} {value:,}" if isinstance(value, int) else f"{what} {value}")
     return "; ".join(said)
 
 

@@ -8,6 +8,7 @@ import os
 import random
 import subprocess
 import sys
+import tracemalloc
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -181,6 +182,20 @@ def test_who_is_drawn_is_decided_by_id_alone(
     assert seen["rows"] == len(rows)
     again = sorted(lines, key=lambda line: lot.random())
     assert list(draw.draw(iter(again), count, 4, "42", Counter())) == list(found)
+
+
+def test_memory_is_that_of_those_who_are_drawn() -> None:
+    row = f",{';'.join(f'{n:032x}' for n in range(30))},outfit\n".encode()
+
+    def peak(rows: int) -> int:
+        tracemalloc.start()
+        found = draw.draw((f"{n:032x}".encode() + row for n in range(rows)), 100, 4, "42", Counter())
+        assert len(found) == 100
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return most
+
+    assert peak(20_000) < 1.1 * peak(2_000) < 2e6
 
 
 def test_a_title_holds_commas_and_items_are_those_that_are_wanted() -> None:

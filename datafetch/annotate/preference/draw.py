@@ -26,20 +26,21 @@ def draw(lines: Iterable[bytes], count: int, least: int, seed: str, seen: Counte
     total = short = broken = 0
     for line in lines:
         total += 1
-        user, comma, rest = line.partition(b",")
-        if rest.count(b";") < below:
-            if comma:
+        end = line.find(b",")
+        if line.count(b";") < below or end < 0:  # counted before anything is taken apart: rows are a KiB long
+            if end >= 0:
                 short += 1
             elif line.strip():
                 broken += 1
             else:
                 total -= 1
             continue
-        user = user.strip()
+        user = line[:end].strip()
         taken = user in rows
         rank = b"" if taken else blake2b(user, digest_size=16, key=key).digest()
         if not taken and rank >= worst:
             continue
+        rest = line[end + 1 :]
         if not user or len(items_of(text(rest))) < least:
             short += 1
             continue
