@@ -75,8 +75,9 @@ class Obtainer:
     ) -> None:
         await self._stack.aclose()
 
-    async def obtain(self, artifact: Artifact, only: frozenset[str] = frozenset()) -> None:
-        """Bring one artifact to FETCHED; a URL list, and shards that are unpacked as they come, to STAGED.
+    async def obtain(self, artifact: Artifact, only: frozenset[str] = frozenset()) -> tuple[Path, ...]:
+        """Bring one artifact to FETCHED; a URL list, and shards that are unpacked as they come, to STAGED. What comes
+        back are archives that a person brought and that are still to be unpacked, where they lie.
 
         What is in `only` is brought anew of those, when they are published already.
 
@@ -99,7 +100,7 @@ class Obtainer:
             case UrlList():
                 await self._list(artifact, artifact.source, only)
             case Manual():
-                await asyncio.to_thread(self._brought.take, artifact)
+                return await asyncio.to_thread(self._brought.take, artifact)
             case Own():
                 from datafetch.own.bring import bring
 
@@ -108,6 +109,7 @@ class Obtainer:
                 await asyncio.to_thread(
                     self._brought.copy_in, artifact, Path(path), f"bundled:{Path(path).name}"
                 )
+        return ()
 
     async def _open(self) -> Ways:
         if self._ways is None:

@@ -242,7 +242,7 @@ def _asked_again(
         if not isinstance(source, UrlList) or now.state not in (State.BUILT, State.STAGED):
             continue
         due = bool(dropped(home, artifact)) and _any_due(home, artifact, settings)
-        owner = holder(source, wanted)  # a list of lists may have more of them by now
+        owner = holder(source.file, wanted)  # a list of lists may have more of them by now
         newer = owner is not None and owner.name in again
         if (now.state is State.BUILT and (due or newer)) or _other_rows(home, artifact, source, settings):
             again[artifact.name] = replace(now, state=State.PARTIAL)
@@ -273,7 +273,7 @@ def _tidy(home: Home, artifact: Artifact, settings: Settings) -> None:
 def _report(task: Task, tally: Tally, files: Sequence[inventory.Entry], gone: Collection[str]) -> Report:
     """What the dataset is now: the files of the manifest, less those that are gone, and what never came to be one."""
     recipe, home, settings = task.recipe, task.home, task.settings
-    with_files = {file.artifact for file in files}
+    with_files = {file.artifact for file in files} | _menders(task)
     parts: list[Mapping[Outcome, int]] = [{Outcome.OK: len(files) - len(gone), Outcome.MISSING: len(gone)}]
     parts += [dropped(home, artifact) for artifact in recipe.artifacts if artifact.name in with_files]
     # A wanted artifact without published files counts as a single item.
@@ -298,6 +298,12 @@ def _report(task: Task, tally: Tally, files: Sequence[inventory.Entry], gone: Co
         notes=tuple(tally.notes),
         finished_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     )
+
+
+def _menders(task: Task) -> set[str]:
+    """The lists of what does not decode that have been worked off: as a rule there is nothing on them."""
+    lists = (a for a in task.recipe.artifacts if isinstance(a.source, UrlList) and a.source.mending)
+    return {a.name for a in lists if journal.known(task.home.journal(a.name)).staged is not None}
 
 
 def dropped(home: Home, artifact: Artifact) -> Counter[Outcome]:

@@ -21,7 +21,7 @@ WORDS = {
 }  # "datafetch" itself holds the version
 SHELL = {
     *("cli", "console", "run", "refuse", "act", "stops", "obtain", "relay", "unpack", "assemble", "finish"),
-    *("verify", "report", "demo", "lists", "brought", "listed"),
+    *("verify", "report", "demo", "lists", "brought", "listed", "held", "sorting", "gathered", "decoded"),
 }
 
 # station -> the stations it may import, besides itself and the words
@@ -58,14 +58,18 @@ ARROWS: dict[str, set[str]] = {
         "plan",
         "store",
     },
-    "lists": {"task", "images", "layout", "plan", "store"},
-    "listed": {"task", "lists", "finish", "annotate", "images", "store"},
+    "held": {"task", "layout", "plan", "store"},
+    "lists": {"task", "held", "images", "plan", "store"},
+    "listed": {"task", "held", "lists", "finish", "annotate", "images"},
+    "sorting": {"task", "held", "images"},
     "annotate": set(),
     "finish": {"annotate", "layout", "store"},
     "own": {"task", "archive", "images", "layout", "store"},
     "stops": set(),
-    "unpack": {"task", "archive", "layout", "store"},
-    "assemble": {"task", "unpack", "finish", "images", "layout", "own", "store", "verify"},
+    "gathered": {"task", "finish", "annotate", "layout", "store"},
+    "decoded": {"archive", "images", "layout", "store"},
+    "unpack": {"task", "sorting", "decoded", "archive", "layout", "store"},
+    "assemble": {"task", "unpack", "finish", "gathered", "images", "layout", "own", "store", "verify"},
     "act": {"task", "stops", "obtain", "unpack", "assemble", "plan", "store"},
     "run": {"task", "act", "recipe", "plan", "layout", "store", "report", "images", "own", "refuse"},
     "refuse": {"plan", "store", "extras"},

@@ -14,7 +14,14 @@ from pathlib import Path
 from datafetch.archive.join import ShardsReader
 from datafetch.archive.members import CHUNK, DEFAULT_LIMITS, Archive, Chunk, Limits, Member
 from datafetch.archive.open import open_archive
-from datafetch.errors import DamagedArchive, DatafetchError, Interrupted, NoRoom, UnsafeArchive
+from datafetch.errors import (
+    DamagedArchive,
+    DatafetchError,
+    Interrupted,
+    LayoutMismatch,
+    NoRoom,
+    UnsafeArchive,
+)
 from datafetch.layout.place import place
 from datafetch.layout.ready import file_name
 from datafetch.model import Artifact, Event, Fetched, FileRecord, Rule
@@ -25,7 +32,9 @@ from datafetch.store.room import free_space
 
 Emit = Callable[[Event], None]
 Stop = Callable[[], bool]
+Sort = Callable[[Sequence[str]], Sequence[tuple[int, str]]]  # names -> (index, name with its folder)
 
+UNLISTED = "in no list"
 _TELL_EVERY = 0.2  # seconds
 
 
@@ -58,6 +67,7 @@ def extract(
     url: str,
     fetched_at: str,
     only: frozenset[str] = frozenset(),
+    sort: Sort | None = None,
     emit: Emit,
     stop: Stop,
     limits: Limits = DEFAULT_LIMITS,
@@ -65,18 +75,23 @@ def extract(
     """Unpack an archive, or shards read as one, into the fresh folder `into`; durable when this returns.
 
     Every member is listed, checked and placed before the first byte is written. Unless `only` is empty, just
-    its paths are written; one that the archive does not hold is simply not among the records.
+    its paths are written; one that the archive does not hold is simply not among the records. `sort` puts
+    members into folders before they are placed.
     UnsafeArchive, LayoutMismatch, NoRoom, or Interrupted once `stop` turns true; then `into` is gone. May be
     called again; what stood in `into` is removed first.
     """
     remove_tree(into)
     origin = Origin(artifact.name, url, fetched_at)
-    with open_archive(archive, limits, artifact.rows, artifact.nested) as opened, _fresh(into):
+    with (
+        open_archive(archive, limits, artifact.rows, artifact.nested, artifact.several) as opened,
+        _fresh(into),
+    ):
         files = [member for member in opened.members if not member.is_dir]
-        placed = place(artifact, rules, [member.name for member in files], names)
+        named = _sorted(artifact, [member.name for member in files], sort)
+        placed = place(artifact, rules, [name for _, name in named], names)
         work = [
-            (member, target)
-            for member, target in zip(files, placed.targets, strict=True)
+            (files[at], target)
+            for (at, _), target in zip(named, placed.targets, strict=True)
             if target is not None and (not only or target in only)
         ]
         _check_room(into, artifact.name, [member.size for member, _ in work])
@@ -84,7 +99,23 @@ def extract(
         with _named(archive, artifact), user_errors(into):
             records = tuple(_told(_write(opened, work, into, origin, stop), len(work), artifact.name, emit))
         sync_tree(into)
-    return Extracted(records, dict(Counter(why for _, why in placed.skipped)), placed.root)
+    skipped = Counter(why for _, why in placed.skipped)
+    skipped[UNLISTED] += len(files) - len({at for at, _ in named})
+    return Extracted(records, dict(+skipped), placed.root)
+
+
+def _sorted(artifact: Artifact, names: Sequence[str], sort: Sort | None) -> Sequence[tuple[int, str]]:
+    """What is placed instead of the names: those that a list knows, with their folders."""
+    if sort is None:
+        return list(enumerate(names))
+    named = sort(names)
+    if not named:
+        such = f", such as {min(names)!r}" if names else ""
+        raise LayoutMismatch(
+            f"{artifact.name}: none of its {len(names):,} files{such} is in {artifact.sort[0].file}",
+            hint="bring the archive that belongs to this list",
+        )
+    return named
 
 
 def _check_room(into: Path, name: str, sizes: Sequence[int]) -> None:
@@ -174,6 +205,8 @@ def _named(archive: Path | Sequence[Path], artifact: Artifact) -> Iterator[None]
         yield
     except UnsafeArchive as error:
         if artifact.rows:
+            raise
+        if artifact.several:
             raise
         path = archive if isinstance(archive, Path) else archive[0]
         raise type(error)(f"{path.name}: {error}", error.hint) from error

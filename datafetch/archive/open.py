@@ -13,6 +13,7 @@ from datafetch.archive.members import DEFAULT_LIMITS, Archive, Limits
 from datafetch.archive.nested import NestedTar
 from datafetch.archive.parquet import MAGIC
 from datafetch.archive.rows import RowsArchive
+from datafetch.archive.several import SeveralArchives
 from datafetch.archive.tar import PackedStream, TarArchive
 from datafetch.archive.zip import ZipArchive
 from datafetch.errors import DamagedArchive, UnsafeArchive
@@ -41,11 +42,12 @@ def open_archive(
     limits: Limits = DEFAULT_LIMITS,
     rows: Sequence[tuple[str, str]] = (),
     nested: bool = False,
+    apart: bool = False,
 ) -> Archive:
     """The archive in this file, or in these shards read as one; the caller closes it.
 
     With `rows` (see `RowsArchive`) each file is a parquet table, and they are read one after the other. A tar
-    that is `nested` holds tars whose members count.
+    that is `nested` holds tars whose members count. Files that are `apart` are archives of their own.
     Its members are listed and pass every check that can be made before unpacking. UnsafeArchive, saying what
     the file looks like, when it is no archive or breaks a rule; NoRoom for faults of the disk.
     """
@@ -53,6 +55,8 @@ def open_archive(
     with user_errors(paths[0]):
         if rows:
             return _open_tables(paths, rows, limits)
+        if apart:
+            return _open_apart(paths, limits)
         file = ShardsReader(paths)
         try:
             return _open_nested(file, limits) if nested else _open(file, limits)
@@ -80,6 +84,20 @@ def _open(file: ShardsReader, limits: Limits) -> Archive:
     if not what and _ends_as_zip(file):
         return ZipArchive(file, limits)  # a self-extracting zip: a program stands before it
     raise DamagedArchive(f"it is not an archive: it {what or _begins(head)}")
+
+
+def _open_apart(paths: Sequence[Path], limits: Limits) -> SeveralArchives:
+    found: dict[str, Archive] = {}
+    try:
+        for path in sorted(paths, key=lambda path: path.name):
+            if (folder := path.stem) in found:
+                raise UnsafeArchive(f"{path}: two archives are called {folder}")
+            found[folder] = open_archive(path, limits)
+        return SeveralArchives(found, sum(path.stat().st_size for path in paths), limits)
+    except BaseException:
+        for archive in found.values():
+            archive.close()
+        raise
 
 
 def _open_nested(file: ShardsReader, limits: Limits) -> NestedTar:

@@ -119,6 +119,8 @@ def _addresses(artifact: Artifact) -> list[str]:
             return [urls[0], *(f"mirror {url}" for url in urls[1:]), *_by_hand(instead)]
         case Shards(shards=shards):
             return [f"{shards[0].urls[0]} and {len(shards) - 1} more parts"]
+        case UrlList(file=file, mending=True):
+            return [f"only what does not decode of {file}"]
         case UrlList(file=file):
             return [f"one address a row, in {file}"]
         case Manual() as manual:
@@ -142,6 +144,8 @@ def _kind(artifact: Artifact) -> str:
             return "direct"  # tables: each is a file of its own
         case Shards():
             return "shards"
+        case UrlList(mending=True):
+            return "direct"  # nothing, unless something of an archive has to be mended
         case UrlList():
             return "URL list"
         case Manual():
@@ -156,4 +160,6 @@ def _size_of(artifact: Artifact) -> int | None:
     if isinstance(artifact.source, Shards):
         sizes = [shard.size for shard in artifact.source.shards]
         return None if None in sizes else sum(s for s in sizes if s is not None)
+    if isinstance(artifact.source, UrlList) and artifact.source.mending:
+        return 0
     return artifact.size

@@ -67,6 +67,14 @@ def damaged(home: Home) -> frozenset[str]:
         return frozenset()
 
 
+def undecodable(home: Home, name: str) -> list[str]:
+    """The members of an archive that were left out of its tree, because they do not decode."""
+    try:
+        return msgspec.json.decode(home.undecodable(name).read_bytes(), type=list[str])
+    except FileNotFoundError:
+        return []
+
+
 def lost(root: Path, files: Sequence[Entry]) -> frozenset[str]:
     """The published paths that are absent, have another size, or are no plain files of ours any more.
 
