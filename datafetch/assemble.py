@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datafetch.finish import finish
 from datafetch.layout import manifest
 from datafetch.layout.build import drop_seals, publish, sealed
-from datafetch.layout.placer import placer
 from datafetch.layout.withdraw import remove_ours
 from datafetch.model import Artifact, Event, FileRecord, UrlList
 from datafetch.store import inventory, journal
@@ -67,6 +66,7 @@ def _withdrawn(task: Task, staged: Sequence[Artifact], owned: Collection[str]) -
     if not lists or not owned:
         return set()
     from datafetch.images.lacking import withdrawn
+    from datafetch.placing import extensions, placing
 
     home, found = task.home, set[str]()
     bad = inventory.damaged(home)
@@ -75,7 +75,7 @@ def _withdrawn(task: Task, staged: Sequence[Artifact], owned: Collection[str]) -
         return path not in owned or (path not in bad and os.path.lexists(home.root / path))
 
     for artifact in lists:
-        place = placer(artifact, task.recipe.layout)
+        place = placing(artifact, task.recipe.layout, extensions(home, artifact))
         found.update(withdrawn(home.batches(artifact.name), place, standing))
     return found.intersection(owned)
 

@@ -19,8 +19,8 @@ from datafetch.errors import BadList
 from datafetch.images.items import Item, items
 from datafetch.images.rows import Row, read
 from datafetch.layout import manifest
-from datafetch.layout.placer import placer
 from datafetch.model import Artifact, FileRecord, Recipe, UrlList
+from datafetch.placing import extensions, placing
 from datafetch.plan.difference import holder
 from datafetch.store.faults import user_errors
 from datafetch.store.files import atomic_file
@@ -106,7 +106,7 @@ def _compare(
     """Takes what this JSON names out of `unnamed`."""
     source = artifact.source
     assert isinstance(source, UrlList)
-    place = placer(artifact, recipe.layout)
+    place = placing(artifact, recipe.layout, extensions(home, artifact))
     rows, again = tee(read(home.root / path, source.read, source.keys))  # in step: one row is held
     named, without = 0, set[Key]()
     for row, item in zip(rows, items(source, again), strict=True):

@@ -21,7 +21,7 @@ WORDS = {
 }  # "datafetch" itself holds the version
 SHELL = {
     *("cli", "console", "run", "refuse", "act", "stops", "obtain", "relay", "unpack", "assemble", "finish"),
-    *("verify", "report", "demo", "lists", "brought", "listed", "held", "sorting"),
+    *("verify", "report", "demo", "lists", "brought", "listed", "held", "sorting", "placing"),
 }
 
 # station -> the stations it may import, besides itself and the words
@@ -50,12 +50,14 @@ ARROWS: dict[str, set[str]] = {
         "relay",
         "lists",
         "listed",
+        "placing",
         "transfer",
         "images",
         "layout",
         "plan",
         "store",
     },
+    "placing": {"images", "layout", "store"},
     "held": {"task", "layout", "plan", "store"},
     "lists": {"task", "held", "images", "plan", "store"},
     "listed": {"task", "held", "lists", "finish", "annotate", "images"},
@@ -64,11 +66,11 @@ ARROWS: dict[str, set[str]] = {
     "finish": {"annotate", "layout", "store"},
     "stops": set(),
     "unpack": {"task", "sorting", "archive", "layout", "store"},
-    "assemble": {"task", "unpack", "finish", "images", "layout", "store", "verify"},
+    "assemble": {"task", "placing", "unpack", "finish", "images", "layout", "store", "verify"},
     "act": {"task", "stops", "obtain", "unpack", "assemble", "plan", "store"},
     "run": {"task", "act", "recipe", "plan", "layout", "store", "report", "images", "refuse"},
     "refuse": {"plan", "store", "extras"},
-    "available": {"images", "layout", "plan", "store", "verify"},
+    "available": {"images", "placing", "layout", "plan", "store", "verify"},
     "console": {"plan", "report"},
     "show": {"console", "images", "store"},
     "demo": {"run", "recipe", "report", "console", "store"},
