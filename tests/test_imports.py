@@ -66,7 +66,7 @@ ARROWS: dict[str, set[str]] = {
     "finish": {"annotate", "layout", "store"},
     "stops": set(),
     "unpack": {"task", "sorting", "archive", "layout", "store"},
-    "assemble": {"task", "placing", "unpack", "finish", "images", "layout", "store", "verify"},
+    "assemble": {"task", "placing", "plan", "unpack", "finish", "images", "layout", "store", "verify"},
     "act": {"task", "stops", "obtain", "unpack", "assemble", "plan", "store"},
     "run": {"task", "act", "recipe", "plan", "layout", "store", "report", "images", "refuse"},
     "refuse": {"plan", "store", "extras"},
