@@ -32,9 +32,12 @@ def weed(
     home: Home,
     tell: Callable[[Event], None],
     stop: Callable[[], bool],
+    before: Sequence[str] = (),
 ) -> Extracted:
     """What was extracted without the pictures that do not decode, whose files are removed; the others know their
     width and height. Durable when this returns. Raises Interrupted once `stop` turns true.
+
+    `before` are the members that an earlier run found so, of an archive of which more is extracted now.
     """
     staging = home.staging(name)
     kept: list[FileRecord] = []
@@ -52,8 +55,9 @@ def weed(
         remove_tree(staging / record.path)
         sync_dir((staging / record.path).parent)
         tell(Event("note", name, text=f"{name}: {record.member} does not decode ({why}), and is left out"))
-    if bad:
-        write_atomic(home.undecodable(name), msgspec.json.encode([record.member for record, _ in bad]))
+    found_bad = sorted({*before, *(record.member for record, _ in bad)})
+    if found_bad:
+        write_atomic(home.undecodable(name), msgspec.json.encode(found_bad))
     else:
         remove_tree(home.undecodable(name))
     return replace(extracted, records=tuple(kept))

@@ -16,7 +16,7 @@ from datafetch.layout.build import seal
 from datafetch.layout.place import ELSEWHERE
 from datafetch.model import Artifact, Bundled, Event, Fetched, Manual, Outcome, Shards, Why
 from datafetch.store import files as store
-from datafetch.store import journal
+from datafetch.store import inventory, journal
 from datafetch.store.home import Home, slug
 from datafetch.task import Task
 
@@ -53,8 +53,6 @@ class Unpacker:
                 result = self._link(artifact, files, fetched) or place_file(
                     files, artifact, self._rules, home.staging(name), fetched, stop=self._stopped.is_set
                 )
-            if not only and any(other.mends(artifact) for other in self._artifacts):
-                result = weed(result, artifact.name, home, self._tell, self._stopped.is_set)
         except DamagedArchive as error:
             self.damaged(artifact, error)
             return
@@ -79,7 +77,7 @@ class Unpacker:
     def _extract(
         self, artifact: Artifact, files: Sequence[Path], only: frozenset[str], url: str, fetched_at: str
     ) -> Extracted:
-        return extract(
+        result = extract(
             files,
             artifact,
             self._rules,
@@ -88,10 +86,17 @@ class Unpacker:
             url=url,
             fetched_at=fetched_at,
             only=only,
+            picks=self._task.picks(artifact),
+            have=self._published(artifact) if not only and self._task.falls_short(artifact) else frozenset(),
             sort=self._sorter(artifact),
             emit=self._tell,
             stop=self._stopped.is_set,
         )
+        if only or not any(other.mends(artifact) for other in self._artifacts):
+            return result
+        name, short = artifact.name, self._task.falls_short(artifact)
+        before = inventory.undecodable(self._home, name) if short else ()
+        return weed(result, name, self._home, self._tell, self._stopped.is_set, before)
 
     def _sorter(self, artifact: Artifact) -> Sort | None:
         if not artifact.sort:
@@ -105,7 +110,8 @@ class Unpacker:
         with journal.Journal(home.journal(name)) as rows:
             if not only:
                 dropped = {Outcome.SKIPPED: result.skipped}
-                rows.append(journal.Staged(len(result.records), self._settings.names, dropped))
+                picks = self._task.picks(artifact)
+                rows.append(journal.Staged(len(result.records), self._settings.names, dropped, picks))
             seal(home.state, slug(name), result.records)
         if astray := result.skipped.get(ELSEWHERE):
             text = f"{name}: {astray} pictures lie outside the folders that the layout speaks of, and are left out"
@@ -114,6 +120,10 @@ class Unpacker:
             store.remove_tree(home.archive(name))
         size = sum(record.size for record in result.records)
         self._tell(Event("staged", name, done=size, count=len(result.records)))
+
+    def _published(self, artifact: Artifact) -> frozenset[str]:
+        files = [entry for entry in inventory.published(self._home) if entry.artifact == artifact.name]
+        return frozenset(entry.path for entry in files) - inventory.lost(self._home.root, files)
 
     def _link(self, artifact: Artifact, files: Sequence[Path], fetched: Fetched) -> Extracted | None:
         """A file that this run has verified takes its place without being copied, unless it is kept as well."""

@@ -53,12 +53,16 @@ def info_command(
     """What a dataset is: choices, files, checksums, terms, citation."""
     from datafetch.cli.look import info_document
     from datafetch.console.screens import info_screen
+    from datafetch.store.home import Home
+    from datafetch.subsets import subsets, words
 
     recipe = recipe_of(name, registry, output_dir)
+    home = Home(Path(os.path.realpath(output_dir)), recipe.name)
     if as_json:
-        say(json.dumps(info_document(recipe), ensure_ascii=False))
+        say(json.dumps(info_document(recipe, home), ensure_ascii=False))
     else:
-        print_lines(info_screen(recipe, width()))
+        here = words(subsets(home, recipe))
+        print_lines([*info_screen(recipe, width()), *(["", *here] if here else [])])
     return 0
 
 
