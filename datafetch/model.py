@@ -48,6 +48,9 @@ class Shards:
     shards: tuple[Shard, ...]
 
 
+DAMAGED = "damaged"  # how a list is read whose rows are the pictures of an archive that do not decode
+
+
 @dataclass(frozen=True, slots=True)
 class UrlList:
     """Many small files, one per row of a list that another artifact holds."""
@@ -61,6 +64,12 @@ class UrlList:
     min_bytes: int = 0
     beside: tuple[str, ...] = ()  # files whose line n belongs to line n of `file`; inside the same artifact
     window: bool = False  # --first and --count choose among its rows
+    known: tuple[tuple[str, str], ...] = ()  # with read "damaged": file name -> what fills `<known>`
+
+    @property
+    def mending(self) -> bool:
+        """Whether its rows are the pictures of an archive that do not decode; as a rule there are none."""
+        return self.read == DAMAGED
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +96,22 @@ class Bundled:
     path: str
 
 
-Source = Http | Shards | UrlList | Manual | Bundled
+@dataclass(frozen=True, slots=True)
+class Own:
+    """A person's own pictures, sorted into splits and classes from where they lie. Paths are absolute."""
+
+    where: str  # a folder, or a zip
+    masks: str = ""  # a folder of masks, besides those inside `where`
+    labels: tuple[str, ...] = ()  # tables, or documents of COCO's form, that say the class of each
+    splits: tuple[str, ...] = ()  # tables that say the split of each
+    test: float = 0.0  # share of each class that goes to test where nothing says the split
+    seed: int = 0
+    draw: bool = False  # masks are drawn from the outlines that `labels` hold
+    flat: bool = False  # no classes: all in one folder, as negatives lie
+    copy: bool = False  # never a second name of the person's file
+
+
+Source = Http | Shards | UrlList | Manual | Bundled | Own
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +176,11 @@ class Artifact:
             return False
         return self.folder == other.folder and mine.save_as == theirs.save_as
 
+    def mends(self, other: Artifact) -> bool:
+        """Whether this is the list of what does not decode in the other, which then leaves it out."""
+        source = self.source
+        return isinstance(source, UrlList) and source.mending and source.file == other.name
+
 
 @dataclass(frozen=True, slots=True)
 class Option:
@@ -176,7 +205,7 @@ class Rule:
 @dataclass(frozen=True, slots=True)
 class Finish:
     """A document that the maker `make` writes anew where the layout puts it, once its folder is staged; or one
-    that it writes of the files of a list.
+    that it writes of the files of a list; or one that it gathers from several that stand in the folder.
     """
 
     make: str
@@ -185,6 +214,9 @@ class Finish:
     beside: str = (
         ""  # a further document that the maker reads; begins with the name of the artifact that holds it
     )
+    sources: tuple[str, ...] = ()  # what it is gathered from; each begins with the name of an artifact
+    pictures: tuple[str, ...] = ()  # of each of these, the folder of the pictures it speaks of
+    prepro: str = ""  # what --prepro calls the files it makes of it; empty: it makes none
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,8 +275,43 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
+class Subset:
+    """Which files of a tree are wanted; empty is all of them. `layout.subset` has the rule."""
+
+    splits: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()  # globs
+    most: int | None = None  # of each class folder
+    include: tuple[str, ...] = ()  # globs of paths below the built folder
+    exclude: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return self != Subset()
+
+    def __str__(self) -> str:
+        """As it is typed."""
+        lists = (
+            ("--split", self.splits),
+            ("--classes", self.classes),
+            ("--max-per-class", () if self.most is None else (str(self.most),)),
+            ("--include", self.include),
+            ("--exclude", self.exclude),
+        )
+        return " ".join(f"{option} {','.join(values)}" for option, values in lists if values)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepro:
+    """What NeuralTalk2's prepro.py is told."""
+
+    num_val: int = 5000
+    num_test: int = 5000
+    word_count_threshold: int = 5  # words that occur so often or less are UNK
+    max_length: int = 16  # words of a caption; what is beyond is cut off
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
-    """How a run behaves; nothing here changes what is fetched but `names`."""
+    """How a run behaves; nothing here changes what is fetched but `names`, `window` and `subset`."""
 
     root: str  # absolute path of the output directory
     jobs: int = 4
@@ -268,6 +335,8 @@ class Settings:
     retry_gone: bool = False
     ignore_opt_out: bool = False
     window: Window | None = Window()  # None: the rows that earlier runs were asked for
+    subset: Subset | None = Subset()  # None: what earlier runs were asked for
+    prepro: Prepro | None = None  # also make the files that NeuralTalk2 trains on
 
 
 # --- Inventory and plan: what exists, and the difference ----------------------------------------------------
@@ -284,6 +353,14 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Members:
+    """Of a remote archive only the members that are wanted are to be asked for; None until its directory was read."""
+
+    fetch: int | None = None  # bytes
+    tree: int | None = None  # bytes they unpack to
+
+
+@dataclass(frozen=True, slots=True)
 class Seen:
     """What was observed of one artifact."""
 
@@ -293,6 +370,7 @@ class Seen:
     files: int = 0  # published
     tree_bytes: int = 0  # published
     lost: frozenset[str] = frozenset()  # published paths to bring back; such an artifact is never BUILT
+    members: Members | None = None  # how, when not as a whole
 
 
 Inventory = Mapping[str, Seen]
@@ -358,6 +436,7 @@ class Why(StrEnum):
     LAYOUT = "layout"  # the archive holds nothing that the recipe's layout knows
     BAD_LIST = "bad list"
     LOCKED = "locked"
+    NOT_CHOSEN = "not chosen"  # left out by --split, --classes and their like
     LIMIT = "limit"  # of time or bytes, by the user
     INTERRUPTED = "interrupted"
     UNKNOWN = "unknown"

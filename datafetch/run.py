@@ -24,7 +24,9 @@ from datafetch.model import (
     Artifact,
     Choice,
     Event,
+    Http,
     Outcome,
+    Own,
     Plan,
     Recipe,
     Seen,
@@ -47,6 +49,7 @@ from datafetch.store import history, inventory, journal
 from datafetch.store.history import Past
 from datafetch.store.home import Home
 from datafetch.store.lease import Lease
+from datafetch.subsets import subsets, words
 from datafetch.task import Task
 
 if TYPE_CHECKING:
@@ -71,15 +74,36 @@ def plan(recipe: Recipe, choice: Choice, settings: Settings) -> Budget:
     wanted = with_holders(choose(recipe, choice), recipe.artifacts)
     refuse.no_rows(recipe, wanted, settings)
     files = inventory.published(home)
-    seen = inventory.observe(home, wanted, files, inventory.lost(home.root, files))
-    return estimate(wanted, seen, _at_once(recipe, wanted, settings))
+    task = Task(recipe, tuple(wanted), home, settings)
+    seen = inventory.observe(home, wanted, files, inventory.lost(home.root, files), _short(task))
+    return estimate(wanted, _forecast(task, seen), _at_once(task))
 
 
-def _at_once(recipe: Recipe, wanted: Sequence[Artifact], settings: Settings) -> dict[str, int]:
+def _at_once(task: Task) -> dict[str, int]:
     """How many shards are on disk at a time, of the artifacts that are unpacked while they arrive."""
     from datafetch.layout.onepass import AT_ONCE, streams  # a complete dataset needs no layout
 
-    return {a.name: AT_ONCE for a in wanted if streams(a, recipe.layout, settings)}
+    layout, settings = task.recipe.layout, task.settings
+    return {a.name: AT_ONCE for a in task.wanted if streams(a, layout, settings, task.picks(a))}
+
+
+def _short(task: Task) -> set[str]:
+    """The artifacts of which more is wanted than was built."""
+    return {artifact.name for artifact in task.wanted if task.falls_short(artifact)}
+
+
+def _forecast(task: Task, seen: Mapping[str, Seen]) -> dict[str, Seen]:
+    """The same, with what members cost of which alone is to be asked."""
+    found = dict(seen)
+    for artifact in task.wanted:
+        now = seen[artifact.name]
+        if now.state not in (State.ABSENT, State.PARTIAL) or not isinstance(artifact.source, Http):
+            continue
+        from datafetch.partly import forecast, partly  # what is complete needs neither archives nor layout
+
+        if partly(task, artifact, now.lost):
+            found[artifact.name] = replace(now, members=forecast(task, artifact, now.lost))
+    return found
 
 
 def get(
@@ -106,7 +130,7 @@ def repair(recipe: Recipe, damaged: Collection[str], settings: Settings, emit: E
     wanted = tuple(artifact for artifact in recipe.artifacts if artifact.name in built)
     known = (journal.known(home.journal(artifact.name)).built for artifact in wanted)
     names = next((row.names for row in known if row is not None), settings.names)
-    as_before = replace(settings, names=names, window=None)
+    as_before = replace(settings, names=names, window=None, subset=None)
     return bring(recipe, wanted, as_before, emit, damaged=frozenset(damaged))
 
 
@@ -121,6 +145,7 @@ def bring(
     """Settle the difference between `wanted` and what is there, and report. See `get` for what is raised."""
     home = home_of(settings, recipe.name)
     refuse.unaccepted(home, recipe, settings)
+    refuse.prepro(recipe, settings)
     with Lease(home.lease) as lease:
         refuse.other_names(home, recipe, settings)
         refuse.no_rows(recipe, wanted, settings)
@@ -128,7 +153,8 @@ def bring(
         files = inventory.published(home)
         gone = inventory.lost(home.root, files) | inventory.damaged(home) | damaged
         wanted = with_documents(recipe, wanted, list({file.artifact for file in files}))
-        seen = inventory.observe(home, wanted, files, gone)
+        task = Task(recipe, tuple(wanted), home, settings)
+        seen = inventory.observe(home, wanted, files, gone, _short(task))
         seen |= _asked_again(wanted, seen, home, settings)
         seen |= _made_again(recipe, wanted, seen, home)
         tally = Tally(on_disk=sum(file.size for file in files))
@@ -138,13 +164,19 @@ def bring(
             emit(event)
 
         noted: list[str] = []
-        if difference(wanted, seen):
+        changed = bool(difference(wanted, seen))
+        if changed:
             refuse.lacking_extras(wanted, seen)
-            show(estimate(wanted, seen, _at_once(recipe, wanted, settings)))
-            _settle_all(Task(recipe, tuple(wanted), home, settings), seen, tell, lease)
+            show(estimate(wanted, _forecast(task, seen), _at_once(task)))
+            _settle_all(task, seen, tell, lease)
             files = inventory.published(home)
             gone = inventory.lost(home.root, files) | inventory.damaged(home)
-            noted = unexpected(recipe.counts, [file.path for file in files])
+            noted = [] if subsets(home, recipe) else unexpected(recipe.counts, [file.path for file in files])
+        if (settings.prepro or changed or gone) and not _cut_off(tally):
+            _prepare(home, recipe, settings, gone, tell)
+            files = inventory.published(home)
+            gone = inventory.lost(home.root, files) | inventory.damaged(home)
+        store.remove_tree(home.prepro)  # of a run that was killed
         built = [artifact for artifact in wanted if seen[artifact.name].state is State.BUILT]
         for artifact in built:
             _tidy(home, artifact, settings, keep=bool(documents(recipe, artifact)))
@@ -155,8 +187,9 @@ def bring(
             if artifact not in built and not tally.problems:
                 text = "it could not be built, and nothing said why"
                 tell(Event("failed", artifact.name, why=Why.UNKNOWN, text=text, code=1))
-        tally.notes += noted
-        report = _report(Task(recipe, tuple(wanted), home, settings), tally, files, gone)
+        for text in (*noted, *words(subsets(home, recipe))):
+            tell(Event("note", recipe.name, text=text))
+        report = _report(task, tally, files, gone)
         store.write_atomic(home.report, msgspec.json.format(msgspec.json.encode(report.as_json())) + b"\n")
         counts, spent = report.counts, round(report.seconds, 1)
         history.add(home.history, Past(report.finished_at, report.status, counts, report.transferred, spent))
@@ -174,6 +207,28 @@ def _settle_all(task: Task, seen: dict[str, Seen], tell: Emit, lease: Lease) -> 
     except DatafetchError as error:
         text, code = str(error), error.exit_code
         tell(Event("failed", task.recipe.name, why=why_of(error), text=text, hint=error.hint, code=code))
+
+
+def _prepare(home: Home, recipe: Recipe, settings: Settings, gone: Collection[str], tell: Emit) -> None:
+    """What --prepro makes, or made once and is gone; a failure of it is told like that of an artifact."""
+    if not any(finish.prepro for finish in recipe.finish):
+        return
+    from datafetch import prepared
+    from datafetch.act import why_of
+
+    try:
+        if rules := settings.prepro or prepared.rules_of(home, gone):
+            prepared.prepare_all(home, recipe, rules, gone, tell)
+        for text in prepared.outdated(home, recipe):
+            tell(Event("note", recipe.name, text=text))
+    except DatafetchError as error:
+        text, code = str(error), error.exit_code
+        tell(Event("failed", "--prepro", why=why_of(error), text=text, hint=error.hint, code=code))
+
+
+def _cut_off(tally: Tally) -> bool:
+    """Whether the run was stopped, so that another will go on."""
+    return any(problem.code in STOPPED for problem in tally.problems)
 
 
 async def settle(
@@ -214,6 +269,7 @@ async def settle(
         await asyncio.gather(*running, return_exceptions=True)
 
 
+STOPPED = frozenset({8, 10, 11, 12, 130, 143})  # exit codes of runs that ended before their work did
 TRIES = 3  # an archive that proves damaged only when it is opened is fetched again, twice
 
 
@@ -223,13 +279,23 @@ def _any_due(home: Home, artifact: Artifact, settings: Settings) -> bool:
     return any_due(home.batches(artifact.name), time.time(), retry_gone=settings.retry_gone)
 
 
+def _changed(home: Home, artifact: Artifact) -> bool:
+    from datafetch.own.bring import changed
+
+    return changed(home, artifact)
+
+
 def _asked_again(
     wanted: Sequence[Artifact], seen: Mapping[str, Seen], home: Home, settings: Settings
 ) -> dict[str, Seen]:
-    """The re-check pass, once a run: lists with rows that are due, or with --retry-gone any lost row."""
+    """The re-check pass, once a run: lists with rows that are due, or with --retry-gone any lost row; a person's own
+    files that have changed.
+    """
     again: dict[str, Seen] = {}
     for artifact in wanted:
         now, source = seen[artifact.name], artifact.source
+        if isinstance(source, Own) and now.state is State.BUILT and _changed(home, artifact):
+            again[artifact.name] = replace(now, state=State.PARTIAL)
         if not isinstance(source, UrlList) or now.state not in (State.BUILT, State.STAGED):
             continue
         due = bool(dropped(home, artifact)) and _any_due(home, artifact, settings)
@@ -282,7 +348,7 @@ def _tidy(home: Home, artifact: Artifact, settings: Settings, *, keep: bool = Fa
 def _report(task: Task, tally: Tally, files: Sequence[inventory.Entry], gone: Collection[str]) -> Report:
     """What the dataset is now: the files of the manifest, less those that are gone, and what never came to be one."""
     recipe, home, settings = task.recipe, task.home, task.settings
-    with_files = {file.artifact for file in files}
+    with_files = {file.artifact for file in files} | _menders(task)
     parts: list[Mapping[Outcome, int]] = [{Outcome.OK: len(files) - len(gone), Outcome.MISSING: len(gone)}]
     parts += [dropped(home, artifact) for artifact in recipe.artifacts if artifact.name in with_files]
     # A wanted artifact without published files counts as a single item.
@@ -305,8 +371,15 @@ def _report(task: Task, tally: Tally, files: Sequence[inventory.Entry], gone: Co
         tree_digest="" if gone or not files else manifest.tree_digest(files),
         problems=tuple(tally.problems),
         notes=tuple(tally.notes),
+        subset=subsets(home, recipe),
         finished_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     )
+
+
+def _menders(task: Task) -> set[str]:
+    """The lists of what does not decode that have been worked off: as a rule there is nothing on them."""
+    lists = (a for a in task.recipe.artifacts if isinstance(a.source, UrlList) and a.source.mending)
+    return {a.name for a in lists if journal.known(task.home.journal(a.name)).staged is not None}
 
 
 def dropped(home: Home, artifact: Artifact) -> Counter[Outcome]:

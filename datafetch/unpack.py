@@ -10,12 +10,13 @@ from pathlib import Path
 
 from datafetch.archive.extract import Extracted, Sort, extract, link_file, place_file
 from datafetch.archive.join import digests_of
+from datafetch.decoded import weed
 from datafetch.errors import DamagedArchive, UnsafeArchive
 from datafetch.layout.build import seal
 from datafetch.layout.place import ELSEWHERE
 from datafetch.model import Artifact, Bundled, Event, Fetched, Manual, Outcome, Shards, Why
 from datafetch.store import files as store
-from datafetch.store import journal
+from datafetch.store import inventory, journal
 from datafetch.store.home import Home, slug
 from datafetch.task import Task
 
@@ -26,6 +27,7 @@ class Unpacker:
     def __init__(self, task: Task, tell: Callable[[Event], None], stopped: threading.Event) -> None:
         self._task = task
         self._home, self._rules, self._settings = task.home, task.recipe.layout, task.settings
+        self._artifacts = task.recipe.artifacts
         self._tell, self._stopped = tell, stopped
         self._fetched: set[str] = set()  # single files that this run has hashed
         self._linked: set[str] = set()  # of them, those whose archive and staged file are one
@@ -75,7 +77,7 @@ class Unpacker:
     def _extract(
         self, artifact: Artifact, files: Sequence[Path], only: frozenset[str], url: str, fetched_at: str
     ) -> Extracted:
-        return extract(
+        result = extract(
             files,
             artifact,
             self._rules,
@@ -84,10 +86,17 @@ class Unpacker:
             url=url,
             fetched_at=fetched_at,
             only=only,
+            picks=self._task.picks(artifact),
+            have=self._published(artifact) if not only and self._task.falls_short(artifact) else frozenset(),
             sort=self._sorter(artifact),
             emit=self._tell,
             stop=self._stopped.is_set,
         )
+        if only or not any(other.mends(artifact) for other in self._artifacts):
+            return result
+        name, short = artifact.name, self._task.falls_short(artifact)
+        before = inventory.undecodable(self._home, name) if short else ()
+        return weed(result, name, self._home, self._tell, self._stopped.is_set, before)
 
     def _sorter(self, artifact: Artifact) -> Sort | None:
         if not artifact.sort:
@@ -101,7 +110,8 @@ class Unpacker:
         with journal.Journal(home.journal(name)) as rows:
             if not only:
                 dropped = {Outcome.SKIPPED: result.skipped}
-                rows.append(journal.Staged(len(result.records), self._settings.names, dropped))
+                picks = self._task.picks(artifact)
+                rows.append(journal.Staged(len(result.records), self._settings.names, dropped, picks))
             seal(home.state, slug(name), result.records)
         if astray := result.skipped.get(ELSEWHERE):
             text = f"{name}: {astray} pictures lie outside the folders that the layout speaks of, and are left out"
@@ -110,6 +120,10 @@ class Unpacker:
             store.remove_tree(home.archive(name))
         size = sum(record.size for record in result.records)
         self._tell(Event("staged", name, done=size, count=len(result.records)))
+
+    def _published(self, artifact: Artifact) -> frozenset[str]:
+        files = [entry for entry in inventory.published(self._home) if entry.artifact == artifact.name]
+        return frozenset(entry.path for entry in files) - inventory.lost(self._home.root, files)
 
     def _link(self, artifact: Artifact, files: Sequence[Path], fetched: Fetched) -> Extracted | None:
         """A file that this run has verified takes its place without being copied, unless it is kept as well."""

@@ -18,6 +18,7 @@ from datafetch.model import Event, Outcome, Recipe, Settings, UrlList
 from datafetch.report import Problem, Report, add_up
 from datafetch.store.home import Home
 from datafetch.store.lease import Lease
+from datafetch.subsets import subsets, words
 from datafetch.verify import Level, Verified, verify
 
 SHOWN = 20  # findings printed; --json holds all of them
@@ -54,7 +55,8 @@ def verify_and_repair(
     if write_available:
         found = _verify(home, recipe, wanted, full=False, emit=emit)
     report = replace(_report(recipe, home, found, mended, time.monotonic() - started), notes=notes)
-    return report, [*notes, *verify_lines(report, found, mended)]
+    report = replace(report, subset=subsets(home, recipe))
+    return report, [*notes, *words(report.subset), *verify_lines(report, found, mended)]
 
 
 def _compare(recipe: Recipe, home: Home, found: Verified, *, write: bool) -> tuple[str, ...]:
@@ -90,7 +92,7 @@ def _gaps(recipe: Recipe, home: Home) -> bool:
 
 def _unfinished(home: Home) -> bool:
     """Whether a repair was killed after it had mended everything and before it had tidied up."""
-    scaffolding = (home.state / folder for folder in ("staging", "assembling", "parts"))
+    scaffolding = (home.state / folder for folder in ("staging", "assembling", "parts", "prepro"))
     return any(folder.exists() for folder in scaffolding) or any(home.state.glob(".*.tmp"))
 
 

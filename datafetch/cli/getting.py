@@ -17,23 +17,33 @@ from datafetch.cli.options import (
     WHERE_FROM,
     WHERE_TO,
     AllowPrivate,
+    Classes,
     Count,
     Everything,
+    Exclude,
     First,
     FromDir,
+    Include,
     Json,
+    MaxLength,
+    MaxPerClass,
     Mirror,
     MirrorOnly,
     Name,
     Names,
+    NumTest,
+    NumVal,
     Only,
     OutputDir,
     PanelCommand,
+    Prepro,
     Progress,
     ProgressMode,
     Quiet,
     RecipeCommand,
     Registry,
+    Split,
+    Threshold,
     Verbose,
     option,
     parse_duration,
@@ -45,7 +55,8 @@ from datafetch.cli.output import print_lines, say, watching, width
 from datafetch.errors import UsageError
 
 if TYPE_CHECKING:
-    from datafetch.model import Choice, Recipe, Settings, Window
+    from datafetch import model
+    from datafetch.model import Choice, Recipe, Settings, Subset, Window
     from datafetch.plan.budget import Budget
     from datafetch.report import Report
 
@@ -60,6 +71,11 @@ def get_command(
     everything: Everything = False,
     first: First = None,
     count: Count = None,
+    split: Split = [],  # noqa: B006
+    classes: Classes = [],  # noqa: B006
+    max_per_class: MaxPerClass = None,
+    include: Include = [],  # noqa: B006
+    exclude: Exclude = [],  # noqa: B006
     output_dir: OutputDir = DEFAULT_DIR,
     names: Annotated[
         Names,
@@ -136,6 +152,11 @@ def get_command(
         bool,
         option("--ignore-opt-out", help="of lists, also what robots.txt or headers withhold", panel=LIMITS),
     ] = False,
+    prepro: Prepro = False,
+    num_val: NumVal = None,
+    num_test: NumTest = None,
+    word_count_threshold: Threshold = None,
+    max_length: MaxLength = None,
     progress: ProgressMode = Progress.AUTO,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -147,7 +168,7 @@ def get_command(
     from datafetch.model import Settings
     from datafetch.store.room import free_space
 
-    recipe = recipe_of(name, registry)
+    recipe = recipe_of(name, registry, output_dir)
     choice = _choice(ctx, only, everything)
     check_places(mirror, from_dir, mirror_only=mirror_only)
     settings = Settings(
@@ -171,6 +192,8 @@ def get_command(
         retry_gone=retry_gone,
         ignore_opt_out=ignore_opt_out,
         window=_window(first, count),
+        subset=_subset(split, classes, max_per_class, include, exclude),
+        prepro=prepro_rules(prepro, num_val, num_test, word_count_threshold, max_length),
     )
     if dry_run:
         return _show_plan(recipe, choice, settings, as_json)
@@ -193,6 +216,11 @@ def plan_command(
     everything: Everything = False,
     first: First = None,
     count: Count = None,
+    split: Split = [],  # noqa: B006
+    classes: Classes = [],  # noqa: B006
+    max_per_class: MaxPerClass = None,
+    include: Include = [],  # noqa: B006
+    exclude: Exclude = [],  # noqa: B006
     output_dir: OutputDir = DEFAULT_DIR,
     registry: Registry = [],  # noqa: B006
     as_json: Json = False,
@@ -200,8 +228,11 @@ def plan_command(
     """What `get` would do now: files, bytes, disk."""
     from datafetch.model import Settings
 
-    settings = Settings(root=str(output_dir), window=_window(first, count))
-    return _show_plan(recipe_of(name, registry), _choice(ctx, only, everything), settings, as_json)
+    subset = _subset(split, classes, max_per_class, include, exclude)
+    settings = Settings(root=str(output_dir), window=_window(first, count), subset=subset)
+    return _show_plan(
+        recipe_of(name, registry, output_dir), _choice(ctx, only, everything), settings, as_json
+    )
 
 
 @app.command("demo", cls=PanelCommand, rich_help_panel=GET)
@@ -237,11 +268,48 @@ def _choice(ctx: typer.Context, only: Sequence[str], everything: bool) -> Choice
     return Choice(tuple(ctx.meta.get(PICKED, ())), groups, everything)
 
 
+def prepro_rules(
+    wanted: bool, num_val: int | None, num_test: int | None, threshold: int | None, max_length: int | None
+) -> model.Prepro | None:
+    """The rules of --prepro, or None without it. UsageError for options that only it reads."""
+    from datafetch.model import Prepro
+
+    asked = {
+        "num_val": num_val,
+        "num_test": num_test,
+        "word_count_threshold": threshold,
+        "max_length": max_length,
+    }
+    given = {name: value for name, value in asked.items() if value is not None}
+    if wanted:
+        return Prepro(**given)
+    if given:
+        raise UsageError(f"--{next(iter(given)).replace('_', '-')} goes with --prepro", "add --prepro")
+    return None
+
+
 def _window(first: int | None, count: int | None) -> Window:
     from datafetch.model import Window
 
     start = first or 1
     return Window(start, None if count is None else start + count - 1)
+
+
+def _subset(
+    split: Sequence[str],
+    classes: Sequence[str],
+    most: int | None,
+    include: Sequence[str],
+    exclude: Sequence[str],
+) -> Subset:
+    from datafetch.model import Subset
+
+    return Subset(_listed(split), _listed(classes), most, _listed(include), _listed(exclude))
+
+
+def _listed(given: Sequence[str]) -> tuple[str, ...]:
+    """The words of an option that takes A,B and may be repeated; one order, so that one choice is one value."""
+    return tuple(sorted({word.strip() for each in given for word in each.split(",") if word.strip()}))
 
 
 def check_places(mirrors: Sequence[str], from_dir: Path | None, *, mirror_only: bool) -> None:
@@ -262,13 +330,15 @@ def _show_plan(recipe: Recipe, choice: Choice, settings: Settings, as_json: bool
     from datafetch.cli.look import plan_document
     from datafetch.console.screens import plan_screen
     from datafetch.store.room import free_space
+    from datafetch.subsets import subsets, words
 
     budget = run.plan(recipe, choice, settings)
+    here = subsets(run.home_of(settings, recipe.name), recipe)
     free = free_space(Path(settings.root))[0]
     if as_json:
-        say(json.dumps(plan_document(recipe, settings, budget, free), ensure_ascii=False))
+        say(json.dumps(plan_document(recipe, settings, budget, free, here), ensure_ascii=False))
     else:
-        print_lines(plan_screen(recipe, budget, free, width()))
+        print_lines([*words(here), *plan_screen(recipe, budget, free, width())])
     return 0
 
 
@@ -283,6 +353,6 @@ def say_report(report: Report, *, as_json: bool, quiet: bool) -> int:
         say(f"{report.dataset}: interrupted, {kept}; run the same command again to go on")
     elif not quiet or report.exit_code:
         say(report_line(report))
-        for note in report.notes:
+        for note in report.notes if quiet else ():  # else they were told as they came
             print(f"note: {note}", file=sys.stderr)
     return report.exit_code

@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 @app.command("list", cls=PanelCommand, rich_help_panel=LOOK)
 def list_command(output_dir: OutputDir = DEFAULT_DIR, registry: Registry = [], as_json: Json = False) -> int:  # noqa: B006
     """Every dataset: how it is obtained, its size, and what of it is here."""
-    from datafetch.cli.look import list_lines, listed
+    from datafetch.cli.look import list_lines, listed, own_datasets
     from datafetch.recipe import registry as recipes
 
     shelf = recipes.shelf(tuple(registry))
-    found = listed(shelf.recipes, output_dir)
+    found = [*listed(shelf.recipes, output_dir), *own_datasets(output_dir)]
     if as_json:
         say(json.dumps([one.as_json() for one in found]))
     else:
@@ -44,16 +44,25 @@ def list_command(output_dir: OutputDir = DEFAULT_DIR, registry: Registry = [], a
 
 
 @app.command("info", cls=PanelCommand, rich_help_panel=LOOK)
-def info_command(name: Name, registry: Registry = [], as_json: Json = False) -> int:  # noqa: B006
+def info_command(
+    name: Name,
+    output_dir: OutputDir = DEFAULT_DIR,
+    registry: Registry = [],  # noqa: B006
+    as_json: Json = False,
+) -> int:
     """What a dataset is: choices, files, checksums, terms, citation."""
     from datafetch.cli.look import info_document
     from datafetch.console.screens import info_screen
+    from datafetch.store.home import Home
+    from datafetch.subsets import subsets, words
 
-    recipe = recipe_of(name, registry)
+    recipe = recipe_of(name, registry, output_dir)
+    home = Home(Path(os.path.realpath(output_dir)), recipe.name)
     if as_json:
-        say(json.dumps(info_document(recipe), ensure_ascii=False))
+        say(json.dumps(info_document(recipe, home), ensure_ascii=False))
     else:
-        print_lines(info_screen(recipe, width()))
+        here = words(subsets(home, recipe))
+        print_lines([*info_screen(recipe, width()), *(["", *here] if here else [])])
     return 0
 
 
@@ -73,7 +82,7 @@ def status_command(
     from datafetch.model import Settings
     from datafetch.run import home_of
 
-    recipe = recipe_of(name, registry)
+    recipe = recipe_of(name, registry, output_dir)
     _check_reason(why)
     files = not urls or why in ("", "lost")  # else no file need be looked at
     look = Look(recipe, home_of(Settings(root=str(output_dir)), recipe.name), why, files=files)
@@ -109,31 +118,43 @@ def show_command(
     name: Name,
     page: Annotated[
         Path | None,
-        typer.Option("-o", "--page", metavar="FILE", help="the page (default NAME.html; - is stdout)"),
+        typer.Option(
+            "-o",
+            "--page",
+            metavar="FILE",
+            help="the page (default NAME.html; - is stdout); a picture of it when called .png",
+        ),
     ] = None,
     output_dir: DataDir = DEFAULT_DIR,
     registry: Registry = [],  # noqa: B006
 ) -> int:
-    """One page to look at: what is here, what is not and why, and samples."""
+    """One page to look at: pictures, counts, what is not here and why."""
     import time
 
     from datafetch.model import Settings
     from datafetch.run import home_of
     from datafetch.show.facts import gather
-    from datafetch.show.page import page as written
     from datafetch.store.files import write_atomic
 
-    recipe = recipe_of(name, registry)
+    recipe = recipe_of(name, registry, output_dir)
     home = home_of(Settings(root=str(output_dir)), recipe.name)
     if not home.state.is_dir():
         raise UsageError(f"there is nothing of {name} in {home.root}", f"datafetch get {name} fetches it")
-    document = written(gather(recipe, home, time.time()))
-    if str(page) == "-":
-        write(document)
-        return 0
     target = page or Path(f"{name}.html")
     if target.is_dir():
         raise UsageError(f"-o {target} is a folder", "name the file to write: -o page.html")
-    write_atomic(Path(os.path.abspath(target)), document.encode())
+    facts = gather(recipe, home, time.time())
+    if target.suffix.lower() == ".png":
+        from datafetch.show.drawing import drawing
+
+        document = drawing(facts)
+    else:
+        from datafetch.show.page import page as written
+
+        document = written(facts).encode()
+    if str(page) == "-":
+        write(document.decode())
+        return 0
+    write_atomic(Path(os.path.abspath(target)), document)
     print(f"{target} is written", file=sys.stderr)
     return 0

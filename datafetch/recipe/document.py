@@ -28,7 +28,11 @@ class UrlListEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
     file: Annotated[str, Meta(description="path of the list; it begins with the name of an artifact")]
     read: Annotated[
-        str, Meta(description="map, columns, lines, table, csv, tsv, jsonl, beside, parquet or matlab")
+        str,
+        Meta(
+            description="map, columns, lines, table, csv, tsv, jsonl, beside, parquet or matlab; or damaged: the"
+            " pictures of the archive `file` that do not decode, each with <file> and <known>"
+        ),
     ]
     url: Annotated[Texts, Meta(description="the first that can be filled is asked first")]
     save_as: Annotated[str, Meta(description="<row> counts; .<ext> at the end is by what the bytes are")]
@@ -41,6 +45,9 @@ class UrlListEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         list[str], Meta(description="with read: beside, files whose line n belongs to line n of `file`")
     ] = field(default_factory=list)
     window: Annotated[bool, Meta(description="--first and --count choose among its rows")] = False
+    known: Annotated[
+        dict[str, str], Meta(description="with read: damaged, name of a picture -> what fills <known>")
+    ] = field(default_factory=dict)
 
 
 class JoinEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -126,17 +133,28 @@ class RuleEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class FinishEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A document that a named maker writes from one of the archives, to fit the files beside it; or of a list."""
+    """A document that a named maker writes from one of the archives, to fit the files beside it; or of a list; or
+    from several documents of the folder.
+    """
 
-    make: Annotated[str, Meta(description="captions; of the files of a list: sbu, wordnet")]
-    source: Annotated[
+    make: Annotated[
         str,
+        Meta(
+            description="captions; of the files of a list: sbu, wordnet; from several documents: neuraltalk2"
+        ),
+    ]
+    source: Annotated[
+        Texts,
         Meta(description="path of the document, which begins with the name of an artifact; or a list's name"),
     ] = field(name="from")
     to: Annotated[str, Meta(description="where it stands in the built folder; <x> makes one for each x")]
     beside: Annotated[
         str, Meta(description="path of a further document that the maker reads, as of an artifact")
     ] = field(name="with", default="")
+    pictures: Annotated[
+        list[str], Meta(description="with neuraltalk2, the folder of the pictures of each document")
+    ] = field(default_factory=list)
+    prepro: Annotated[str, Meta(description="name of the two files that --prepro makes of it")] = ""
 
 
 class ChoiceEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -20,6 +20,7 @@ from datafetch.recipe.site import Site
 MAKERS = ("captions",)
 ENTRY_MAKERS = ("sbu", "wordnet")  # of a list of files
 WITH_ANOTHER = ("wordnet",)  # of them those that read another document
+GATHERERS = ("neuraltalk2",)  # from several documents
 _CAPTURED = re.compile(r"<([^<>]+)>")
 MAX_ENTRIES = 2_000  # artifacts in a file; more is a slip of the pen, not a dataset
 
@@ -179,27 +180,53 @@ def _finish(
     lists = {a.name: a.source.file for a in artifacts if isinstance(a.source, UrlList)}
     for index, one in enumerate(entry.finish):
         at = site.at("finish", index, label=f"finish {index + 1}")
-        make = at.at("make").filled(values.one_of, one.make, (*MAKERS, *ENTRY_MAKERS), "makers")
-        source = at.at("from").fill(one.source)
+        make = at.at("make").filled(values.one_of, one.make, (*MAKERS, *ENTRY_MAKERS, *GATHERERS), "makers")
+        given = [one.source] if isinstance(one.source, str) else one.source
+        sources = tuple(at.at("from").fill(source) for source in given)
         to = at.at("to").filled(values.relative_path, one.to)
-        if make in ENTRY_MAKERS and source not in lists:
-            at.at("from").add(f'expected the name of a list, found "{source}"')
+        prepro = at.at("prepro").filled(values.option_value, one.prepro) if one.prepro else ""
+        pictures = tuple(at.at("pictures").filled(values.relative_path, each) or "" for each in one.pictures)
+        _check_finish(make, sources, pictures, lists, artifacts, at)
         beside = at.at("with").filled(values.relative_path, one.beside) if one.beside else ""
         if bool(beside) != (make in WITH_ANOTHER):
             at.at("with").add(f"expected, and with {listed(WITH_ANOTHER)} only, the path of a document")
         elif beside and not any(beside.startswith(f"{artifact.name}/") for artifact in artifacts):
             at.at("with").add(f'expected a path that begins with an artifact, found "{beside}"')
         apart = set(_CAPTURED.findall(to or ""))
-        if not apart <= set(_CAPTURED.findall(lists.get(source, ""))):
+        if not apart <= set(_CAPTURED.findall(lists.get(sources[0], "") if sources else "")):
             # Else the rows of one document would not stand together, and all would have to be held.
             at.at("to").add("expected captures of the list's own `file` only")
-        if make is None or to is None or at.broken:
+        if make is None or to is None or prepro is None or at.broken or not sources:
             continue
         if make in ENTRY_MAKERS:
-            made.append((Finish(make, to, source, beside or ""), None, at))
+            made.append((Finish(make, to, sources[0], beside or "", prepro=prepro), None, at))
+        elif make in GATHERERS:
+            made.append((Finish(make, to, sources=sources, pictures=pictures, prepro=prepro), None, at))
         else:
-            made.append((Finish(make, to), Rule((source,), to), at))
+            made.append((Finish(make, to, prepro=prepro), Rule(sources, to), at))
     return made
+
+
+def _check_finish(
+    make: str | None,
+    sources: Sequence[str],
+    pictures: Sequence[str],
+    lists: Mapping[str, str],
+    artifacts: Sequence[Artifact],
+    at: Site,
+) -> None:
+    if make in ENTRY_MAKERS and sources[:1] and sources[0] not in lists:
+        at.at("from").add(f'expected the name of a list, found "{sources[0]}"')
+    if make not in GATHERERS and len(sources) != 1:
+        at.at("from").add(f"expected one path, found {len(sources)}")
+    if make in GATHERERS:
+        if not sources or len(pictures) != len(sources):
+            at.at("pictures").add("expected a folder for each path of `from`")
+        for source in sources:
+            if not any(source.startswith(f"{artifact.name}/") for artifact in artifacts):
+                at.at("from").add(f'expected a path that begins with an artifact, found "{source}"')
+    elif pictures:
+        at.at("pictures").add(f"goes with {listed(GATHERERS)}")
 
 
 def _after(artifact: Artifact, artifacts: Sequence[Artifact], finish: Sequence[Finish]) -> Artifact:

@@ -6,11 +6,13 @@ import re
 from typing import assert_never
 
 from datafetch.model import (
+    DAMAGED,
     Bundled,
     Checksum,
     Http,
     Join,
     Manual,
+    Own,
     Place,
     Shard,
     Shards,
@@ -26,7 +28,7 @@ from datafetch.recipe.site import Site
 
 _NAMED = re.compile(r"<([^<>]*)>")
 SOURCES = ("url", "shards", "url_list", "manual", "bundled")
-READERS = ("map", "columns", "lines", "table", "csv", "tsv", "jsonl", "beside", "parquet", "matlab")
+READERS = ("map", "columns", "lines", "table", "csv", "tsv", "jsonl", "beside", "parquet", "matlab", DAMAGED)
 
 
 def source(entry: ArtifactEntry, site: Site, known: Known) -> Source | None:
@@ -149,6 +151,13 @@ def _url_list(entry: UrlListEntry, site: Site) -> UrlList | None:
         )
     if any(one is not None and one.split("/")[0] != (file or "").split("/")[0] for one in beside):
         site.at("beside").add("expected files of the artifact that holds `file`")
+    if entry.known and read != DAMAGED:
+        site.at("known").add("goes with read: damaged")
+    known = [
+        (name, address)
+        for name, text in entry.known.items()
+        if (address := site.at("known", name).filled(values.url, text)) is not None
+    ]
     if file is None or save_as is None or read is None or check is None:
         return None
     return UrlList(
@@ -161,6 +170,7 @@ def _url_list(entry: UrlListEntry, site: Site) -> UrlList | None:
         entry.min_bytes,
         tuple(one for one in beside if one is not None),
         entry.window,
+        tuple(known),
     )
 
 
@@ -262,7 +272,7 @@ def _known_as(found: Source | None) -> str:
             return values.last_part(urls[0])
         case Bundled(path=path):
             return path.rpartition("/")[2]
-        case Shards() | UrlList() | Manual() | None:
+        case Shards() | UrlList() | Manual() | Own() | None:
             return ""
         case _:
             assert_never(found)
