@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from datafetch.archive.extract import Extracted, extract, link_file, place_file
+from datafetch.archive.extract import extract
 from datafetch.archive.join import digests_of
+from datafetch.archive.single import link_file, place_file
+from datafetch.archive.staging import Extracted
 from datafetch.errors import DamagedArchive, UnsafeArchive
 from datafetch.layout.build import seal
 from datafetch.layout.place import ELSEWHERE
