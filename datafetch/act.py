@@ -131,8 +131,10 @@ class Run:
 
     async def _get(self, artifact: Artifact, only: frozenset[str]) -> None:
         try:
-            await self._obtainer.obtain(artifact, only)
-        except DamagedArchive as error:  # of shards that are unpacked as they come
+            archives = await self._obtainer.obtain(artifact, only)
+            if archives:
+                await in_thread(lambda: self._unpacker.unpack_where_they_lie(artifact, archives, only))
+        except DamagedArchive as error:  # of shards that are unpacked as they come, or brought
             self._unpacker.damaged(artifact, error)
         if isinstance(artifact.source, Http):
             self._unpacker.verified(artifact)

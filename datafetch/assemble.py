@@ -7,11 +7,12 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 
 from datafetch.finish import finish
+from datafetch.gathered import gather
 from datafetch.layout import manifest
 from datafetch.layout.build import drop_seals, publish, sealed
 from datafetch.layout.placer import placer
 from datafetch.layout.withdraw import remove_ours
-from datafetch.model import Artifact, Event, FileRecord, UrlList
+from datafetch.model import Artifact, Event, FileRecord, Own, UrlList
 from datafetch.store import inventory, journal
 from datafetch.store.home import Home, slug
 from datafetch.task import Task
@@ -32,6 +33,7 @@ def assemble(task: Task, folder: str, tell: Callable[[Event], None]) -> Mapping[
     for faults of the disk.
     """
     home = task.home
+    gather(task, folder, tell)
     staged = [a for a in task.wanted if a.folder == folder and home.seal(a.name).exists()]
     slugs = [slug(a.name) for a in staged]
     finish(home, task.recipe.finish, folder, slugs, tell)
@@ -64,6 +66,11 @@ def assemble(task: Task, folder: str, tell: Callable[[Event], None]) -> Mapping[
 def _withdrawn(task: Task, staged: Sequence[Artifact], owned: Collection[str]) -> set[str]:
     """Published paths of these artifacts that their lists no longer vouch for."""
     lists = [artifact for artifact in staged if isinstance(artifact.source, UrlList)]
+    theirs = [artifact for artifact in staged if isinstance(artifact.source, Own)]
+    if theirs and owned:
+        from datafetch.own.bring import withdrawn as no_longer_made
+
+        return set[str]().union(*(no_longer_made(task.home, artifact, owned) for artifact in theirs))
     if not lists or not owned:
         return set()
     from datafetch.images.lacking import withdrawn
@@ -86,8 +93,10 @@ def _own(records: Iterable[FileRecord], artifact: Artifact) -> Published:
 
 
 def _proven(home: Home, artifact: Artifact) -> Iterator[str]:
-    """The staged paths whose bytes this run knows to be right; a list keeps published files by size alone."""
-    staging = home.staging(artifact.name)
+    """The sealed paths whose bytes are known to be right: those that are on their way. Others are published, and
+    kept by their size alone.
+    """
+    places = (home.staging(artifact.name), home.state / "assembling")
     for record in sealed(home.state, slug(artifact.name)) or ():
-        if not isinstance(artifact.source, UrlList) or os.path.lexists(staging / record.path):
+        if any(os.path.lexists(place / record.path) for place in places):
             yield record.path

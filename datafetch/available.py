@@ -84,7 +84,7 @@ def _json(artifact: Artifact, recipe: Recipe, records: Sequence[FileRecord]) -> 
         return ""
     if not any(record.artifact == artifact.name for record in records):
         return ""
-    owner = holder(source, recipe.artifacts)
+    owner = holder(source.file, recipe.artifacts)
     inside = source.file.removeprefix(owner.name).strip("/") if owner else ""
     for record in records:
         name = f"/{record.member or record.path}"

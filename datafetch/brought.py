@@ -44,17 +44,21 @@ class Brought:
             return False
         return all(hit.enough for hit in manual.find(replace(artifact, source=instead), self.folders))
 
-    def take(self, artifact: Artifact) -> None:
-        """One archive becomes FETCHED; loose files are STAGED at once. Raises NeedsPerson until all are there."""
+    def take(self, artifact: Artifact) -> tuple[Path, ...]:
+        """One archive becomes FETCHED; loose files are STAGED at once; several archives are what comes back, to be
+        unpacked where they lie. Raises NeedsPerson until all are there.
+        """
         home, name = self._home, artifact.name
         hits = manual.find(artifact, self.folders)
         if not all(hit.enough for hit in hits):
             make_folder(home.inbox)
             raise manual.needs_person(artifact, hits, home.inbox)
         files = [brought for hit in hits for brought in hit.files]
+        if artifact.several:
+            return tuple(brought.path for brought in files)
         if artifact.unpack and len(files) == 1:
             self.copy_in(artifact, files[0].path, "by hand")
-            return
+            return ()
         placed = place(artifact, self._rules, [brought.name for brought in files])
         work = [
             (brought.name, brought.path, target)
@@ -66,6 +70,7 @@ class Brought:
             dropped = {Outcome.SKIPPED: Counter(why for _, why in placed.skipped)}
             rows.append(journal.Staged(len(records), self._settings.names, dropped))
         seal(home.state, slug(name), records)
+        return ()
 
     def copy_in(self, artifact: Artifact, file: Path, origin: str) -> None:
         """A file becomes FETCHED under its artifact's name. Raises TransferFailed when it is not the right one."""

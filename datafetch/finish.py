@@ -31,7 +31,7 @@ def finish(
 
     Raises BadList for a source that is no such document.
     """
-    for each in (one for one in wanted if not one.list):
+    for each in (one for one in wanted if not one.list and not one.sources):
         path = f"{folder}/{each.to}"
         for slug in slugs:
             file = home.state / "staging" / slug / path
@@ -53,7 +53,7 @@ def _make(
         data = mmap.mmap(source.fileno(), 0, access=mmap.ACCESS_READ) if file.stat().st_size else b""
         try:
             records = msgspec.json.decode(data, type=list[msgspec.Raw])
-            made = MAKERS[wanted.make](records, _beside(home, folder, slugs))
+            made = MAKERS[wanted.make](records, beside(home, folder, slugs))
             size, sha256 = write_document(file, made.records)
         except BadList as error:
             raise BadList(f"{wanted.to}: {error}", error.hint) from error
@@ -65,7 +65,7 @@ def _make(
         emit(Event("note", folder, text=f"{folder}/{wanted.to}: {told}"))
 
 
-def _beside(home: Home, folder: str, slugs: Sequence[str]) -> frozenset[str]:
+def beside(home: Home, folder: str, slugs: Sequence[str]) -> frozenset[str]:
     """The paths, relative to the folder, of all that stands in it or is about to."""
     below = f"{folder}/"
     paths = {path for slug in slugs for path in staged_paths(home.state, slug)}

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime
-from itertools import tee
+from itertools import groupby, tee
 
 import msgspec
 
-from datafetch import lists
-from datafetch.annotate.entries import ENTRY_MAKERS, Entry
+from datafetch import held, lists
+from datafetch.annotate.entries import Entry, entry_maker
 from datafetch.finish import write_document
+from datafetch.images.fill import save_path
 from datafetch.images.items import Item, items
 from datafetch.images.rows import Row
-from datafetch.model import Artifact, FileRecord, UrlList
-from datafetch.store.home import slug
+from datafetch.model import Artifact, FileRecord, Finish, UrlList
 from datafetch.task import Task
 
 
@@ -25,15 +26,26 @@ def write_listed(
     the rows. The list is read once more; memory is that of its items.
     """
     for wanted in task.recipe.finish:
-        if wanted.list != artifact.name:
-            continue
-        make = ENTRY_MAKERS[wanted.make]
-        entries = _entries(task, artifact, source, place, iter(files))
-        path = f"{artifact.folder}/{wanted.to}"
-        file = task.home.staging(artifact.name) / path
-        size, sha256 = write_document(file, (msgspec.json.encode(make(entry)) for entry in entries))
-        origin = f"{slug(wanted.make)}:{source.file}"
-        yield FileRecord(path, size, sha256, origin, _now(), artifact.name)
+        if wanted.list == artifact.name:
+            entries = _entries(task, artifact, source, place, iter(files))
+            yield from _write(task, artifact, source, wanted, entries)
+
+
+def _write(
+    task: Task, artifact: Artifact, source: UrlList, wanted: Finish, entries: Iterator[Entry]
+) -> Iterator[FileRecord]:
+    """One document, or one for each value of what `to` captures: the rows of each stand together."""
+    with ExitStack() as stack:
+        path = held.file(task, wanted.beside) if wanted.beside else None
+        make = entry_maker(wanted.make, stack.enter_context(path.open("rb")) if path else None)
+        for to, together in groupby(entries, lambda entry: _path(wanted, artifact, entry)):
+            file = task.home.staging(artifact.name) / to
+            size, sha256 = write_document(file, (msgspec.json.encode(make(entry)) for entry in together))
+            yield FileRecord(to, size, sha256, f"{wanted.make}:{source.file}", _now(), artifact.name)
+
+
+def _path(wanted: Finish, artifact: Artifact, entry: Entry) -> str:
+    return f"{artifact.folder}/{save_path(wanted.to, entry.row, entry.fields)}"
 
 
 def _entries(

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable
 
-from datafetch.errors import UsageError
+from datafetch import held
 from datafetch.images.fill import save_path
 from datafetch.images.rows import BadRow, Row, Rows, one_after_another, only, read
-from datafetch.layout import manifest
-from datafetch.layout.build import sealed
-from datafetch.model import Artifact, FileRecord, Outcome, UrlList, Window
-from datafetch.plan.difference import holder
+from datafetch.model import Artifact, Outcome, UrlList, Window
 from datafetch.plan.window import covers
 from datafetch.store import journal
-from datafetch.store.home import slug
+from datafetch.store.inventory import undecodable
 from datafetch.task import Task
 
 Place = Callable[[str], str]  # a path inside the artifact -> its path below the output directory
@@ -31,17 +25,27 @@ def rows(task: Task, artifact: Artifact, source: UrlList, place: Place) -> Rows:
         found = only(found, _windows(task, artifact))
     others = [other for other in task.recipe.artifacts if artifact.shares_names(other)]
     if others:
-        theirs = {record.path: other.name for other in others for record in _records(task, other)}
+        theirs = {record.path: other.name for other in others for record in held.records(task, other)}
         found = _without(found, source, place, theirs)
     return found
 
 
 def _read(task: Task, source: UrlList) -> Rows:
+    if source.mending:
+        return _undecodable(task, source)
     if "<" in source.file:
-        files = _matching(task, source)
+        files = held.matching(task, source.file)
         return one_after_another((fields, read(path, source.read, source.keys)) for fields, path in files)
-    path, *beside = (_file(task, source, file) for file in (source.file, *source.beside))
+    path, *beside = (held.file(task, file) for file in (source.file, *source.beside))
     return read(path, source.read, source.keys, beside)
+
+
+def _undecodable(task: Task, source: UrlList) -> Rows:
+    """A row for each picture of the archive that did not decode when it was unpacked."""
+    known = dict(source.known)
+    for number, member in enumerate(undecodable(task.home, source.file), 1):
+        name = member.rpartition("/")[2]
+        yield Row(number, {"file": name, "known": known.get(name, "")})
 
 
 def _windows(task: Task, artifact: Artifact) -> tuple[Window, ...]:
@@ -60,72 +64,3 @@ def _without(found: Rows, source: UrlList, place: Place, theirs: dict[str, str])
         path = save_path(source.save_as, row.line or row.number, row.fields) if isinstance(row, Row) else None
         other = theirs.get(place(path)) if path else None
         yield row if other is None else BadRow(row.number, f"{other} has it", Outcome.SKIPPED)
-
-
-# --- Where a list lies ---
-
-
-@dataclass(frozen=True, slots=True)
-class _Held:
-    record: FileRecord
-    path: Path  # now: staged, or published already
-
-    @property
-    def name(self) -> str:
-        """What `file` of a list is compared with the end of."""
-        return f"/{self.record.member or self.record.path}"
-
-
-def _held(task: Task, source: UrlList) -> tuple[str, Iterator[_Held]]:
-    """The path of the list inside the artifact that holds it, and the files of that."""
-    owner = holder(source, task.recipe.artifacts)
-    assert owner is not None, "the plan waits for the artifact that holds the list"
-    staging = task.home.staging(owner.name)
-
-    def held() -> Iterator[_Held]:
-        for record in _records(task, owner):
-            path = staging / record.path
-            yield _Held(record, path if path.exists() else task.home.root / record.path)
-
-    return owner.name, held()
-
-
-def _file(task: Task, source: UrlList, file: str) -> Path:
-    owner, files = _held(task, source)
-    inside = file.removeprefix(owner).strip("/")
-    for held in files:
-        if not inside or held.name.endswith(f"/{inside}"):
-            return held.path
-    raise _absent(owner, inside)
-
-
-def _matching(task: Task, source: UrlList) -> list[tuple[dict[str, str], Path]]:
-    """The files that the captures of `file` match, with what they capture.
-
-    In the order in which they came: one that comes later, because its host was down, must not give other numbers
-    to the rows of those before it.
-    """
-    owner, files = _held(task, source)
-    inside = source.file.removeprefix(owner).strip("/")
-    pieces = re.split(r"<([^<>]+)>", inside)
-    texts = (f"(?P<{piece}>[^/]+?)" if at % 2 else re.escape(piece) for at, piece in enumerate(pieces))
-    fits = re.compile(f"(?:.*/)?{''.join(texts)}", re.DOTALL).fullmatch
-    ordered = sorted(files, key=lambda held: (held.record.fetched_at, held.record.path))
-    found = [(match.groupdict(), held.path) for held in ordered if (match := fits(held.name)) is not None]
-    if not found:
-        raise _absent(owner, inside)
-    return found
-
-
-def _records(task: Task, artifact: Artifact) -> Iterable[FileRecord]:
-    """The files of an artifact: staged, or else published."""
-    records = sealed(task.home.state, slug(artifact.name))
-    if records is not None:
-        return records
-    return (record for record in manifest.read(task.home.manifest) if record.artifact == artifact.name)
-
-
-def _absent(owner: str, inside: str) -> UsageError:
-    return UsageError(
-        f"{owner} holds no {inside or 'list'}", hint="mend `file` of the url_list in the recipe"
-    )

@@ -48,6 +48,9 @@ class Shards:
     shards: tuple[Shard, ...]
 
 
+DAMAGED = "damaged"  # how a list is read whose rows are the pictures of an archive that do not decode
+
+
 @dataclass(frozen=True, slots=True)
 class UrlList:
     """Many small files, one per row of a list that another artifact holds."""
@@ -61,6 +64,12 @@ class UrlList:
     min_bytes: int = 0
     beside: tuple[str, ...] = ()  # files whose line n belongs to line n of `file`; inside the same artifact
     window: bool = False  # --first and --count choose among its rows
+    known: tuple[tuple[str, str], ...] = ()  # with read "damaged": file name -> what fills `<known>`
+
+    @property
+    def mending(self) -> bool:
+        """Whether its rows are the pictures of an archive that do not decode; as a rule there are none."""
+        return self.read == DAMAGED
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +96,47 @@ class Bundled:
     path: str
 
 
-Source = Http | Shards | UrlList | Manual | Bundled
+@dataclass(frozen=True, slots=True)
+class Own:
+    """A person's own pictures, sorted into splits and classes from where they lie. Paths are absolute."""
+
+    where: str  # a folder, or a zip
+    masks: str = ""  # a folder of masks, besides those inside `where`
+    labels: tuple[str, ...] = ()  # tables, or documents of COCO's form, that say the class of each
+    splits: tuple[str, ...] = ()  # tables that say the split of each
+    test: float = 0.0  # share of each class that goes to test where nothing says the split
+    seed: int = 0
+    draw: bool = False  # masks are drawn from the outlines that `labels` hold
+    flat: bool = False  # no classes: all in one folder, as negatives lie
+    copy: bool = False  # never a second name of the person's file
+
+
+Source = Http | Shards | UrlList | Manual | Bundled | Own
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """A table whose rows add their fields to rows that have the same value of one field."""
+
+    file: str  # path that begins with the name of the artifact that holds the table
+    read: str
+    on: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sorting:
+    """A list that tells which folder a file of an archive belongs in; its names do not."""
+
+    file: str  # path that begins with the name of the artifact that holds the list
+    read: str
+    keys: tuple[str, ...]
+    folder: str  # template
+    stem: str = ""  # template of a file's name without its ending; empty: row n is of the nth name
+    join: Join | None = None
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        return (self.file, self.join.file) if self.join else (self.file,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +156,18 @@ class Artifact:
     skip: tuple[str, ...] = ()  # globs of members that never enter the tree
     default: bool = True  # without `choose`: whether a bare get takes it
     nested: bool = False  # a tar whose tars are unpacked as well, each into a folder named like it
+    sort: tuple[Sorting, ...] = ()  # of an archive: puts each file into the folders that these lists tell
+    after: tuple[str, ...] = ()  # artifacts that must be here before it is unpacked, or its list asked for
     rows: tuple[tuple[str, str], ...] = ()  # of parquet: column of pictures -> template of their names
+
+    @property
+    def several(self) -> bool:
+        """Whether a person brings a number of archives for it, which are unpacked where they lie."""
+        return (
+            self.unpack
+            and isinstance(self.source, Manual)
+            and any("*" in glob for glob, _ in self.source.expect)
+        )
 
     def shares_names(self, other: Artifact) -> bool:
         """Whether both are lists that name files alike in one folder, so that one may list what the other has."""
@@ -115,6 +175,11 @@ class Artifact:
         if not isinstance(mine, UrlList) or not isinstance(theirs, UrlList) or self is other:
             return False
         return self.folder == other.folder and mine.save_as == theirs.save_as
+
+    def mends(self, other: Artifact) -> bool:
+        """Whether this is the list of what does not decode in the other, which then leaves it out."""
+        source = self.source
+        return isinstance(source, UrlList) and source.mending and source.file == other.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +205,18 @@ class Rule:
 @dataclass(frozen=True, slots=True)
 class Finish:
     """A document that the maker `make` writes anew where the layout puts it, once its folder is staged; or one
-    that it writes of the files of a list.
+    that it writes of the files of a list; or one that it gathers from several that stand in the folder.
     """
 
     make: str
     to: str  # as in the rule of the layout that puts it there
     list: str = ""  # the artifact whose files it tells of
+    beside: str = (
+        ""  # a further document that the maker reads; begins with the name of the artifact that holds it
+    )
+    sources: tuple[str, ...] = ()  # what it is gathered from; each begins with the name of an artifact
+    pictures: tuple[str, ...] = ()  # of each of these, the folder of the pictures it speaks of
+    prepro: str = ""  # what --prepro calls the files it makes of it; empty: it makes none
 
 
 @dataclass(frozen=True, slots=True)

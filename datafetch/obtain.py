@@ -25,12 +25,14 @@ from datafetch.model import (
     Fetched,
     Http,
     Manual,
+    Own,
     Shard,
     Shards,
     UrlList,
     Why,
 )
 from datafetch.relay import Relay
+from datafetch.stops import in_thread
 from datafetch.store import inventory, journal
 from datafetch.store.files import Tree, make_folder
 from datafetch.store.home import slug
@@ -73,8 +75,9 @@ class Obtainer:
     ) -> None:
         await self._stack.aclose()
 
-    async def obtain(self, artifact: Artifact, only: frozenset[str] = frozenset()) -> None:
-        """Bring one artifact to FETCHED; a URL list, and shards that are unpacked as they come, to STAGED.
+    async def obtain(self, artifact: Artifact, only: frozenset[str] = frozenset()) -> tuple[Path, ...]:
+        """Bring one artifact to FETCHED; a URL list, and shards that are unpacked as they come, to STAGED. What comes
+        back are archives that a person brought and that are still to be unpacked, where they lie.
 
         What is in `only` is brought anew of those, when they are published already.
 
@@ -97,11 +100,16 @@ class Obtainer:
             case UrlList():
                 await self._list(artifact, artifact.source, only)
             case Manual():
-                await asyncio.to_thread(self._brought.take, artifact)
+                return await asyncio.to_thread(self._brought.take, artifact)
+            case Own():
+                from datafetch.own.bring import bring
+
+                await in_thread(lambda: bring(self._task, artifact, only, self._emit, self._stopped.is_set))
             case Bundled(path=path):
                 await asyncio.to_thread(
                     self._brought.copy_in, artifact, Path(path), f"bundled:{Path(path).name}"
                 )
+        return ()
 
     async def _open(self) -> Ways:
         if self._ways is None:

@@ -25,6 +25,7 @@ from datafetch.model import (
     Choice,
     Event,
     Outcome,
+    Own,
     Plan,
     Recipe,
     Seen,
@@ -152,7 +153,8 @@ def bring(
             if artifact not in built and not tally.problems:
                 text = "it could not be built, and nothing said why"
                 tell(Event("failed", artifact.name, why=Why.UNKNOWN, text=text, code=1))
-        tally.notes += noted
+        for text in noted:
+            tell(Event("note", recipe.name, text=text))
         report = _report(Task(recipe, tuple(wanted), home, settings), tally, files, gone)
         store.write_atomic(home.report, msgspec.json.format(msgspec.json.encode(report.as_json())) + b"\n")
         counts, spent = report.counts, round(report.seconds, 1)
@@ -220,17 +222,27 @@ def _any_due(home: Home, artifact: Artifact, settings: Settings) -> bool:
     return any_due(home.batches(artifact.name), time.time(), retry_gone=settings.retry_gone)
 
 
+def _changed(home: Home, artifact: Artifact) -> bool:
+    from datafetch.own.bring import changed
+
+    return changed(home, artifact)
+
+
 def _asked_again(
     wanted: Sequence[Artifact], seen: Mapping[str, Seen], home: Home, settings: Settings
 ) -> dict[str, Seen]:
-    """The re-check pass, once a run: lists with rows that are due, or with --retry-gone any lost row."""
+    """The re-check pass, once a run: lists with rows that are due, or with --retry-gone any lost row; a person's own
+    files that have changed.
+    """
     again: dict[str, Seen] = {}
     for artifact in wanted:
         now, source = seen[artifact.name], artifact.source
+        if isinstance(source, Own) and now.state is State.BUILT and _changed(home, artifact):
+            again[artifact.name] = replace(now, state=State.PARTIAL)
         if not isinstance(source, UrlList) or now.state not in (State.BUILT, State.STAGED):
             continue
         due = bool(dropped(home, artifact)) and _any_due(home, artifact, settings)
-        owner = holder(source, wanted)  # a list of lists may have more of them by now
+        owner = holder(source.file, wanted)  # a list of lists may have more of them by now
         newer = owner is not None and owner.name in again
         if (now.state is State.BUILT and (due or newer)) or _other_rows(home, artifact, source, settings):
             again[artifact.name] = replace(now, state=State.PARTIAL)
@@ -261,7 +273,7 @@ def _tidy(home: Home, artifact: Artifact, settings: Settings) -> None:
 def _report(task: Task, tally: Tally, files: Sequence[inventory.Entry], gone: Collection[str]) -> Report:
     """What the dataset is now: the files of the manifest, less those that are gone, and what never came to be one."""
     recipe, home, settings = task.recipe, task.home, task.settings
-    with_files = {file.artifact for file in files}
+    with_files = {file.artifact for file in files} | _menders(task)
     parts: list[Mapping[Outcome, int]] = [{Outcome.OK: len(files) - len(gone), Outcome.MISSING: len(gone)}]
     parts += [dropped(home, artifact) for artifact in recipe.artifacts if artifact.name in with_files]
     # A wanted artifact without published files counts as a single item.
@@ -286,6 +298,12 @@ def _report(task: Task, tally: Tally, files: Sequence[inventory.Entry], gone: Co
         notes=tuple(tally.notes),
         finished_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     )
+
+
+def _menders(task: Task) -> set[str]:
+    """The lists of what does not decode that have been worked off: as a rule there is nothing on them."""
+    lists = (a for a in task.recipe.artifacts if isinstance(a.source, UrlList) and a.source.mending)
+    return {a.name for a in lists if journal.known(task.home.journal(a.name)).staged is not None}
 
 
 def dropped(home: Home, artifact: Artifact) -> Counter[Outcome]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from datafetch.archive.extract import extract
+from datafetch.archive.extract import Sort, extract
 from datafetch.archive.join import digests_of
 from datafetch.archive.single import link_file, place_file
 from datafetch.archive.staging import Extracted
+from datafetch.decoded import weed
 from datafetch.errors import DamagedArchive, UnsafeArchive
 from datafetch.layout.build import seal
 from datafetch.layout.place import ELSEWHERE
@@ -25,7 +27,9 @@ class Unpacker:
     """For one run: it remembers what this run has verified and what has proved damaged. Blocks; used in a thread."""
 
     def __init__(self, task: Task, tell: Callable[[Event], None], stopped: threading.Event) -> None:
+        self._task = task
         self._home, self._rules, self._settings = task.home, task.recipe.layout, task.settings
+        self._artifacts = task.recipe.artifacts
         self._tell, self._stopped = tell, stopped
         self._fetched: set[str] = set()  # single files that this run has hashed
         self._linked: set[str] = set()  # of them, those whose archive and staged file are one
@@ -46,22 +50,13 @@ class Unpacker:
         try:
             files, fetched = self._archive(artifact)
             if artifact.unpack:
-                result = extract(
-                    files,
-                    artifact,
-                    self._rules,
-                    home.staging(name),
-                    names=self._settings.names,
-                    url=fetched.url,
-                    fetched_at=fetched.fetched_at,
-                    only=only,
-                    emit=self._tell,
-                    stop=self._stopped.is_set,
-                )
+                result = self._extract(artifact, files, only, fetched.url, fetched.fetched_at)
             else:
                 result = self._link(artifact, files, fetched) or place_file(
                     files, artifact, self._rules, home.staging(name), fetched, stop=self._stopped.is_set
                 )
+            if not only and any(other.mends(artifact) for other in self._artifacts):
+                result = weed(result, artifact.name, home, self._tell, self._stopped.is_set)
         except DamagedArchive as error:
             self.damaged(artifact, error)
             return
@@ -70,6 +65,45 @@ class Unpacker:
             raise UnsafeArchive(
                 str(error), error.hint or f"remove {home.archive(name)} to fetch it anew"
             ) from error
+        self._stage(artifact, result, only)
+
+    def unpack_where_they_lie(
+        self, artifact: Artifact, archives: Sequence[Path], only: frozenset[str]
+    ) -> None:
+        """Stage and seal what the layout takes of archives that a person brought; those are only read.
+
+        Raises as `extract` does.
+        """
+        store.remove_tree(self._home.seal(artifact.name))
+        at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        self._stage(artifact, self._extract(artifact, archives, only, "by hand", at), only)
+
+    def _extract(
+        self, artifact: Artifact, files: Sequence[Path], only: frozenset[str], url: str, fetched_at: str
+    ) -> Extracted:
+        return extract(
+            files,
+            artifact,
+            self._rules,
+            self._home.staging(artifact.name),
+            names=self._settings.names,
+            url=url,
+            fetched_at=fetched_at,
+            only=only,
+            sort=self._sorter(artifact),
+            emit=self._tell,
+            stop=self._stopped.is_set,
+        )
+
+    def _sorter(self, artifact: Artifact) -> Sort | None:
+        if not artifact.sort:
+            return None
+        from datafetch.sorting import sorter  # readers of lists, which few archives need
+
+        return sorter(self._task, artifact)
+
+    def _stage(self, artifact: Artifact, result: Extracted, only: frozenset[str]) -> None:
+        home, name = self._home, artifact.name
         with journal.Journal(home.journal(name)) as rows:
             if not only:
                 dropped = {Outcome.SKIPPED: result.skipped}

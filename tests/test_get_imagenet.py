@@ -7,14 +7,24 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
 import pytest
 from archives import picture, tar_of
+from matlab import structs
 from process import Ended, datafetch_
+from sbu import tar_gz
 from server import Answer, Exchange, FaultServer, Thing, first, status
 from test_cli_tree import files_below, manifest_of, scaffolding
 
 from datafetch.recipe.files import builtin
 
+WORDS = {
+    "n01440764": ("tench", "Tinca tinca"),
+    "n00005787": ("benthos",),
+    "n02012849": ("crane",),
+}
+GLOSS = "freshwater dace-like game fish"
+WORDNET = "/wordnetcode.princeton.edu/3.0/WNdb-3.0.tar.gz"
 API = "/www.image-net.org/api/text"
 SYNSETS = ("n01440764", "n00005787", "n02012849")
 # Line n of a synset's list is its picture n; blanks and signs as upstream's addresses have them.
@@ -48,12 +58,24 @@ def ilsvrc_list() -> bytes:
     )
 
 
+def data_noun() -> bytes:
+    """WordNet's database of these synsets: a line begins at the byte that its number says."""
+    made = bytearray(b"  1 This software and database is being provided to you, the LICENSEE\n")
+    for synset in sorted(SYNSETS):
+        first, *others = WORDS[synset]
+        cells = " ".join(f"{word.replace(' ', '_')} 0" for word in (first, *others))
+        line = f'{synset[1:]} 05 n {len(WORDS[synset]):02x} {cells} 000 | {GLOSS}; "café"  \n'
+        made += b" " * (int(synset[1:]) - len(made) - 1) + b"\n" + line.encode()
+    return bytes(made)
+
+
 def serve(instead: Mapping[str, Answer] | None = None) -> FaultServer:
     """A mirror of the API as it was, of the list of ILSVRC and of every host."""
     table: dict[str, Answer] = {
         f"{API}/imagenet.synset.obtain_synset_list": Thing("".join(f"{s}\r\n" for s in SYNSETS).encode()),
         "/www.deepdetect.com/dd/datasets/imagenet/ilsvrc12_urls.txt.gz": Thing(ilsvrc_list()),
     }
+    table[WORDNET] = Thing(WORDNET_ARCHIVE)
     table |= {f"{API}/imagenet.synset.geturls?wnid={synset}": Thing(text(synset)) for synset in SYNSETS}
     for synset, links in LINKS.items():
         for row, link in enumerate(links, 1):
@@ -64,6 +86,10 @@ def serve(instead: Mapping[str, Answer] | None = None) -> FaultServer:
         table.get(exchange.seen.path, status(404))(exchange)
 
     return FaultServer(lambda path: answer)
+
+
+NOUNS = data_noun()
+WORDNET_ARCHIVE = tar_gz({"dict/data.noun": NOUNS})
 
 
 def get(server: FaultServer, root: Path, *more: str) -> Ended:
@@ -93,6 +119,26 @@ def lists(*synsets: str) -> dict[str, bytes]:
     return {f"imagenet/image_urls/{synset}": text(synset) for synset in synsets or SYNSETS}
 
 
+def documents(*synsets: str, without: tuple[str, ...] = ()) -> dict[str, bytes]:
+    """The JSON of each synset, and WordNet's database."""
+    made = {"imagenet/dict/data.noun": NOUNS}
+    for synset in synsets or SYNSETS:
+        records = [
+            {
+                "captions": WORDS[synset],
+                "definition": f'{GLOSS}; "café"',
+                "id": f"{synset}_{row:06d}",
+                "file_path": f"dataset/{synset}/{synset}_{row:06d}.jpg",
+                "url": LINKS[synset][row - 1],
+                "image_id": f"{synset}_{row:06d}",
+            }
+            for row in range(1, 5)
+        ]
+        lines = (msgspec.json.encode(record) for record in records if record["id"] not in without)
+        made[f"imagenet/jsonset/imagenet.{synset}.json"] = b"[\n" + b",\n".join(lines) + b"\n]\n"
+    return made
+
+
 LISTING = {"imagenet/imagenet_synset_listing": "".join(f"{s}\r\n" for s in SYNSETS).encode()}
 
 
@@ -101,10 +147,10 @@ def test_three_rounds_bring_the_synsets_their_lists_and_the_pictures(tmp_path: P
         ended = get(server, tmp_path / "out")
         assert ended.code == 0, ended.err
         before = len(server.seen)
-        assert before == 1 + 3 + 12
+        assert before == 1 + 1 + 3 + 12
         assert get(server, tmp_path / "out").code == 0
         assert len(server.seen) == before
-    assert files_below(tmp_path / "out") == LISTING | lists() | dataset()
+    assert files_below(tmp_path / "out") == LISTING | lists() | dataset() | documents()
     assert scaffolding(tmp_path / "out", "imagenet") == []
 
 
@@ -115,20 +161,22 @@ def test_a_list_that_comes_in_a_later_run_brings_its_pictures_and_moves_no_other
         ended = get(server, tmp_path / "out", "--retries", "1")
         assert ended.code not in (0, 1)
         others = SYNSETS[1:]
-        assert files_below(tmp_path / "out") == LISTING | lists(*others) | dataset(*others)
+        assert files_below(tmp_path / "out") == LISTING | lists(*others) | dataset(*others) | documents(
+            *others
+        )
         before = {seen.path for seen in server.seen}
         while get(server, tmp_path / "out", "--retries", "1").code != 0:
             pass
         after = [seen.path for seen in server.seen if seen.path not in before]
     assert len(after) == 4, "the pictures of one synset, once each"
-    assert files_below(tmp_path / "out") == LISTING | lists() | dataset()
+    assert files_below(tmp_path / "out") == LISTING | lists() | dataset() | documents()
 
 
 def test_the_closed_api_is_told_as_what_it_is(tmp_path: Path) -> None:
     with FaultServer(lambda path: status(404)) as server:
         ended = get(server, tmp_path / "out")
     assert ended.code == 4
-    assert ended.report["problems"][0]["name"] == "synsets"
+    assert {problem["name"] for problem in ended.report["problems"]} == {"synsets", "wordnet"}
     info = datafetch_("info", "imagenet", cwd=tmp_path)
     assert "closed on 2021-03-11" in info.out and "historic" in info.out
 
@@ -143,7 +191,8 @@ def test_lists_are_taken_from_a_person(tmp_path: Path) -> None:
         ended = get(server, tmp_path / "out", "--source", "hand", "--from", str(mine))
         assert ended.code == 0, ended.err
         assert not [seen for seen in server.seen if "image-net" in seen.path]
-    assert files_below(tmp_path / "out") == lists(*SYNSETS[:2]) | dataset(*SYNSETS[:2])
+    expected = lists(*SYNSETS[:2]) | dataset(*SYNSETS[:2]) | documents(*SYNSETS[:2])
+    assert files_below(tmp_path / "out") == expected
 
 
 def test_the_list_of_synsets_is_taken_from_a_person_too(tmp_path: Path) -> None:
@@ -183,9 +232,32 @@ def test_a_parked_domain_leaves_no_picture(tmp_path: Path, answer: Answer) -> No
     assert dataset().keys() - files_below(tmp_path / "out").keys() == {gone}
 
 
-def test_the_official_archives_are_unpacked_tar_by_tar(tmp_path: Path) -> None:
-    """With the recipe that ships, but for sizes, checksums and counts, which no test could meet."""
-    registry, mine = tmp_path / "recipes", tmp_path / "mine"
+VAL = [f"ILSVRC2012_val_{n:08d}.JPEG" for n in range(1, 6)]
+TRUTH = (3, 1, 3, 2, 1)  # of the pictures of VAL, in the order of their names
+IDS = {1: SYNSETS[2], 2: SYNSETS[0], 3: SYNSETS[1]}
+
+
+def devkit(truth: tuple[int, ...] = TRUTH) -> bytes:
+    meta = structs(
+        [{"ILSVRC2012_ID": id, "WNID": wnid, "num_children": 0} for id, wnid in IDS.items()]
+        + [{"ILSVRC2012_ID": 1001, "WNID": "n00001740", "num_children": 3}]
+    )
+    return tar_gz(
+        {
+            "ILSVRC2012_devkit_t12/readme.txt": b"read me",
+            "ILSVRC2012_devkit_t12/data/meta.mat": meta,
+            "ILSVRC2012_devkit_t12/data/ILSVRC2012_validation_ground_truth.txt": "".join(
+                f"{id}\n" for id in truth
+            ).encode(),
+        }
+    )
+
+
+def official(folder: Path, truth: tuple[int, ...] = TRUTH) -> tuple[list[str], dict[str, bytes]]:
+    """Options of a run with small archives of upstream's shape, and the tree that it should build: with the recipe
+    that ships, but for sizes, checksums and counts, which no test could meet.
+    """
+    registry, mine = folder / "recipes", folder / "mine"
     registry.mkdir()
     mine.mkdir()
     shipped = (builtin() / "imagenet.yaml").read_text()
@@ -194,20 +266,58 @@ def test_the_official_archives_are_unpacked_tar_by_tar(tmp_path: Path) -> None:
     )
     (registry / "imagenet.yaml").write_text(tiny)
     train = {s: {f"{s}_{k}.JPEG": picture(seed(s, k)) for k in (26, 3)} for s in SYNSETS}
-    val = {f"ILSVRC2012_val_{n:08d}.JPEG": picture(n) for n in (1, 2)}
-    (mine / "ILSVRC2012_img_train.tar").write_bytes(
-        tar_of({f"{s}.tar": tar_of(tree) for s, tree in train.items()})
-    )
+    val = {name: picture(at) for at, name in enumerate(VAL)}
+    outer = tar_of({f"{s}.tar": tar_of(tree) for s, tree in train.items()})
+    (mine / "ILSVRC2012_img_train.tar").write_bytes(outer)
+    # Not in the order of the names: that of the archive says nothing.
+    (mine / "ILSVRC2012_img_val.tar").write_bytes(tar_of(dict(reversed(val.items()))))
+    (mine / "ILSVRC2012_devkit_t12.tar.gz").write_bytes(devkit(truth))
+    base = "imagenet_ilsvrc2012"
+    tree = {f"{base}/train/{s}/{name}": data for s, tree in train.items() for name, data in tree.items()}
+    tree |= {f"{base}/val/{IDS[id]}/{name}": val[name] for id, name in zip(TRUTH, VAL, strict=True)}
+    return ["--variant", "ilsvrc2012", "--from", str(mine), "--registry", str(registry)], tree
+
+
+def below(root: Path) -> dict[str, bytes]:
+    return {path: data for path, data in files_below(root).items() if "/data/" not in path}
+
+
+def test_the_official_archives_are_unpacked_tar_by_tar_and_val_is_sorted_by_the_devkit(
+    tmp_path: Path,
+) -> None:
+    args, expected = official(tmp_path)
+    kit = tmp_path / "mine/ILSVRC2012_devkit_t12.tar.gz"
+    kit.rename(tmp_path / "later")
     with serve() as server:
-        args = ("--variant", "ilsvrc2012", "--from", str(mine), "--registry", str(registry))
         ended = get(server, tmp_path / "out", *args)
-        assert ended.code == 7 and "ILSVRC2012_img_val.tar" in ended.err
-        (mine / "ILSVRC2012_img_val.tar").write_bytes(tar_of(val))
+        assert ended.code == 7 and "ILSVRC2012_devkit_t12.tar.gz has to be brought" in ended.err
+        (tmp_path / "later").rename(kit)
         ended = get(server, tmp_path / "out", *args)
         assert ended.code == 0, ended.err
         assert not server.seen
-    base = "imagenet_ilsvrc2012"
-    expected = {f"{base}/train/{s}/{name}": data for s, tree in train.items() for name, data in tree.items()}
-    assert files_below(tmp_path / "out") == expected | {
-        f"{base}/val/{name}": data for name, data in val.items()
+    assert below(tmp_path / "out") == expected
+    assert {path for path in files_below(tmp_path / "out") if "/data/" in path} == {
+        "imagenet_devkit/data/meta.mat",
+        "imagenet_devkit/data/ILSVRC2012_validation_ground_truth.txt",
     }
+    assert scaffolding(tmp_path / "out", "imagenet") == []
+
+
+def test_a_lost_validation_picture_goes_back_into_its_class(tmp_path: Path) -> None:
+    args, expected = official(tmp_path)
+    with serve() as server:
+        assert get(server, tmp_path / "out", *args).code == 0
+    lost = next(path for path in expected if "/val/" in path)
+    (tmp_path / "out" / lost).unlink()
+    ended = datafetch_("verify", "imagenet", "--repair", "-o", "out", *args[2:], cwd=tmp_path)
+    assert ended.code == 0, ended.err
+    assert below(tmp_path / "out") == expected
+
+
+@pytest.mark.parametrize("truth", [TRUTH[:-1], (*TRUTH, 1), (7, *TRUTH[1:])])
+def test_a_ground_truth_of_other_pictures_sorts_nothing(tmp_path: Path, truth: tuple[int, ...]) -> None:
+    args, _ = official(tmp_path, truth)
+    with serve() as server:
+        ended = get(server, tmp_path / "out", *args)
+    assert ended.code not in (0, 1) and "ILSVRC2012_validation_ground_truth.txt" in ended.err, ended.err
+    assert not (tmp_path / "out/imagenet_ilsvrc2012").exists()

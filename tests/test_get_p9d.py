@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 import shop
+from archives import zip_of
 from process import Ended, datafetch_
 from server import FaultServer, Thing, status
 from shop import DRIVE_ID, FIRST, FLAT, TRAIN, documents, expected, serve
@@ -129,20 +131,91 @@ def test_the_manifest_says_which_address_a_picture_is_from(tmp_path: Path) -> No
     assert lines["p9d/json/train.json"]["url"] == f"gdrive://{DRIVE_ID}"
 
 
+def images() -> dict[str, bytes]:
+    return {path: data for path, data in expected().items() if "_images/" in path}
+
+
 def test_pictures_of_the_zips_are_brought_unpacked(tmp_path: Path) -> None:
     mine = bring(tmp_path / "mine")
-    wanted = {path: data for path, data in expected().items() if "_images/" in path}
-    for path, data in wanted.items():
+    for path, data in images().items():
         place = mine / path.removeprefix("p9d/")
         place.parent.mkdir(exist_ok=True)
         place.write_bytes(data)
     with serve() as server:
-        ended = get(server, tmp_path / "out", "--variant", "zips", "--from", str(mine))
+        ended = get(server, tmp_path / "out", "--variant", "zips", "--source", "folders", "--from", str(mine))
         assert ended.code == 0, ended.err
         assert not server.seen
         assert files_below(tmp_path / "out") == expected()
         # Another way to the same files is refused, for the two may differ.
         assert get(server, tmp_path / "out").code == 2
+
+
+def pack(folder: Path, *more: str) -> None:
+    """Zips in a shape that nobody knows, as theirs is: several, flat and deep, with pictures of all sets mixed."""
+    by_id = {path.rpartition("/")[2]: data for path, data in images().items()}
+    names = [*sorted(by_id), *more]
+    for turn, prefix in enumerate(("", "P9D/图片/", "a/")):
+        tree = {f"{prefix}{name}": by_id.get(name, b"of no list") for name in names[turn::3]}
+        (folder / f"part {turn}.zip").write_bytes(zip_of(tree))
+
+
+def test_zips_of_any_shape_are_sorted_by_the_lists(tmp_path: Path) -> None:
+    mine = bring(tmp_path / "mine")
+    args = ("--variant", "zips", "--from", str(mine))
+    with serve() as server:
+        ended = get(server, tmp_path / "out", *args)
+        assert (
+            ended.code == 7 and "pan.baidu.com/s/1NXn_5TA53B2gqcHXR-ZFbQ" in ended.err and "ezgk" in ended.err
+        )
+        pack(mine, "1.jpg", "notes.txt")
+        ended = get(server, tmp_path / "out", *args)
+        assert ended.code == 0, ended.err
+        assert files_below(tmp_path / "out") == expected()
+        assert ended.report["counts"]["skipped"] == 2
+        again = get(server, tmp_path / "out", *args)
+        assert (again.code, again.report["bytes"]["transferred"]) == (0, 0)
+        lost = sorted(images())[3]
+        (tmp_path / "out" / lost).unlink()
+        mended = datafetch_("verify", "p9d", "--repair", "-o", "out", "--from", str(mine), cwd=tmp_path)
+        assert mended.code == 0, mended.err
+        assert not server.seen
+    assert files_below(tmp_path / "out") == expected()
+    assert scaffolding(tmp_path / "out", "p9d") == []
+
+
+def test_a_picture_of_two_sets_stands_in_both_folders(tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    one = {str(FIRST): shop.record(FIRST)}
+    (mine / "train.json").write_text(json.dumps({"母婴": one}))
+    for name in ("test", "query", "gallery"):
+        (mine / f"{name}.json").write_text(json.dumps(one if name == "query" else {}))
+    (mine / "a.zip").write_bytes(zip_of({f"x/{FIRST}.jpg": b"one"}))
+    with serve() as server:
+        ended = get(server, tmp_path / "out", "--variant", "zips", "--from", str(mine))
+    assert ended.code == 0, ended.err
+    found = {path for path in files_below(tmp_path / "out") if "_images/" in path}
+    assert found == {f"p9d/train_images/{FIRST}.jpg", f"p9d/gallery_images/{FIRST}.jpg"}
+
+
+@pytest.mark.parametrize(
+    ("tree", "said"),
+    [
+        ({"1.jpg": b"x"}, "none of its 1 files, such as 'bad/1.jpg' is in json/train.json"),
+        ({f"a/{FIRST}.jpg": b"x", f"b/{FIRST}.jpg": b"y"}, "would land on one path"),
+        (None, "bad.zip: it is not an archive"),
+    ],
+)
+def test_zips_that_are_no_use_are_refused_whole(
+    tmp_path: Path, tree: dict[str, bytes] | None, said: str
+) -> None:
+    mine = bring(tmp_path / "mine")
+    (mine / "bad.zip").write_bytes(b"rubbish" * 99 if tree is None else zip_of(tree))
+    with serve() as server:
+        ended = get(server, tmp_path / "out", "--variant", "zips", "--from", str(mine))
+    assert ended.code not in (0, 1) and said in ended.err
+    assert not (tmp_path / "out/p9d").exists()
+    assert (mine / "bad.zip").exists()
 
 
 def test_a_list_that_is_damaged_is_one_clear_error(tmp_path: Path) -> None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from datafetch.errors import BadList
 from datafetch.images import paths
-from datafetch.images.index import Index
+from datafetch.images.index import Index, Seen
 from datafetch.images.items import Item, items
 from datafetch.images.rows import BadRow, Row
 from datafetch.layout.names import meeting
 from datafetch.model import UrlList
 from datafetch.transfer.addresses import clean_url
 
+FIXED = 4 * 4096 * 150  # bytes of arrays with nothing in them
 LIST = UrlList("list", "lines", ("id", "link"), ("<link>",), "<id>.jpg")
 
 
@@ -120,13 +124,34 @@ def test_an_index_remembers_who_came_first(texts: list[str]) -> None:
     assert len(index) == len(first)
 
 
-def test_a_million_texts_fit_in_little_memory() -> None:
-    index = Index()
-    for number in range(1, 20_001):
+@given(st.lists(st.text(max_size=3), max_size=2000))
+def test_a_set_of_texts_knows_what_is_new(texts: list[str]) -> None:
+    seen, known = Seen(), set[str]()
+    for text in texts:
+        assert (text in seen) == (text in known)
+        assert seen.add(text) == (text not in known)
+        known.add(text)
+
+
+def test_fourteen_million_rows_fit_in_300_megabytes() -> None:
+    """A table of 36 bytes a text, and two of them, took a gigabyte for the list of fall 2011."""
+    tracemalloc.start()
+    index, seen = Index(), Seen()
+    empty, texts = tracemalloc.get_traced_memory()[0], 100_000
+    for number in range(1, texts + 1):
         index.first(f"http://host/{number}", number)
-    slots = len(index._numbers)
-    assert len(index) == 20_000 and slots * 12 <= 36 * 20_000
-    assert index.first("http://host/17", 30_000) == 17
+        seen.add(f"n/{number}.jpg")
+    per_row = (tracemalloc.get_traced_memory()[0] - empty - FIXED) / texts
+    tracemalloc.stop()
+    assert per_row * 14_200_000 <= 280e6
+    assert len(index) == texts and index.get("http://host/17") == 17 == index.first("http://host/17", 9)
+    assert index.get("http://host/0") == 0
+
+
+def test_a_row_beyond_what_an_index_can_number_is_no_other_row() -> None:
+    index = Index()
+    with pytest.raises(BadList):
+        index.first("a", 1 << 26)
 
 
 @given(st.text('abc.:/@%\\[]<" 019-', max_size=20))

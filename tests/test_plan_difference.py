@@ -31,6 +31,27 @@ TABLE = [
 ]
 
 
+def test_a_list_waits_until_the_folder_that_it_is_staged_for_is_built() -> None:
+    """It was read while it moved into its folder, and was not found."""
+    holder = Artifact("list", Http(("http://x/list",)), "p_list")
+    items = Artifact("items", UrlList("list", "lines", ("link",), ("<link>",), "<row>.jpg"), "p")
+    sorted_ = Artifact("val", Http(("http://x/val",)), "p", unpack=True, after=("list",))
+    wanted = (holder, items, sorted_)
+    seen = {"list": Seen(State.STAGED), "items": Seen(), "val": Seen(State.FETCHED)}
+    assert difference(wanted, seen).steps == (Step(Verb.BUILD, "p_list"),)
+    seen["list"] = Seen(State.BUILT)
+    assert set(difference(wanted, seen).steps) == {Step(Verb.GET, "items"), Step(Verb.EXTRACT, "val")}
+
+
+def test_a_folder_that_is_never_built_leaves_its_list_where_it_is() -> None:
+    holder = Artifact("list", Http(("http://x/list",)), "p_list")
+    mate = Artifact("mate", Http(("http://x/mate",)), "p_list")
+    items = Artifact("items", UrlList("list", "lines", ("link",), ("<link>",), "<row>.jpg"), "p")
+    seen = {"list": Seen(State.STAGED), "mate": Seen(), "items": Seen()}
+    assert Step(Verb.GET, "items") not in difference((holder, mate, items), seen).steps
+    assert Step(Verb.GET, "items") in difference((holder, mate, items), seen, {"mate"}).steps
+
+
 def test_each_state_has_its_step() -> None:
     for state, steps in TABLE:
         assert list(difference([artifact("a")], {"a": Seen(state)}).steps) == steps, state

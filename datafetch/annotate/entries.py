@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import BinaryIO
+
+from datafetch.annotate.wordnet import Nouns
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +18,20 @@ class Entry:
     fields: Mapping[str, str]  # of the row
     path: str  # below the dataset's folder
     url: str
+
+
+def wordnet(entry: Entry, nouns: Nouns) -> dict[str, object]:
+    """A record for a picture of the synset in the field `wnid`: what WordNet calls it, and what it says of it."""
+    synset = nouns.look_up(entry.fields.get("wnid", ""))
+    stem = entry.path.rpartition("/")[2].rpartition(".")[0]
+    return {
+        "captions": list(synset.words),
+        "definition": synset.gloss,
+        "id": stem,
+        "file_path": entry.path,
+        "url": entry.url,
+        "image_id": stem,
+    }
 
 
 def sbu(entry: Entry) -> dict[str, object]:
@@ -31,4 +49,12 @@ def sbu(entry: Entry) -> dict[str, object]:
     }
 
 
-ENTRY_MAKERS: Mapping[str, Callable[[Entry], Mapping[str, object]]] = {"sbu": sbu}
+EntryMaker = Callable[[Entry], Mapping[str, object]]
+_ALONE: Mapping[str, EntryMaker] = {"sbu": sbu}
+
+
+def entry_maker(name: str, beside: BinaryIO | None) -> EntryMaker:
+    """The maker of this name; one that reads a further document is given that, open, as long as it works."""
+    if beside is None:
+        return _ALONE[name]
+    return partial(wordnet, nouns=Nouns(beside))

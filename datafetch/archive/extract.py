@@ -14,7 +14,7 @@ from datafetch.archive.open import open_archive, open_passing
 from datafetch.archive.passing import unpack_passing
 from datafetch.archive.staging import Extracted, Origin, fresh
 from datafetch.archive.writing import write_new
-from datafetch.errors import NoRoom, UnsafeArchive
+from datafetch.errors import LayoutMismatch, NoRoom, UnsafeArchive
 from datafetch.layout.place import place, place_ahead
 from datafetch.layout.ready import file_name
 from datafetch.model import Artifact, Event, Rule
@@ -25,7 +25,9 @@ from datafetch.store.room import free_space
 
 Emit = Callable[[Event], None]
 Stop = Callable[[], bool]
+Sort = Callable[[Sequence[str]], Sequence[tuple[int, str]]]  # names -> (index, name with its folder)
 
+UNLISTED = "in no list"
 _TELL_EVERY = 0.2  # seconds
 _ROOMY = (
     8  # times the size of an archive; with less room, what it unpacks to is found out before it is written
@@ -42,6 +44,7 @@ def extract(
     url: str,
     fetched_at: str,
     only: frozenset[str] = frozenset(),
+    sort: Sort | None = None,
     emit: Emit,
     stop: Stop,
     limits: Limits = DEFAULT_LIMITS,
@@ -50,23 +53,33 @@ def extract(
 
     Every member is listed, checked and placed before the first byte is written, but those of a compressed tar, which
     are when all of it has been read. Unless `only` is empty, just its paths are written; one that the archive does
-    not hold is simply not among the records.
+    not hold is simply not among the records. `sort` puts members into folders before they are placed.
     UnsafeArchive, LayoutMismatch, NoRoom, or Interrupted once `stop` turns true; then `into` is gone. May be
     called again; what stood in `into` is removed first.
     """
     remove_tree(into)
     origin = Origin(artifact.name, url, fetched_at)
-    if names == "keep" and not artifact.rows and not artifact.nested:
+    if (
+        names == "keep"
+        and not artifact.rows
+        and not artifact.nested
+        and not artifact.several
+        and sort is None
+    ):
         passed = _in_one_pass(archive, artifact, rules, into, origin, only, emit, stop, limits)
         if passed is not None:
             return passed
     name = file_name(artifact)
-    with open_archive(archive, limits, artifact.rows, artifact.nested, name) as opened, fresh(into):
+    with (
+        open_archive(archive, limits, artifact.rows, artifact.nested, artifact.several, name) as opened,
+        fresh(into),
+    ):
         files = [member for member in opened.members if not member.is_dir]
-        placed = place(artifact, rules, [member.name for member in files], names)
+        named = _sorted(artifact, [member.name for member in files], sort)
+        placed = place(artifact, rules, [name for _, name in named], names)
         work = [
-            (member, target)
-            for member, target in zip(files, placed.targets, strict=True)
+            (files[at], target)
+            for (at, _), target in zip(named, placed.targets, strict=True)
             if target is not None and (not only or target in only)
         ]
         _check_room(into, artifact.name, [member.size for member, _ in work])
@@ -80,7 +93,23 @@ def extract(
     records = tuple(
         origin.record(target, *one, member.name) for (member, target), one in zip(work, written, strict=True)
     )
-    return Extracted(records, dict(Counter(why for _, why in placed.skipped)), placed.root)
+    skipped = Counter(why for _, why in placed.skipped)
+    skipped[UNLISTED] += len(files) - len({at for at, _ in named})
+    return Extracted(records, dict(+skipped), placed.root)
+
+
+def _sorted(artifact: Artifact, names: Sequence[str], sort: Sort | None) -> Sequence[tuple[int, str]]:
+    """What is placed instead of the names: those that a list knows, with their folders."""
+    if sort is None:
+        return list(enumerate(names))
+    named = sort(names)
+    if not named:
+        such = f", such as {min(names)!r}" if names else ""
+        raise LayoutMismatch(
+            f"{artifact.name}: none of its {len(names):,} files{such} is in {artifact.sort[0].file}",
+            hint="bring the archive that belongs to this list",
+        )
+    return named
 
 
 def _in_one_pass(
@@ -147,6 +176,8 @@ def _named(archive: Path | Sequence[Path], artifact: Artifact) -> Iterator[None]
         yield
     except UnsafeArchive as error:
         if artifact.rows:
+            raise
+        if artifact.several:
             raise
         path = archive if isinstance(archive, Path) else archive[0]
         raise type(error)(f"{path.name}: {error}", error.hint) from error

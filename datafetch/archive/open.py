@@ -17,6 +17,7 @@ from datafetch.archive.parquet import MAGIC
 from datafetch.archive.rows import RowsArchive
 from datafetch.archive.sevenzip import MAGIC as SEVENZIP
 from datafetch.archive.sevenzip import SevenZip
+from datafetch.archive.several import SeveralArchives
 from datafetch.archive.tar import TarArchive
 from datafetch.archive.zip import ZipArchive
 from datafetch.errors import DamagedArchive, UnsafeArchive
@@ -48,13 +49,14 @@ def open_archive(
     limits: Limits = DEFAULT_LIMITS,
     rows: Sequence[tuple[str, str]] = (),
     nested: bool = False,
+    apart: bool = False,
     name: str = "",
 ) -> Archive:
     """The archive in this file, or in these shards read as one; the caller closes it.
 
     One compressed file is an archive of that file; it is called like the archive, which has this `name`, without
     its ending. With `rows` (see `RowsArchive`) each file is a parquet table, and they are read one after the other.
-    A tar that is `nested` holds tars whose members count.
+    A tar that is `nested` holds tars whose members count. Files that are `apart` are archives of their own.
     Its members are listed and pass every check that can be made before unpacking. UnsafeArchive, saying what
     the file looks like, when it is no archive or breaks a rule; NoRoom for faults of the disk.
     """
@@ -62,6 +64,8 @@ def open_archive(
     with user_errors(paths[0]):
         if rows:
             return _open_tables(paths, rows, limits)
+        if apart:
+            return _open_apart(paths, limits)
         file = ShardsReader(paths)
         try:
             return _open_nested(file, limits) if nested else _open(file, limits, name or paths[0].name)
@@ -120,6 +124,20 @@ def _packed(file: ShardsReader) -> PackedStream | None:
 def _is_tar(packed: PackedStream) -> bool:
     first = packed.pread(BLOCK, 0)
     return is_header(first) or first == bytes(BLOCK)
+
+
+def _open_apart(paths: Sequence[Path], limits: Limits) -> SeveralArchives:
+    found: dict[str, Archive] = {}
+    try:
+        for path in sorted(paths, key=lambda path: path.name):
+            if (folder := path.stem) in found:
+                raise UnsafeArchive(f"{path}: two archives are called {folder}")
+            found[folder] = open_archive(path, limits)
+        return SeveralArchives(found, sum(path.stat().st_size for path in paths), limits)
+    except BaseException:
+        for archive in found.values():
+            archive.close()
+        raise
 
 
 def _open_nested(file: ShardsReader, limits: Limits) -> NestedTar:

@@ -10,6 +10,7 @@ import typer
 
 from datafetch import __version__
 from datafetch.cli.options import Panels
+from datafetch.errors import UnknownName
 
 if TYPE_CHECKING:
     from datafetch.model import Recipe
@@ -44,7 +45,18 @@ def shell(
     pass
 
 
-def recipe_of(name: str, folders: Sequence[Path]) -> Recipe:
+def recipe_of(name: str, folders: Sequence[Path], output_dir: Path = DEFAULT_DIR) -> Recipe:
+    """The recipe of a dataset, or what makes one of the datasets of a person's own that stand in `output_dir`."""
     from datafetch.recipe import registry
 
-    return registry.load(name, tuple(folders))
+    try:
+        return registry.load(name, tuple(folders))
+    except UnknownName:
+        from datafetch.model import Settings
+        from datafetch.own import wish
+        from datafetch.run import home_of
+
+        own = wish.kept(home_of(Settings(root=str(output_dir)), name)) if "/" not in name else None
+        if own is None:
+            raise
+        return own

@@ -147,7 +147,7 @@ def get_command(
     from datafetch.model import Settings
     from datafetch.store.room import free_space
 
-    recipe = recipe_of(name, registry)
+    recipe = recipe_of(name, registry, output_dir)
     choice = _choice(ctx, only, everything)
     check_places(mirror, from_dir, mirror_only=mirror_only)
     settings = Settings(
@@ -201,7 +201,9 @@ def plan_command(
     from datafetch.model import Settings
 
     settings = Settings(root=str(output_dir), window=_window(first, count))
-    return _show_plan(recipe_of(name, registry), _choice(ctx, only, everything), settings, as_json)
+    return _show_plan(
+        recipe_of(name, registry, output_dir), _choice(ctx, only, everything), settings, as_json
+    )
 
 
 @app.command("demo", cls=PanelCommand, rich_help_panel=GET)
@@ -283,6 +285,6 @@ def say_report(report: Report, *, as_json: bool, quiet: bool) -> int:
         say(f"{report.dataset}: interrupted, {kept}; run the same command again to go on")
     elif not quiet or report.exit_code:
         say(report_line(report))
-        for note in report.notes:
+        for note in report.notes if quiet else ():  # else they were told as they came
             print(f"note: {note}", file=sys.stderr)
     return report.exit_code

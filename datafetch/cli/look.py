@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,10 @@ import msgspec
 
 from datafetch.console.screens import how, known_size
 from datafetch.console.text import cut, size, table
+from datafetch.errors import DatafetchError
 from datafetch.model import Recipe, Settings, State
 from datafetch.plan.budget import Budget
-from datafetch.store.home import Home
+from datafetch.store.home import STATE_FOLDER, Home
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,24 @@ class _LastReport(msgspec.Struct):
 def listed(recipes: Sequence[Recipe], output_dir: Path) -> list[Listed]:
     root = Path(os.path.realpath(output_dir))
     return [_listed(recipe, Home(root, recipe.name)) for recipe in recipes]
+
+
+def own_datasets(output_dir: Path) -> list[Listed]:
+    """Those that `build` made of a person's own files; one whose wish cannot be read is left to `status`."""
+    root = Path(os.path.realpath(output_dir))
+    names = sorted(path.parent.name for path in root.glob(f"{STATE_FOLDER}/*/own.json"))
+    if not names:
+        return []
+    from datafetch.own import wish
+
+    found = []
+    for name in names:
+        with suppress(DatafetchError):
+            home = Home(root, name)
+            recipe = wish.kept(home)
+            if recipe is not None:
+                found.append(_listed(recipe, home))
+    return found
 
 
 def _listed(recipe: Recipe, home: Home) -> Listed:

@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 @app.command("list", cls=PanelCommand, rich_help_panel=LOOK)
 def list_command(output_dir: OutputDir = DEFAULT_DIR, registry: Registry = [], as_json: Json = False) -> int:  # noqa: B006
     """Every dataset: how it is obtained, its size, and what of it is here."""
-    from datafetch.cli.look import list_lines, listed
+    from datafetch.cli.look import list_lines, listed, own_datasets
     from datafetch.recipe import registry as recipes
 
     shelf = recipes.shelf(tuple(registry))
-    found = listed(shelf.recipes, output_dir)
+    found = [*listed(shelf.recipes, output_dir), *own_datasets(output_dir)]
     if as_json:
         say(json.dumps([one.as_json() for one in found]))
     else:
@@ -44,12 +44,17 @@ def list_command(output_dir: OutputDir = DEFAULT_DIR, registry: Registry = [], a
 
 
 @app.command("info", cls=PanelCommand, rich_help_panel=LOOK)
-def info_command(name: Name, registry: Registry = [], as_json: Json = False) -> int:  # noqa: B006
+def info_command(
+    name: Name,
+    output_dir: OutputDir = DEFAULT_DIR,
+    registry: Registry = [],  # noqa: B006
+    as_json: Json = False,
+) -> int:
     """What a dataset is: choices, files, checksums, terms, citation."""
     from datafetch.cli.look import info_document
     from datafetch.console.screens import info_screen
 
-    recipe = recipe_of(name, registry)
+    recipe = recipe_of(name, registry, output_dir)
     if as_json:
         say(json.dumps(info_document(recipe), ensure_ascii=False))
     else:
@@ -73,7 +78,7 @@ def status_command(
     from datafetch.model import Settings
     from datafetch.run import home_of
 
-    recipe = recipe_of(name, registry)
+    recipe = recipe_of(name, registry, output_dir)
     _check_reason(why)
     files = not urls or why in ("", "lost")  # else no file need be looked at
     look = Look(recipe, home_of(Settings(root=str(output_dir)), recipe.name), why, files=files)
@@ -123,7 +128,7 @@ def show_command(
     from datafetch.show.page import page as written
     from datafetch.store.files import write_atomic
 
-    recipe = recipe_of(name, registry)
+    recipe = recipe_of(name, registry, output_dir)
     home = home_of(Settings(root=str(output_dir)), recipe.name)
     if not home.state.is_dir():
         raise UsageError(f"there is nothing of {name} in {home.root}", f"datafetch get {name} fetches it")

@@ -66,7 +66,7 @@ def verify_command(
         allow_private=allow_private,
         from_dir=str(from_dir) if from_dir else "",
     )
-    recipe = recipe_of(name, registry)
+    recipe = recipe_of(name, registry, output_dir)
     with watching(name, progress, as_json=as_json, quiet=quiet, verbose=verbose) as watcher:
         report, lines = verify_and_repair(
             recipe, settings, level, full=full, repair=repair, write_available=write_available, emit=watcher

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 
 from datafetch.console.text import cut, duration, fields, number, plural, size, table
-from datafetch.model import Artifact, Bundled, Http, Manual, Recipe, Shards, State, UrlList
+from datafetch.model import Artifact, Bundled, Http, Manual, Own, Recipe, Shards, State, UrlList
 from datafetch.plan.budget import Budget
 from datafetch.report import Report
 
@@ -119,12 +119,16 @@ def _addresses(artifact: Artifact) -> list[str]:
             return [urls[0], *(f"mirror {url}" for url in urls[1:]), *_by_hand(instead)]
         case Shards(shards=shards):
             return [f"{shards[0].urls[0]} and {len(shards) - 1} more parts"]
+        case UrlList(file=file, mending=True):
+            return [f"only what does not decode of {file}"]
         case UrlList(file=file):
             return [f"one address a row, in {file}"]
         case Manual() as manual:
             return _by_hand(manual)
         case Bundled(path=path):
             return [f"ships with the recipe: {path.rpartition('/')[2]}"]
+        case Own(where=where):
+            return [f"your own files: {where}"]
 
 
 def _by_hand(manual: Manual | None) -> list[str]:
@@ -140,16 +144,22 @@ def _kind(artifact: Artifact) -> str:
             return "direct"  # tables: each is a file of its own
         case Shards():
             return "shards"
+        case UrlList(mending=True):
+            return "direct"  # nothing, unless something of an archive has to be mended
         case UrlList():
             return "URL list"
         case Manual():
             return "manual"
         case Bundled():
             return "bundled"
+        case Own():
+            return "own files"
 
 
 def _size_of(artifact: Artifact) -> int | None:
     if isinstance(artifact.source, Shards):
         sizes = [shard.size for shard in artifact.source.shards]
         return None if None in sizes else sum(s for s in sizes if s is not None)
+    if isinstance(artifact.source, UrlList) and artifact.source.mending:
+        return 0
     return artifact.size

@@ -20,7 +20,7 @@ def read_map(path: Path, keys: Sequence[str]) -> Rows:
     """What stands `keys` deep in nested maps, numbered from 1 in the order of the file; lists count as maps
     from positions, which begin at 1.
 
-    Of two values with one key the first is the row, the others are BadRows. Memory is a record, and 24 bytes
+    Of two values with one key the first is the row, the others are BadRows. Memory is a record, and 11 bytes
     for each key. BadList, after the rows before it, where the document stops being JSON.
     """
     with faults(path.name), ExitStack() as files:

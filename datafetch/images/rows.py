@@ -40,11 +40,12 @@ def read(path: Path, how: str, keys: Sequence[str], beside: Sequence[Path] = ())
     csv, tsv  a record below a head                     those of the head                        a record
     jsonl     a line that is a JSON object              those of the object                      a line
     beside    line n of this file and those `beside`    `keys`, one for each file                a line
-    map       what stands `keys` deep in nested maps    `keys` for the levels, and the record's  24 bytes a key
+    map       what stands `keys` deep in nested maps    `keys` for the levels, and the record's  11 bytes a key
     columns   one index of several lists                those of the lists                       a buffer
     parquet   a row of the table                        its columns of words and numbers         some rows
+    matlab    a struct of the first array of structs    its fields of words and numbers          the file
     """
-    from datafetch.images import documents, lines, tables
+    from datafetch.images import documents, lines, matlab, tables
 
     match how:
         case "lines":
@@ -65,6 +66,8 @@ def read(path: Path, how: str, keys: Sequence[str], beside: Sequence[Path] = ())
             return documents.read_columns(path)
         case "parquet":
             return tables.read_parquet(path)
+        case "matlab":
+            return matlab.read_matlab(path)
     raise BadList(f"{path.name}: no list is read as {how!r}")
 
 

@@ -48,11 +48,16 @@ def check_layout(artifacts: Sequence[Artifact], rules: Sequence[Rule]) -> tuple[
         targets += own or [_unruled(artifact)]
     for a, b in combinations(targets, 2):
         alternatives = a.artifact == b.artifact and a.rule == b.rule
-        apart = _exclusive(a.artifact, b.artifact) or a.artifact.shares_names(b.artifact)
+        apart = _exclusive(a.artifact, b.artifact) or _by_turns(a.artifact, b.artifact)
         if not alternatives and not apart and _may_meet(a, b):
             one, other = f"{a.artifact.name} at {a}", f"{b.artifact.name} at {b}"
             issues.append((max(a.rule, b.rule), f"two files could land on one path: {one}, {other}"))
     return tuple(issues)
+
+
+def _by_turns(a: Artifact, b: Artifact) -> bool:
+    """Whether what one of them has is no file of the other."""
+    return a.shares_names(b) or a.mends(b) or b.mends(a)
 
 
 def _check_rule(artifacts: Sequence[Artifact], rule: Rule) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from datafetch.model import Artifact, Inventory, Seen, Shards, State
+from datafetch.model import Artifact, Inventory, Seen, Shards, State, UrlList
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,9 @@ def _spared(artifact: Artifact, line: Line, at_once: Mapping[str, int]) -> int:
 
 
 def _line(artifact: Artifact, now: Seen, at_once: Mapping[str, int]) -> Line:
+    if isinstance(artifact.source, UrlList) and artifact.source.mending:
+        note = f"only what does not decode of {artifact.source.file}"
+        return Line(artifact.name, artifact.folder, now.state, 0, 0, note)
     size = now.size if now.size is not None else artifact.size
     if now.state in (State.FETCHED, State.STAGED, State.BUILT):
         todo: int | None = 0

@@ -11,9 +11,9 @@ def difference(wanted: Sequence[Artifact], seen: Inventory, given_up: Collection
     """What can be done now to bring the inventory nearer to the wanted artifacts; empty when nothing can.
 
     state of an artifact    step
-    absent, partial         get it (a URL list: once the artifact that holds the list is in the staging folder,
-                            and no list before it that names files alike is still to be got)
-    fetched                 extract it
+    absent, partial         get it (a URL list: once the artifact that holds the list is here, and those that
+                            `after` names, and no list before it that names files alike is still to be got)
+    fetched                 extract it, once those that `after` names are here
     staged                  build its folder, once every wanted artifact of that folder is staged or built
     built                   none
 
@@ -25,11 +25,9 @@ def difference(wanted: Sequence[Artifact], seen: Inventory, given_up: Collection
             continue
         now = seen.get(artifact.name, Seen())
         match now.state:
-            case State.ABSENT | State.PARTIAL if _list_is_here(artifact, seen) and not _waits(
-                artifact, wanted, seen, given_up
-            ):
+            case State.ABSENT | State.PARTIAL if _can_be_got(artifact, wanted, seen, given_up):
                 steps.append(Step(Verb.GET, artifact.name, now.lost))
-            case State.FETCHED:
+            case State.FETCHED if _all_here(artifact, wanted, seen, given_up):
                 steps.append(Step(Verb.EXTRACT, artifact.name, now.lost))
     steps.extend(Step(Verb.BUILD, folder) for folder in _ready_folders(wanted, seen, given_up))
     return Plan(tuple(steps))
@@ -37,29 +35,55 @@ def difference(wanted: Sequence[Artifact], seen: Inventory, given_up: Collection
 
 def with_holders(wanted: Sequence[Artifact], artifacts: Sequence[Artifact]) -> tuple[Artifact, ...]:
     """The wanted artifacts, in the recipe's order, and those that hold the lists of wanted URL lists."""
-    names = {artifact.name for artifact in wanted}
-    for artifact in wanted:
-        owner = holder(artifact.source, artifacts) if isinstance(artifact.source, UrlList) else None
-        if owner is not None:
-            names.add(owner.name)
+    names: set[str] = set()
+    more = {artifact.name for artifact in wanted}
+    while more := more - names:
+        names |= more
+        added = [artifact for artifact in artifacts if artifact.name in more]
+        more = {name for artifact in added for name in artifact.after}
+        for artifact in added:
+            owner = holder(artifact.source.file, artifacts) if isinstance(artifact.source, UrlList) else None
+            more |= {owner.name} if owner is not None else set()
     return tuple(artifact for artifact in artifacts if artifact.name in names)
 
 
-def holder(source: UrlList, artifacts: Sequence[Artifact]) -> Artifact | None:
-    """The artifact that holds the list: the longest name that `source.file` begins with."""
-    owners = [a for a in artifacts if source.file == a.name or source.file.startswith(a.name + "/")]
+def holder(file: str, artifacts: Sequence[Artifact]) -> Artifact | None:
+    """The artifact that holds the file: the longest name that its path begins with."""
+    owners = [a for a in artifacts if file == a.name or file.startswith(a.name + "/")]
     return max(owners, key=lambda a: len(a.name), default=None)
 
 
-def _list_is_here(artifact: Artifact, seen: Inventory) -> bool:
-    if not isinstance(artifact.source, UrlList):
-        return True
-    file = artifact.source.file
-    return any(
-        now.state in (State.STAGED, State.BUILT)
-        for name, now in seen.items()
-        if file == name or file.startswith(name + "/")
-    )
+def _needs(artifact: Artifact, wanted: Sequence[Artifact]) -> tuple[str, ...]:
+    """The artifacts whose files are read to ask for the items of a list, or to unpack."""
+    owner = holder(artifact.source.file, wanted) if isinstance(artifact.source, UrlList) else None
+    return (*artifact.after, owner.name) if owner is not None else artifact.after
+
+
+def _all_here(
+    artifact: Artifact, wanted: Sequence[Artifact], seen: Inventory, given_up: Collection[str]
+) -> bool:
+    """Whether the files that this artifact needs are here, and stay where they are while it reads them.
+
+    Those staged for a folder of their own are about to be moved into it; it is built first, unless it never is.
+    """
+    needed = _needs(artifact, wanted)
+    for other in wanted:
+        if other.name not in needed:
+            continue
+        state = seen.get(other.name, Seen()).state
+        mates = [each.name for each in wanted if each.folder == other.folder]
+        stays = other.folder == artifact.folder or any(name in given_up for name in mates)
+        if state is not State.BUILT and not (state is State.STAGED and stays):
+            return False
+    return True
+
+
+def _can_be_got(
+    artifact: Artifact, wanted: Sequence[Artifact], seen: Inventory, given_up: Collection[str]
+) -> bool:
+    if isinstance(artifact.source, UrlList):
+        return _all_here(artifact, wanted, seen, given_up) and not _waits(artifact, wanted, seen, given_up)
+    return not artifact.several or _all_here(artifact, wanted, seen, given_up)
 
 
 def _waits(

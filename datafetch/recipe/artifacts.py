@@ -58,6 +58,7 @@ def artifact(
         skip=tuple(pattern for pattern in skip if pattern is not None),
         default=wanted,
         rows=table,
+        sort=sources.sortings(entry, site),
     )
     return made, site
 
@@ -84,6 +85,12 @@ def check_together(artifacts: list[tuple[Artifact, Site]], site: Site) -> None:
                 at.at("url_list", "file").add(
                     f"{message}; {suggest(file.split('/')[0], others, 'artifacts')}"
                 )
+        for turn, sorting in enumerate(each.sort):
+            for key, file in zip(("file", "join"), sorting.files, strict=False):
+                if not any(_within(file, name) for name in names if name != each.name):
+                    at.at("sort", turn, key).add(
+                        f'expected a path that begins with another artifact, found "{file}"'
+                    )
     for pattern in site.document.entry.default:
         if not any(fnmatchcase(name, pattern) for name in names):
             near = suggest(pattern, names, "artifacts")

@@ -27,7 +27,13 @@ class UrlListEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     """Many small files, one per row of a list that another artifact holds."""
 
     file: Annotated[str, Meta(description="path of the list; it begins with the name of an artifact")]
-    read: Annotated[str, Meta(description="map, columns, lines, table, csv, tsv, jsonl, beside or parquet")]
+    read: Annotated[
+        str,
+        Meta(
+            description="map, columns, lines, table, csv, tsv, jsonl, beside, parquet or matlab; or damaged: the"
+            " pictures of the archive `file` that do not decode, each with <file> and <known>"
+        ),
+    ]
     url: Annotated[Texts, Meta(description="the first that can be filled is asked first")]
     save_as: str
     keys: Annotated[
@@ -39,6 +45,30 @@ class UrlListEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         list[str], Meta(description="with read: beside, files whose line n belongs to line n of `file`")
     ] = field(default_factory=list)
     window: Annotated[bool, Meta(description="--first and --count choose among its rows")] = False
+    known: Annotated[
+        dict[str, str], Meta(description="with read: damaged, name of a picture -> what fills <known>")
+    ] = field(default_factory=dict)
+
+
+class JoinEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A table whose rows add their fields to rows that have the same value of one field."""
+
+    file: Annotated[str, Meta(description="path of the table; it begins with the name of an artifact")]
+    read: Annotated[str, Meta(description="as in url_list")]
+    on: Annotated[str, Meta(description="the field that both have")]
+
+
+class SortEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A list that tells which folder a file of an archive belongs in, where names do not tell."""
+
+    file: Annotated[str, Meta(description="path of the list; it begins with the name of an artifact")]
+    read: Annotated[str, Meta(description="as in url_list")]
+    folder: Annotated[str, Meta(description="put above the file's name, before the layout looks at it")]
+    keys: list[str] = field(default_factory=list)
+    stem: Annotated[
+        str, Meta(description="a file's name without its ending; without it, row n is of the nth name")
+    ] = ""
+    join: JoinEntry | None = None
 
 
 class ChecksumEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -74,6 +104,9 @@ class ArtifactEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         dict[str, str],
         Meta(description="of parquet files, which are unpacked: column of pictures -> <label>/<n>.<ext>"),
     ] = field(default_factory=dict)
+    sort: Annotated[
+        list[SortEntry], Meta(description="of an archive: which folder each file belongs in, by lists")
+    ] = field(default_factory=list)
     folder: Annotated[str, Meta(description="built folder; the recipe's name or <name>_…")] = ""
     size: Annotated[int | str, Meta(description="bytes, or unknown")] = "unknown"
     checksums: Annotated[str | list[ChecksumEntry], Meta(description="a list, or unknown")] = "unknown"
@@ -100,14 +133,28 @@ class RuleEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class FinishEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A document that a named maker writes from one of the archives, to fit the files beside it; or of a list."""
+    """A document that a named maker writes from one of the archives, to fit the files beside it; or of a list; or
+    from several documents of the folder.
+    """
 
-    make: Annotated[str, Meta(description="captions; of the files of a list: sbu")]
-    source: Annotated[
+    make: Annotated[
         str,
+        Meta(
+            description="captions; of the files of a list: sbu, wordnet; from several documents: neuraltalk2"
+        ),
+    ]
+    source: Annotated[
+        Texts,
         Meta(description="path of the document, which begins with the name of an artifact; or a list's name"),
     ] = field(name="from")
-    to: Annotated[str, Meta(description="where it stands in the built folder")]
+    to: Annotated[str, Meta(description="where it stands in the built folder; <x> makes one for each x")]
+    beside: Annotated[
+        str, Meta(description="path of a further document that the maker reads, as of an artifact")
+    ] = field(name="with", default="")
+    pictures: Annotated[
+        list[str], Meta(description="with neuraltalk2, the folder of the pictures of each document")
+    ] = field(default_factory=list)
+    prepro: Annotated[str, Meta(description="name of the two files that --prepro makes of it")] = ""
 
 
 class ChoiceEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

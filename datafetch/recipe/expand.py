@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from datafetch.model import Finish, Recipe, Rule, Status, Terms
+from datafetch.model import Artifact, Finish, Recipe, Rule, Status, Terms, UrlList
 from datafetch.recipe import checksums, matrix, template, values
 from datafetch.recipe.artifacts import artifact, check_together
 from datafetch.recipe.checksums import Known
@@ -17,7 +18,10 @@ from datafetch.recipe.site import Site
 
 # Those of the station `annotate`, which no recipe needs to load.
 MAKERS = ("captions",)
-ENTRY_MAKERS = ("sbu",)  # of a list of files
+ENTRY_MAKERS = ("sbu", "wordnet")  # of a list of files
+WITH_ANOTHER = ("wordnet",)  # of them those that read another document
+GATHERERS = ("neuraltalk2",)  # from several documents
+_CAPTURED = re.compile(r"<([^<>]+)>")
 MAX_ENTRIES = 2_000  # artifacts in a file; more is a slip of the pen, not a dataset
 
 Matrix = Mapping[str, Sequence[str | Mapping[str, str]]]
@@ -94,7 +98,8 @@ def _recipe(
     check_together(artifacts, site)
     made = tuple(artifact for artifact, _ in artifacts)
     counts = _counts(entry, site, tuple(dict.fromkeys(artifact.folder for artifact in made)))
-    finish = _finish(entry, site, [artifact.name for artifact in made])
+    finish = _finish(entry, site, made)
+    made = tuple(_after(artifact, made, [each for each, _, _ in finish]) for artifact in made)
     rules = [*_rules(entry, site, most), *((rule, at) for _, rule, at in finish if rule is not None)]
     terms = None
     if entry.terms is not None:
@@ -167,23 +172,83 @@ def _rules(entry: RecipeEntry, site: Site, most: int) -> list[tuple[Rule, Site]]
     return list(made.items())
 
 
-def _finish(entry: RecipeEntry, site: Site, names: Sequence[str]) -> list[tuple[Finish, Rule | None, Site]]:
+def _finish(
+    entry: RecipeEntry, site: Site, artifacts: Sequence[Artifact]
+) -> list[tuple[Finish, Rule | None, Site]]:
     """Each document that is made, and the rule that puts there what it is made from; of a list there is none."""
     made: list[tuple[Finish, Rule | None, Site]] = []
+    names = [artifact.name for artifact in artifacts]
+    lists = {a.name: a.source.file for a in artifacts if isinstance(a.source, UrlList)}
     for index, one in enumerate(entry.finish):
         at = site.at("finish", index, label=f"finish {index + 1}")
-        make = at.at("make").filled(values.one_of, one.make, (*MAKERS, *ENTRY_MAKERS), "makers")
-        source = at.at("from").fill(one.source)
+        make = at.at("make").filled(values.one_of, one.make, (*MAKERS, *ENTRY_MAKERS, *GATHERERS), "makers")
+        given = [one.source] if isinstance(one.source, str) else one.source
+        sources = tuple(at.at("from").fill(source) for source in given)
         to = at.at("to").filled(values.relative_path, one.to)
-        if make in ENTRY_MAKERS and source not in names:
-            at.at("from").add(f'expected the name of a list, found "{source}"')
-        if make is None or to is None or at.broken:
+        beside = at.at("with").filled(values.relative_path, one.beside) if one.beside else ""
+        prepro = at.at("prepro").filled(values.option_value, one.prepro) if one.prepro else ""
+        pictures = tuple(at.at("pictures").filled(values.relative_path, each) or "" for each in one.pictures)
+        _check_finish(make, sources, pictures, lists, names, at)
+        _check_beside(make, beside, names, at)
+        known = _CAPTURED.findall(lists.get(sources[0], "")) if sources else ()
+        if not set(_CAPTURED.findall(to or "")).issubset(known):
+            # Else the rows of one document would not stand together, and all would have to be held.
+            at.at("to").add("expected captures of the list's own `file` only")
+        if make is None or to is None or prepro is None or at.broken or not sources:
             continue
         if make in ENTRY_MAKERS:
-            made.append((Finish(make, to, source), None, at))
+            made.append((Finish(make, to, sources[0], beside or "", prepro=prepro), None, at))
+        elif make in GATHERERS:
+            made.append((Finish(make, to, sources=sources, pictures=pictures, prepro=prepro), None, at))
         else:
-            made.append((Finish(make, to), Rule((source,), to), at))
+            made.append((Finish(make, to, prepro=prepro), Rule(sources, to), at))
     return made
+
+
+def _after(artifact: Artifact, artifacts: Sequence[Artifact], finish: Sequence[Finish]) -> Artifact:
+    """The artifact, with the names of those whose files it is sorted by or its documents are made with."""
+    files = [file for sorting in artifact.sort for file in sorting.files]
+    files += [each.beside for each in finish if each.list == artifact.name and each.beside]
+    names = [
+        max(
+            (a.name for a in artifacts if file == a.name or file.startswith(f"{a.name}/")),
+            key=len,
+            default="",
+        )
+        for file in files
+    ]
+    return (
+        replace(artifact, after=tuple(name for name in dict.fromkeys(names) if name)) if files else artifact
+    )
+
+
+def _check_finish(
+    make: str | None,
+    sources: Sequence[str],
+    pictures: Sequence[str],
+    lists: Mapping[str, str],
+    names: Sequence[str],
+    at: Site,
+) -> None:
+    if make in ENTRY_MAKERS and sources[:1] and sources[0] not in lists:
+        at.at("from").add(f'expected the name of a list, found "{sources[0]}"')
+    if make not in GATHERERS and len(sources) != 1:
+        at.at("from").add(f"expected one path, found {len(sources)}")
+    if make in GATHERERS:
+        if not sources or len(pictures) != len(sources):
+            at.at("pictures").add("expected a folder for each path of `from`")
+        for source in sources:
+            if not any(source.startswith(f"{name}/") for name in names):
+                at.at("from").add(f'expected a path that begins with an artifact, found "{source}"')
+    elif pictures:
+        at.at("pictures").add("goes with neuraltalk2")
+
+
+def _check_beside(make: str | None, beside: str | None, names: Sequence[str], at: Site) -> None:
+    if bool(beside) != (make in WITH_ANOTHER):
+        at.at("with").add(f"expected, and with {listed(WITH_ANOTHER)} only, the path of a document")
+    elif beside and not any(beside.startswith(f"{name}/") for name in names):
+        at.at("with").add(f'expected a path that begins with an artifact, found "{beside}"')
 
 
 def _counts(entry: RecipeEntry, site: Site, folders: tuple[str, ...]) -> dict[str, tuple[str, str]]:

@@ -14,9 +14,11 @@ from datafetch.recipe.document import (
     ChecksumEntry,
     ChoiceEntry,
     FinishEntry,
+    JoinEntry,
     PlaceEntry,
     RecipeEntry,
     RuleEntry,
+    SortEntry,
     TermsEntry,
     UrlListEntry,
 )
@@ -36,6 +38,8 @@ NOUNS: dict[type, str] = {
     TermsEntry: "terms",
     UrlListEntry: "a url_list",
     PlaceEntry: "a manual place",
+    SortEntry: "a sort",
+    JoinEntry: "a join",
     ChecksumEntry: "a checksum",
 }
 _TYPES = {

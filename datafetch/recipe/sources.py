@@ -5,7 +5,21 @@ from __future__ import annotations
 import re
 from typing import assert_never
 
-from datafetch.model import Bundled, Checksum, Http, Manual, Place, Shard, Shards, Source, UrlList
+from datafetch.model import (
+    DAMAGED,
+    Bundled,
+    Checksum,
+    Http,
+    Join,
+    Manual,
+    Own,
+    Place,
+    Shard,
+    Shards,
+    Sorting,
+    Source,
+    UrlList,
+)
 from datafetch.recipe import template, values
 from datafetch.recipe.checksums import Known
 from datafetch.recipe.document import ArtifactEntry, ChecksumEntry, PlaceEntry, UrlListEntry
@@ -14,7 +28,7 @@ from datafetch.recipe.site import Site
 
 _NAMED = re.compile(r"<([^<>]*)>")
 SOURCES = ("url", "shards", "url_list", "manual", "bundled")
-READERS = ("map", "columns", "lines", "table", "csv", "tsv", "jsonl", "beside", "parquet")
+READERS = ("map", "columns", "lines", "table", "csv", "tsv", "jsonl", "beside", "parquet", "matlab", DAMAGED)
 
 
 def source(entry: ArtifactEntry, site: Site, known: Known) -> Source | None:
@@ -51,6 +65,8 @@ def _check_companions(entry: ArtifactEntry, key: str, site: Site) -> None:
         site.at("unpack").add("goes with a file, not with url_list")
     if entry.nested and (not entry.unpack or entry.rows):
         site.at("nested").add("goes with unpack, and not with rows")
+    if entry.sort and (not entry.unpack or entry.rows or key == "shards"):
+        site.at("sort").add("goes with unpack, and neither with rows nor with shards")
     if entry.checksums != values.UNKNOWN and key == "url_list":
         site.at("checksums").add("goes with a file, not with url_list")
 
@@ -131,6 +147,13 @@ def _url_list(entry: UrlListEntry, site: Site) -> UrlList | None:
         )
     if any(one is not None and one.split("/")[0] != (file or "").split("/")[0] for one in beside):
         site.at("beside").add("expected files of the artifact that holds `file`")
+    if entry.known and read != DAMAGED:
+        site.at("known").add("goes with read: damaged")
+    known = [
+        (name, address)
+        for name, text in entry.known.items()
+        if (address := site.at("known", name).filled(values.url, text)) is not None
+    ]
     if file is None or save_as is None or read is None or check is None:
         return None
     return UrlList(
@@ -143,7 +166,32 @@ def _url_list(entry: UrlListEntry, site: Site) -> UrlList | None:
         entry.min_bytes,
         tuple(one for one in beside if one is not None),
         entry.window,
+        tuple(known),
     )
+
+
+def sortings(entry: ArtifactEntry, site: Site) -> tuple[Sorting, ...]:
+    """The lists of `sort`; those at fault are left out, with issues."""
+    made = []
+    for index, one in enumerate(entry.sort):
+        at = site.at("sort", index)
+        file = at.at("file").filled(values.relative_path, one.file)
+        read = at.at("read").filled(values.one_of, one.read, READERS, "readers")
+        folder = at.at("folder").filled(values.relative_path, one.folder)
+        stem = at.at("stem").fill(one.stem)
+        keys = [at.at("keys", turn).filled(_key, key) for turn, key in enumerate(one.keys)]
+        join = None
+        if one.join is not None:
+            other = at.at("join")
+            join_file = other.at("file").filled(values.relative_path, one.join.file)
+            join_read = other.at("read").filled(values.one_of, one.join.read, READERS, "readers")
+            on = other.at("on").filled(_key, one.join.on)
+            if join_file is None or join_read is None or on is None:
+                continue
+            join = Join(join_file, join_read, on)
+        if file is not None and read is not None and folder is not None:
+            made.append(Sorting(file, read, tuple(key for key in keys if key), folder, stem, join))
+    return tuple(made)
 
 
 def _key(key: str) -> str:
@@ -220,7 +268,7 @@ def _known_as(found: Source | None) -> str:
             return values.last_part(urls[0])
         case Bundled(path=path):
             return path.rpartition("/")[2]
-        case Shards() | UrlList() | Manual() | None:
+        case Shards() | UrlList() | Manual() | Own() | None:
             return ""
         case _:
             assert_never(found)

@@ -1,17 +1,16 @@
 """What a page tells of a dataset, gathered from the state folder in one pass over manifest and journals.
 
-Memory depends on how much is shown, not on how many files there are.
+Memory depends on how much is shown, not on how many files there are; so does time, once the manifest is read.
 """
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
-from heapq import heappush, heapreplace
-from itertools import islice
+from dataclasses import dataclass
 
 import msgspec
 
@@ -19,44 +18,64 @@ from datafetch.images.again import NEVER, due_at
 from datafetch.images.census import host_of
 from datafetch.images.lacking import lacking
 from datafetch.images.samples import Samples
-from datafetch.images.thumbnail import thumbnail, thumbnail_of
-from datafetch.model import Outcome, Recipe, UrlList
+from datafetch.images.thumbnail import bytes_of, dimensions, masked, thumbnail
+from datafetch.model import Outcome, Own, Recipe, UrlList
+from datafetch.show.folders import (
+    COUNTED,
+    OTHERS,
+    Folders,
+    Part,
+    Strip,
+    mask_names,
+    part_order,
+    parts_of,
+    rank,
+    spread,
+)
+from datafetch.show.sizes import Sample, Size, Sizes
 from datafetch.store import history
 from datafetch.store.history import Past
 from datafetch.store.home import Home
 
 CLASSES = 24  # shown with pictures
-OF_EACH = 6  # pictures of a class
-COUNTED = 20_000  # classes and hosts told apart; all others are counted together
-OTHERS = "all others"
-IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".avif")
-
+ALONE, AMONG = 6, 4  # pictures of a class: in the only part, in each of several
+PICTURES = 420  # in all, about
+PATIENCE = 40.0  # seconds that opening pictures may take: a quarter of them for sizes
+THREADS = 2  # decoding frees the lock; each may hold one large picture
 
 MAGIC = ((b"\x89PNG", "PNG"), (b"\xff\xd8\xff", "JPEG"), (b"GIF8", "GIF"), (b"RIFF", "WebP"), (b"BM", "BMP"))
 
+InTime = Callable[[], bool]
 
-@dataclass(slots=True)
-class Class:
-    """The files of one folder, and a few of them as small JPEGs: the same few each time."""
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A picture as a small JPEG."""
 
     name: str
-    files: int = 0
-    size: int = 0
-    pictures: tuple[tuple[str, bytes], ...] = ()  # name and JPEG
-    _picks: list[tuple[int, str]] = field(default_factory=list)
+    jpeg: bytes
+    mask: str  # what became of its mask; "" in a part without masks
 
-    def add(self, path: str, size: int, sha256: str) -> None:
-        self.files += 1
-        self.size += size
-        # By digest, lowest first: as good as chance, but the same on every machine.
-        pick = (-int(sha256[:12] or "0", 16), path)
-        if len(self._picks) < 2 * OF_EACH:
-            heappush(self._picks, pick)
-        elif pick > self._picks[0]:
-            heapreplace(self._picks, pick)
 
-    def picked(self) -> list[str]:
-        return [path for _, path in sorted(self._picks, reverse=True)]
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Some pictures of one class in one part."""
+
+    strip: Strip
+    pictures: tuple[Shown, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Class:
+    """The pictures of one class over all parts."""
+
+    name: str
+    files: Mapping[str, int]  # by part
+    rows: tuple[Row, ...]  # those of the few that are shown
+
+    @property
+    def total(self) -> int:
+        return sum(self.files.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +102,7 @@ class Turned:
 class Facts:
     name: str
     title: str
-    home: str
-    licence: str
+    recipe: Recipe  # licence, terms, citation
     made_at: str
     status: str  # of the last run
     counts: dict[str, int]  # by outcome, and their sum as `total`
@@ -92,8 +110,12 @@ class Facts:
     tree_digest: str
     lost: tuple[Lost, ...]
     hosts: tuple[tuple[str, Counter[Outcome]], ...]  # with the most rows first
-    classes: tuple[Class, ...]  # those with pictures first
-    more_classes: int  # counted, not shown
+    parts: tuple[Part, ...]
+    classes: tuple[Class, ...]  # all of them, by name
+    documents: tuple[tuple[str, int], ...]  # path and size of the first few files that are no pictures
+    other_files: int  # that are no pictures
+    sizes: Sizes
+    unopened: int  # pictures that there was no time to open
     turned: tuple[Turned, ...]
     runs: tuple[Past, ...]
 
@@ -105,6 +127,8 @@ class _Line(msgspec.Struct, gc=False):
     size: int
     sha256: str
     url: str = ""
+    width: int | None = None
+    height: int | None = None
 
 
 class _Report(msgspec.Struct):
@@ -113,36 +137,107 @@ class _Report(msgspec.Struct):
     tree_digest: str = ""
 
 
-def gather(recipe: Recipe, home: Home, now: float) -> Facts:
+def gather(recipe: Recipe, home: Home, now: float, patience: float = PATIENCE) -> Facts:
     """Everything a page tells, as it stands `now` (seconds since 1970). Reads only."""
-    classes: dict[str, Class] = {}
+    splits = {a.folder for a in recipe.artifacts if isinstance(a.source, Own) and not a.source.flat}
+    folders, sample = Folders(splits), Sample()
     hosts: dict[str, Counter[Outcome]] = {}
     for line in _lines(home):
-        name = _known(line.path.rpartition("/")[0], classes)
-        classes.setdefault(name, Class(name)).add(line.path, line.size, line.sha256)
+        order = rank(line.sha256)
+        if folders.add(line.path, line.size, order):
+            known = (line.width, line.height) if line.width and line.height else None
+            sample.add(line.path, order, known)
         if line.url.startswith(("http://", "https://")):
             _host(hosts, line.url)[Outcome.OK] += 1
     lost = tuple(_lost(recipe, home, hosts, now))
-    shown = sorted(classes.values(), key=lambda each: each.name)[:CLASSES]
-    for each in shown:
-        each.pictures = tuple(_pictures(home, each))
+    began = time.monotonic()
+    sizes = sample.measured(_measure(home, lambda: time.monotonic() - began < patience / 4))
+    strips = folders.strips()
+    pictures, unopened = _open(home, _chosen(strips), lambda: time.monotonic() - began < patience)
     report = _report(home)
     return Facts(
         name=recipe.name,
         title=recipe.title,
-        home=recipe.home,
-        licence=recipe.licence,
+        recipe=recipe,
         made_at=time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(now)),
         status=report.status,
         counts=report.counts,
-        bytes=sum(each.size for each in classes.values()),
+        bytes=folders.bytes,
         tree_digest=report.tree_digest,
         lost=lost,
         hosts=tuple(sorted(hosts.items(), key=lambda each: (-each[1].total(), each[0]))),
-        classes=tuple(shown),
-        more_classes=len(classes) - len(shown),
+        parts=parts_of(strips),
+        classes=_classes(strips, pictures),
+        documents=tuple(folders.documents),
+        other_files=folders.other_files,
+        sizes=sizes,
+        unopened=unopened,
         turned=tuple(_turned(recipe, home)),
         runs=history.runs(home.history),
+    )
+
+
+def _measure(home: Home, in_time: InTime) -> Callable[[str], Size | None]:
+    return lambda path: dimensions(home.root / path) if in_time() else None
+
+
+def _chosen(strips: Sequence[Strip]) -> list[tuple[Strip, list[str]]]:
+    """What is opened: a few of each part of the classes shown, fewer where there are many parts."""
+    classes = set(spread(sorted({strip.name for strip in strips}), CLASSES))
+    shown = [strip for strip in strips if strip.name in classes]
+    most = ALONE if len({strip.part for strip in strips}) == 1 else AMONG
+    each = min(most, max(2, PICTURES // max(len(shown), 1)))
+    return [(strip, strip.picks[:each]) for strip in shown[:PICTURES]]
+
+
+def _open(
+    home: Home, chosen: Sequence[tuple[Strip, list[str]]], in_time: InTime
+) -> tuple[dict[int, tuple[Shown, ...]], int]:
+    """The pictures of each strip, by its `id`; and how many were not opened in time."""
+    work = [(strip, path) for strip, paths in chosen for path in paths]
+    late = 0
+    found: dict[int, tuple[Shown, ...]] = {id(strip): () for strip, _ in chosen}
+    with ThreadPoolExecutor(THREADS) as pool:
+        opened = pool.map(lambda one: _shown(home, *one) if in_time() else one[1], work)
+        for (strip, _), shown in zip(work, opened, strict=True):
+            late += isinstance(shown, str)
+            if isinstance(shown, Shown):
+                found[id(strip)] += (shown,)
+    return found, late
+
+
+def _shown(home: Home, strip: Strip, path: str) -> Shown | None:
+    """A picture made small, with its mask over it where its part has masks; None for what is none."""
+    data = bytes_of(home.root / path)
+    if data is None:
+        return None
+    name = path.rpartition("/")[2]
+    mask = _mask(home, strip, path, name) if strip.masks else None
+    jpeg, said = masked(data, mask)
+    return Shown(name, jpeg, said if strip.masks else "") if jpeg else None
+
+
+def _mask(home: Home, strip: Strip, path: str, name: str) -> bytes | None:
+    below = path[len(strip.part) : len(path) - len(name)]
+    beside = home.root / f"{strip.part}_masks{below}"
+    return next((data for each in mask_names(strip.part, name) if (data := bytes_of(beside / each))), None)
+
+
+def _classes(strips: Sequence[Strip], pictures: Mapping[int, tuple[Shown, ...]]) -> tuple[Class, ...]:
+    by_name: dict[str, list[Strip]] = {}
+    for strip in strips:
+        by_name.setdefault(strip.name, []).append(strip)
+    return tuple(
+        Class(
+            name,
+            {strip.part: strip.files for strip in own},
+            tuple(
+                Row(strip, pictures[id(strip)])
+                for strip in sorted(own, key=lambda strip: part_order(strip.part))
+                if id(strip) in pictures
+            ),
+        )
+        for name, own in sorted(by_name.items())
     )
 
 
@@ -172,13 +267,6 @@ def _lost(recipe: Recipe, home: Home, hosts: dict[str, Counter[Outcome]], now: f
                 _host(hosts, row.url)[row.outcome] += 1
     for (outcome, why), count in rows.most_common():
         yield Lost(outcome, why, count, due[outcome, why], (outcome, why) in later)
-
-
-def _pictures(home: Home, of: Class) -> Iterator[tuple[str, bytes]]:
-    """Some of a class, small; files that are no pictures are passed over."""
-    made = ((path, thumbnail_of(home.root / path)) for path in of.picked() if path.lower().endswith(IMAGES))
-    found = ((path.rpartition("/")[2], jpeg) for path, jpeg in made if jpeg is not None)
-    return islice(found, OF_EACH)
 
 
 def _turned(recipe: Recipe, home: Home) -> Iterator[Turned]:

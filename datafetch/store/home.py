@@ -58,6 +58,19 @@ class Home:
         """Bodies of a list that were turned away, a few of them."""
         return self.state / "samples" / slug(name)
 
+    def undecodable(self, name: str) -> Path:
+        """The members of an archive that its tree has without, one JSON list; absent when there are none."""
+        return self.state / "undecodable" / f"{slug(name)}.json"
+
+    @property
+    def own(self) -> Path:
+        """How a dataset of a person's own files was asked for; absent for those that a recipe describes."""
+        return self.state / "own.json"
+
+    def gathered(self, name: str) -> Path:
+        """What stood where such files were taken from, and what was made of it."""
+        return self.state / "journal" / f"{slug(name)}.gathered.json"
+
     @property
     def inbox(self) -> Path:
         return self.state / "inbox"

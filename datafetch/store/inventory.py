@@ -20,6 +20,7 @@ from datafetch.model import (
     Fetched,
     Http,
     Manual,
+    Own,
     Seen,
     Shard,
     Shards,
@@ -64,6 +65,14 @@ def damaged(home: Home) -> frozenset[str]:
         return frozenset(msgspec.json.decode(home.damaged.read_bytes(), type=list[str]))
     except (FileNotFoundError, msgspec.MsgspecError):
         return frozenset()
+
+
+def undecodable(home: Home, name: str) -> list[str]:
+    """The members of an archive that were left out of its tree, because they do not decode."""
+    try:
+        return msgspec.json.decode(home.undecodable(name).read_bytes(), type=list[str])
+    except FileNotFoundError:
+        return []
 
 
 def lost(root: Path, files: Sequence[Entry]) -> frozenset[str]:
@@ -165,6 +174,8 @@ def _of_source(home: Home, artifact: Artifact, known: journal.Known) -> tuple[St
             return (State.PARTIAL if bytes_here else State.ABSENT), bytes_here
         case UrlList():
             return (State.PARTIAL if home.batches(artifact.name).exists() else State.ABSENT), 0
+        case Own():
+            return State.ABSENT, 0
         case Http() | Manual() | Bundled():
             whole_file = _size(home.archive(artifact.name))
             if known.done is not None and whole_file == known.done.size and _is_wanted(artifact, known.done):

@@ -1,0 +1,199 @@
+"""`datafetch build`: a person's own pictures as a dataset like any other."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import zipfile
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from process import Ended, datafetch_
+
+
+def picture(path: Path, size: tuple[int, int] = (8, 6), colour: int = 90) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, (colour, 40, 10)).save(path)
+
+
+def mask(path: Path, size: tuple[int, int] = (8, 6), value: int = 255) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("L", size, value).save(path)
+
+
+def photos(root: Path) -> Path:
+    for label in ("cat", "dog"):
+        for number in range(5):
+            picture(root / "photos" / label / f"{number}.jpg", colour=10 * number)
+    return root / "photos"
+
+
+def build(cwd: Path, *args: str) -> Ended:
+    return datafetch_("build", "pets", *args, cwd=cwd)
+
+
+def tree(root: Path) -> set[str]:
+    return {str(p.relative_to(root)) for p in root.rglob("*") if p.is_file() and ".datafetch" not in p.parts}
+
+
+def test_folders_become_classes_and_a_share_goes_to_test(tmp_path: Path) -> None:
+    photos(tmp_path)
+    picture(tmp_path / "empty" / "far" / "a.jpg")
+    ended = build(tmp_path, "--from", "photos", "--test", "40%", "--negatives", "empty", "--json")
+    assert (ended.code, ended.report["counts"]["ok"]) == (0, 11)
+    found = tree(tmp_path / "data")
+    for label in ("cat", "dog"):
+        assert sum(path.startswith(f"pets/test/{label}/") for path in found) == 2
+        assert sum(path.startswith(f"pets/train/{label}/") for path in found) == 3
+    assert "pets_negatives/a.jpg" in found
+    # No second copy of the bytes, and the person's own files are as they were.
+    train = next(path for path in found if path.startswith("pets/train/cat/"))
+    source = tmp_path / "photos" / "cat" / Path(train).name
+    assert source.read_bytes() == (tmp_path / "data" / train).read_bytes()
+    again = build(tmp_path, "--from", "photos", "--test", "40%", "--negatives", "empty", "--json")
+    assert again.report["tree_digest"] == ended.report["tree_digest"]
+    assert datafetch_("verify", "pets", "--full", cwd=tmp_path).code == 0
+    assert "own files" in datafetch_("list", cwd=tmp_path).out
+
+
+def test_what_is_added_or_taken_away_shows_in_the_next_build(tmp_path: Path) -> None:
+    source = photos(tmp_path)
+    assert build(tmp_path, "--from", "photos").code == 0
+    (source / "cat" / "0.jpg").unlink()
+    picture(source / "emu" / "1.jpg")
+    assert build(tmp_path, "--from", "photos").code == 0
+    found = tree(tmp_path / "data")
+    assert "pets/train/cat/0.jpg" not in found
+    assert "pets/train/emu/1.jpg" in found
+    assert len(found) == 10
+
+
+def test_a_damaged_file_is_brought_back_from_the_persons_own(tmp_path: Path) -> None:
+    photos(tmp_path)
+    assert build(tmp_path, "--from", "photos", "--copy").code == 0
+    target = tmp_path / "data" / "pets" / "train" / "cat" / "0.jpg"
+    before = target.read_bytes()
+    target.write_bytes(before[:-1] + b"x")
+    assert datafetch_("verify", "pets", cwd=tmp_path).code == 13
+    assert datafetch_("verify", "pets", "--repair", cwd=tmp_path).code == 0
+    assert target.read_bytes() == before
+
+
+def test_masks_are_paired_checked_and_named_as_the_loaders_look_for_them(tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        for number in range(4):
+            picture(tmp_path / "set" / split / "cat" / f"{number}.jpg")
+    mask(tmp_path / "set/train_masks/cat/0.png")
+    mask(tmp_path / "set/train_masks/cat/1.png", size=(3, 3))
+    mask(tmp_path / "set/train_masks/cat/2.png", value=0)
+    mask(tmp_path / "set/train_masks/cat/77.png")
+    mask(tmp_path / "set/test_masks/cat/0.png")
+    (tmp_path / "set/test_masks/cat/1.png").write_bytes(b"no picture")
+    ended = build(tmp_path, "--from", "set", "--json")
+    assert ended.code == 6
+    found = {path for path in tree(tmp_path / "data") if "_masks/" in path}
+    assert found == {
+        "pets/train_masks/cat/0.png",
+        "pets/train_masks/cat/2.png",
+        "pets/test_masks/cat/0.jpg",  # as the loaders want it: the picture's own name
+    }
+    notes = "\n".join(ended.report["notes"])
+    for said in (
+        "cat/1.png: 3 x 3 pixels for 8 x 6: a mask that does not fit",
+        "cat/2.png: a mask without a pixel that is set",
+        "cat/77.png: a mask without its picture",
+        "test_masks/cat/1.png: no image",
+        "train/cat/3.jpg: a picture without its mask",
+    ):
+        assert said in notes
+    assert ended.report["counts"]["rejected"] == 3
+
+
+def test_a_table_says_class_split_and_mask(tmp_path: Path) -> None:
+    for number in range(4):
+        picture(tmp_path / "flat" / f"{number}.jpg")
+    mask(tmp_path / "flat" / "m0.png")
+    with (tmp_path / "labels.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerows([["file", "class", "split", "mask"], ["0.jpg", "cat", "train", "m0.png"]])
+        writer.writerows(
+            [["1.jpg", "a/../b", "test", ""], ["9.jpg", "cat", "test", ""], ["2.jpg", "cat", "", ""]]
+        )
+    ended = build(tmp_path, "--from", "flat", "--labels", "labels.csv", "--json")
+    assert tree(tmp_path / "data") == {
+        "pets/train/cat/0.jpg",
+        "pets/train_masks/cat/0.png",
+        "pets/train/cat/2.jpg",
+        "pets/test/a_.._b/1.jpg",
+    }
+    counts = ended.report["counts"]
+    assert (ended.code, counts["missing"], counts["rejected"]) == (6, 1, 1)  # 9.jpg; 3.jpg without a class
+
+
+def test_coco_outlines_become_masks(tmp_path: Path) -> None:
+    picture(tmp_path / "images" / "1.jpg", size=(8, 4))
+    picture(tmp_path / "images" / "2.jpg", size=(8, 4))
+    document = {
+        "images": [{"id": n, "file_name": f"{n}.jpg", "width": 8, "height": 4} for n in (1, 2)],
+        "categories": [{"id": 1, "name": "cat"}],
+        "annotations": [
+            {"image_id": 1, "category_id": 1, "area": 4, "segmentation": [[0, 0, 3, 0, 3, 1, 0, 1]]},
+            {"image_id": 2, "category_id": 1, "area": 4, "segmentation": {"size": [4, 8], "counts": [28, 4]}},
+        ],
+    }
+    (tmp_path / "instances.json").write_text(json.dumps(document))
+    assert build(tmp_path, "--from", "images", "--labels", "instances.json", "--draw-masks").code == 0
+    with Image.open(tmp_path / "data/pets/train_masks/cat/2.png") as drawn:
+        assert [drawn.getpixel((7, y)) for y in range(4)] == [255] * 4
+        assert drawn.getpixel((6, 0)) == 0
+    with Image.open(tmp_path / "data/pets/train_masks/cat/1.png") as drawn:
+        assert drawn.getbbox() == (0, 0, 4, 2)
+
+
+def test_a_zip_is_unpacked_by_the_rules_for_every_archive(tmp_path: Path) -> None:
+    photos(tmp_path)
+    with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
+        for path in sorted((tmp_path / "photos").rglob("*.jpg")):
+            archive.write(path, path.relative_to(tmp_path))
+    assert build(tmp_path, "--from", "photos.zip").code == 0
+    assert len(tree(tmp_path / "data")) == 10
+    assert not list((tmp_path / "data/.datafetch/pets").rglob("*.opened"))
+    with zipfile.ZipFile(tmp_path / "photos.zip", "a") as archive:
+        archive.writestr("../../out.jpg", b"x")
+    ended = datafetch_("build", "other", "--from", "photos.zip", cwd=tmp_path)
+    assert ended.code not in (0, 1)
+    assert not (tmp_path / "out.jpg").exists()
+
+
+def test_pictures_that_do_not_decode_are_left_out_and_named(tmp_path: Path) -> None:
+    source = photos(tmp_path)
+    (source / "cat" / "half.jpg").write_bytes((source / "cat" / "0.jpg").read_bytes()[:200])
+    os.symlink("/etc/passwd", source / "cat" / "link.jpg")
+    (source / "cat" / "notes.txt").write_text("x")
+    ended = build(tmp_path, "--from", "photos", "--json")
+    assert (ended.code, ended.report["counts"]["rejected"], ended.report["counts"]["skipped"]) == (6, 1, 1)
+    assert "cat/half.jpg: does not decode" in ended.err
+    assert build(tmp_path, "--from", "photos", "--min-complete", "90%").code == 0
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "said"),
+    [
+        (("build", "pods", "--from", "photos"), 2, "pods is a dataset that datafetch fetches"),
+        (("build", "Pets", "--from", "photos"), 2, "cannot be called 'Pets'"),
+        (("build", "pets", "--from", "nowhere"), 2, "--from nowhere: there is nothing"),
+        (("build", "pets", "--from", "photos", "--draw-masks"), 2, "--draw-masks needs outlines"),
+        (("build", "pets", "--from", ".", "-o", "."), 2, "would stand inside of what it is made from"),
+        (("build", "pets", "--from", "photos/cat"), 2, "no folder and no annotation says its class"),
+    ],
+)
+def test_what_cannot_be_built_is_one_line(
+    args: tuple[str, ...], code: int, said: str, tmp_path: Path
+) -> None:
+    photos(tmp_path)
+    ended = datafetch_(*args, cwd=tmp_path)
+    assert ended.code == code
+    assert said in ended.err
+    assert "Traceback" not in ended.err
