@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from datafetch.archive.extract import Extracted
+from datafetch.archive.staging import Extracted
 from datafetch.errors import Interrupted
 from datafetch.images.check import Checked, Limits, check
 from datafetch.layout.patterns import IMAGES

@@ -18,10 +18,12 @@ from dataclasses import dataclass, field
 
 from datafetch.archive import central
 from datafetch.archive.central import TAIL, Directory, Held, Lacking, Tie, span_of
-from datafetch.archive.extract import Extracted, Origin, check_room, write_file
+from datafetch.archive.extract import check_room
 from datafetch.archive.incoming import Incoming, read_member
 from datafetch.archive.members import Chunk, Member
 from datafetch.archive.runs import Run
+from datafetch.archive.staging import Extracted, Origin
+from datafetch.archive.writing import write_new
 from datafetch.decoded import weed
 from datafetch.errors import DamagedArchive, Interrupted, TransferFailed, UnsafeArchive
 from datafetch.identity import identity
@@ -253,7 +255,7 @@ class Gatherer:
             tree.makedirs(target.rpartition("/")[0])
             tree.remove(target)
             try:
-                size, sha256 = write_file(tree, target, read_member(incoming, member))
+                size, sha256 = write_new(tree, target, read_member(incoming, member))
             except DamagedArchive as error:
                 tree.remove(target)
                 damaged.append(error)

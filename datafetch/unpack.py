@@ -8,8 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from datafetch.archive.extract import Extracted, Sort, extract, link_file, place_file
+from datafetch.archive.extract import Sort, extract
 from datafetch.archive.join import digests_of
+from datafetch.archive.single import link_file, place_file
+from datafetch.archive.staging import Extracted
 from datafetch.decoded import weed
 from datafetch.errors import DamagedArchive, UnsafeArchive
 from datafetch.layout.build import seal
