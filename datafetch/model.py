@@ -300,6 +300,16 @@ class Subset:
 
 
 @dataclass(frozen=True, slots=True)
+class Prepro:
+    """What NeuralTalk2's prepro.py is told."""
+
+    num_val: int = 5000
+    num_test: int = 5000
+    word_count_threshold: int = 5  # words that occur so often or less are UNK
+    max_length: int = 16  # words of a caption; what is beyond is cut off
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """How a run behaves; nothing here changes what is fetched but `names`, `window` and `subset`."""
 
@@ -326,6 +336,7 @@ class Settings:
     ignore_opt_out: bool = False
     window: Window | None = Window()  # None: the rows that earlier runs were asked for
     subset: Subset | None = Subset()  # None: what earlier runs were asked for
+    prepro: Prepro | None = None  # also make the files that NeuralTalk2 trains on
 
 
 # --- Inventory and plan: what exists, and the difference ----------------------------------------------------

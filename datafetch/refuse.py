@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from datafetch.errors import NeedsPerson, UsageError
-from datafetch.extras import PARQUET, demand
+from datafetch.extras import HDF5, PARQUET, demand
 from datafetch.model import Artifact, Recipe, Seen, Settings, State, UrlList, Window
 from datafetch.plan.choose import ways_given_up
 from datafetch.store import journal
@@ -53,6 +53,18 @@ def other_ways(home: Home, recipe: Recipe, wanted: Sequence[Artifact]) -> None:
                 f"{artifact.folder}/ was built with {way}",
                 hint=f"keep to {way}, or build into another folder with -o",
             )
+
+
+def prepro(recipe: Recipe, settings: Settings) -> None:
+    """UsageError for --prepro where nothing has captions to prepare, or without the library it needs."""
+    if settings.prepro is None:
+        return
+    if not any(finish.prepro for finish in recipe.finish):
+        raise UsageError(
+            f"{recipe.name} has no captions for --prepro",
+            hint="it goes with datasets of pictures and captions, such as mscoco",
+        )
+    demand(HDF5, "--prepro")
 
 
 def lacking_extras(wanted: Sequence[Artifact], seen: Mapping[str, Seen]) -> None:

@@ -53,9 +53,6 @@ class Unpacker:
                 result = self._link(artifact, files, fetched) or place_file(
                     files, artifact, self._rules, home.staging(name), fetched, stop=self._stopped.is_set
                 )
-            if not only and any(other.mends(artifact) for other in self._artifacts):
-                before = inventory.undecodable(home, name) if self._task.falls_short(artifact) else ()
-                result = weed(result, name, home, self._tell, self._stopped.is_set, before)
         except DamagedArchive as error:
             self.damaged(artifact, error)
             return
@@ -80,7 +77,7 @@ class Unpacker:
     def _extract(
         self, artifact: Artifact, files: Sequence[Path], only: frozenset[str], url: str, fetched_at: str
     ) -> Extracted:
-        return extract(
+        result = extract(
             files,
             artifact,
             self._rules,
@@ -95,6 +92,11 @@ class Unpacker:
             emit=self._tell,
             stop=self._stopped.is_set,
         )
+        if only or not any(other.mends(artifact) for other in self._artifacts):
+            return result
+        name, short = artifact.name, self._task.falls_short(artifact)
+        before = inventory.undecodable(self._home, name) if short else ()
+        return weed(result, name, self._home, self._tell, self._stopped.is_set, before)
 
     def _sorter(self, artifact: Artifact) -> Sort | None:
         if not artifact.sort:
@@ -110,6 +112,8 @@ class Unpacker:
                 dropped = {Outcome.SKIPPED: result.skipped}
                 picks = self._task.picks(artifact)
                 rows.append(journal.Staged(len(result.records), self._settings.names, dropped, picks))
+            elif before := journal.as_built(journal.known(home.journal(name))):
+                rows.append(before)
             seal(home.state, slug(name), result.records)
         if astray := result.skipped.get(ELSEWHERE):
             text = f"{name}: {astray} pictures lie outside the folders that the layout speaks of, and are left out"
@@ -121,7 +125,9 @@ class Unpacker:
 
     def _published(self, artifact: Artifact) -> frozenset[str]:
         files = [entry for entry in inventory.published(self._home) if entry.artifact == artifact.name]
-        return frozenset(entry.path for entry in files) - inventory.lost(self._home.root, files)
+        made = {f"{artifact.folder}/{each.to}" for each in self._task.recipe.finish}  # to fit what comes
+        gone = inventory.lost(self._home.root, files) | inventory.damaged(self._home)
+        return frozenset(entry.path for entry in files) - gone - made
 
     def _link(self, artifact: Artifact, files: Sequence[Path], fetched: Fetched) -> Extracted | None:
         """A file that this run has verified takes its place without being copied, unless it is kept as well."""

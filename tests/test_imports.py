@@ -22,7 +22,7 @@ WORDS = {
 SHELL = {
     *("cli", "console", "run", "refuse", "act", "stops", "obtain", "relay", "unpack", "assemble", "finish"),
     *("verify", "report", "demo", "lists", "brought", "listed", "held", "sorting", "gathered", "decoded"),
-    *("partly", "gather", "subsets"),
+    *("partly", "gather", "subsets", "prepared", "placing"),
 }
 
 # station -> the stations it may import, besides itself and the words
@@ -58,14 +58,16 @@ ARROWS: dict[str, set[str]] = {
         "stops",
         "lists",
         "listed",
+        "placing",
         "transfer",
         "images",
         "layout",
         "plan",
         "store",
     },
+    "placing": {"images", "layout", "store"},
     "held": {"task", "layout", "plan", "store"},
-    "lists": {"layout", "task", "held", "images", "plan", "store"},
+    "lists": {"task", "held", "images", "layout", "plan", "store"},
     "listed": {"task", "held", "lists", "finish", "annotate", "images"},
     "sorting": {"task", "held", "images"},
     "annotate": set(),
@@ -75,7 +77,23 @@ ARROWS: dict[str, set[str]] = {
     "gathered": {"task", "finish", "annotate", "layout", "store"},
     "decoded": {"archive", "images", "layout", "store"},
     "unpack": {"task", "sorting", "decoded", "archive", "layout", "store"},
-    "assemble": {"task", "unpack", "finish", "gathered", "images", "layout", "own", "store", "verify"},
+    "assemble": {
+        *(
+            "task",
+            "placing",
+            "plan",
+            "unpack",
+            "finish",
+            "gathered",
+            "images",
+            "layout",
+            "own",
+            "store",
+            "verify",
+        ),
+    },
+    "talk": {"images", "store"},
+    "prepared": {"talk", "extras", "layout", "store", "verify"},
     "act": {"task", "stops", "obtain", "unpack", "assemble", "plan", "store"},
     "run": {
         "task",
@@ -90,9 +108,10 @@ ARROWS: dict[str, set[str]] = {
         "own",
         "refuse",
         "subsets",
+        "prepared",
     },
     "refuse": {"plan", "store", "extras"},
-    "available": {"images", "layout", "plan", "store", "verify"},
+    "available": {"images", "placing", "layout", "plan", "store", "verify"},
     "console": {"plan", "report"},
     "show": {"console", "images", "store"},
     "demo": {"run", "recipe", "report", "console", "store"},
@@ -124,7 +143,9 @@ LIBRARIES = {
     "pycurl": {"transfer"},
     "botocore": {"transfer"},
     "yaml": {"recipe"},
-    "PIL": {"images", "own", "demo"},
+    "PIL": {"images", "own", "show", "demo"},
+    "h5py": {"talk"},
+    "numpy": {"talk"},
     "pyarrow": {"archive", "images"},
     "isal": {"archive", "transfer"},
 }
@@ -204,6 +225,8 @@ def test_start_up_imports_no_network_no_loop_and_no_pictures(words: list[str]) -
         "aiofiles",
         "multiprocessing",
         "pyarrow",
+        "h5py",
+        "numpy",
     }
 
 

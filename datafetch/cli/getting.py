@@ -25,20 +25,25 @@ from datafetch.cli.options import (
     FromDir,
     Include,
     Json,
+    MaxLength,
     MaxPerClass,
     Mirror,
     MirrorOnly,
     Name,
     Names,
+    NumTest,
+    NumVal,
     Only,
     OutputDir,
     PanelCommand,
+    Prepro,
     Progress,
     ProgressMode,
     Quiet,
     RecipeCommand,
     Registry,
     Split,
+    Threshold,
     Verbose,
     option,
     parse_duration,
@@ -50,6 +55,7 @@ from datafetch.cli.output import print_lines, say, watching, width
 from datafetch.errors import UsageError
 
 if TYPE_CHECKING:
+    from datafetch import model
     from datafetch.model import Choice, Recipe, Settings, Subset, Window
     from datafetch.plan.budget import Budget
     from datafetch.report import Report
@@ -146,6 +152,11 @@ def get_command(
         bool,
         option("--ignore-opt-out", help="of lists, also what robots.txt or headers withhold", panel=LIMITS),
     ] = False,
+    prepro: Prepro = False,
+    num_val: NumVal = None,
+    num_test: NumTest = None,
+    word_count_threshold: Threshold = None,
+    max_length: MaxLength = None,
     progress: ProgressMode = Progress.AUTO,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -182,6 +193,7 @@ def get_command(
         ignore_opt_out=ignore_opt_out,
         window=_window(first, count),
         subset=_subset(split, classes, max_per_class, include, exclude),
+        prepro=prepro_rules(prepro, num_val, num_test, word_count_threshold, max_length),
     )
     if dry_run:
         return _show_plan(recipe, choice, settings, as_json)
@@ -254,6 +266,26 @@ def _choice(ctx: typer.Context, only: Sequence[str], everything: bool) -> Choice
 
     groups = tuple(group.strip() for given in only for group in given.split(",") if group.strip())
     return Choice(tuple(ctx.meta.get(PICKED, ())), groups, everything)
+
+
+def prepro_rules(
+    wanted: bool, num_val: int | None, num_test: int | None, threshold: int | None, max_length: int | None
+) -> model.Prepro | None:
+    """The rules of --prepro, or None without it. UsageError for options that only it reads."""
+    from datafetch.model import Prepro
+
+    asked = {
+        "num_val": num_val,
+        "num_test": num_test,
+        "word_count_threshold": threshold,
+        "max_length": max_length,
+    }
+    given = {name: value for name, value in asked.items() if value is not None}
+    if wanted:
+        return Prepro(**given)
+    if given:
+        raise UsageError(f"--{next(iter(given)).replace('_', '-')} goes with --prepro", "add --prepro")
+    return None
 
 
 def _window(first: int | None, count: int | None) -> Window:

@@ -90,6 +90,7 @@ def option(*flags: str, help: str, panel: str = "", env: str = "", **more: Any) 
 
 
 WHAT, WHERE_FROM, WHERE_TO, LIMITS, OUTPUT = "What", "Where from", "Where to", "How far, how hard", "Output"
+TALK = "For NeuralTalk2"
 
 Name = Annotated[
     str, typer.Argument(metavar="NAME", help="a dataset, see: datafetch list", autocompletion=complete_names)
@@ -174,6 +175,31 @@ ProgressMode = Annotated[
         panel=OUTPUT,
         metavar="auto|bars|lines|none",
     ),
+]
+
+
+Prepro = Annotated[
+    bool, option("--prepro", help="also make the .json and .h5 that NeuralTalk2 trains on", panel=TALK)
+]
+NumVal = Annotated[
+    int | None, option("--num-val", help="pictures for val (default 5000)", panel=TALK, min=0, metavar="N")
+]
+NumTest = Annotated[
+    int | None, option("--num-test", help="pictures for test (default 5000)", panel=TALK, min=0, metavar="N")
+]
+Threshold = Annotated[
+    int | None,
+    option(
+        "--word-count-threshold",
+        help="words that occur so often or less become UNK (default 5)",
+        panel=TALK,
+        min=0,
+        metavar="N",
+    ),
+]
+MaxLength = Annotated[
+    int | None,
+    option("--max-length", help="words a caption keeps (default 16)", panel=TALK, min=1, metavar="N"),
 ]
 
 

@@ -63,6 +63,11 @@ class Home:
         return self.state / "undecodable" / f"{slug(name)}.json"
 
     @property
+    def prepro(self) -> Path:
+        """Where the files of NeuralTalk2 are written, before they take their place."""
+        return self.state / "prepro"
+
+    @property
     def own(self) -> Path:
         """How a dataset of a person's own files was asked for; absent for those that a recipe describes."""
         return self.state / "own.json"
