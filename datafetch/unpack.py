@@ -114,6 +114,8 @@ class Unpacker:
                 dropped = {Outcome.SKIPPED: result.skipped}
                 picks = self._task.picks(artifact)
                 rows.append(journal.Staged(len(result.records), self._settings.names, dropped, picks))
+            elif before := journal.as_built(journal.known(home.journal(name))):
+                rows.append(before)
             seal(home.state, slug(name), result.records)
         if astray := result.skipped.get(ELSEWHERE):
             text = f"{name}: {astray} pictures lie outside the folders that the layout speaks of, and are left out"
@@ -125,7 +127,9 @@ class Unpacker:
 
     def _published(self, artifact: Artifact) -> frozenset[str]:
         files = [entry for entry in inventory.published(self._home) if entry.artifact == artifact.name]
-        return frozenset(entry.path for entry in files) - inventory.lost(self._home.root, files)
+        made = {f"{artifact.folder}/{each.to}" for each in self._task.recipe.finish}  # to fit what comes
+        gone = inventory.lost(self._home.root, files) | inventory.damaged(self._home)
+        return frozenset(entry.path for entry in files) - gone - made
 
     def _link(self, artifact: Artifact, files: Sequence[Path], fetched: Fetched) -> Extracted | None:
         """A file that this run has verified takes its place without being copied, unless it is kept as well."""

@@ -11,7 +11,7 @@ import msgspec
 
 from datafetch.archive.directory import LOCAL_SIZE, read_directory
 from datafetch.archive.members import DEFAULT_LIMITS, Limits, Member, check_members
-from datafetch.errors import DamagedArchive, UnsafeArchive
+from datafetch.errors import UnsafeArchive
 from datafetch.store.files import write_atomic
 
 TAIL = (
@@ -138,7 +138,6 @@ def _cut(body: bytes, spans: Sequence[tuple[int, int]]) -> tuple[tuple[int, byte
     return tuple(found)
 
 
-def refuse_large(held: Held, start: int, end: int) -> None:
-    """DamagedArchive when more of a file would be read for its directory than a directory can be."""
-    if sum(len(data) for _, data in held.spans) + end - start > MOST:
-        raise DamagedArchive(f"its directory would be larger than {MOST:,} bytes")
+def is_too_large(held: Held, lacking: Lacking) -> bool:
+    """Whether more of a file would be read for its directory than a directory can be."""
+    return sum(len(data) for _, data in held.spans) + lacking.end - lacking.start > MOST
