@@ -22,7 +22,7 @@ WORDS = {
 SHELL = {
     *("cli", "console", "run", "refuse", "act", "stops", "obtain", "relay", "unpack", "assemble", "finish"),
     *("verify", "report", "demo", "lists", "brought", "listed", "held", "sorting", "gathered", "decoded"),
-    "prepared",
+    *("prepared", "combined"),
 }
 
 # station -> the stations it may import, besides itself and the words
@@ -73,6 +73,7 @@ ARROWS: dict[str, set[str]] = {
     "assemble": {"task", "unpack", "finish", "gathered", "images", "layout", "own", "store", "verify"},
     "talk": {"images", "store"},
     "prepared": {"talk", "extras", "layout", "store", "verify"},
+    "combined": {"talk", "extras", "finish", "layout", "store"},
     "act": {"task", "stops", "obtain", "unpack", "assemble", "plan", "store"},
     "run": {
         "task",
@@ -103,6 +104,7 @@ ARROWS: dict[str, set[str]] = {
         "demo",
         "show",
         "own",
+        "combined",
         "available",
         "images",
         "store",
