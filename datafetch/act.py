@@ -119,7 +119,12 @@ class Run:
             if step.name in (artifact.name, artifact.folder):
                 before = self.seen[artifact.name]
                 self.seen[artifact.name] = inventory.look(
-                    self._task.home, artifact, before.files, before.tree_bytes, before.lost
+                    self._task.home,
+                    artifact,
+                    before.files,
+                    before.tree_bytes,
+                    before.lost,
+                    self._task.falls_short(artifact),
                 )
 
     def _give_up(self, step: Step, error: DatafetchError) -> None:

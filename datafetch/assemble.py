@@ -52,8 +52,10 @@ def assemble(task: Task, folder: str, tell: Callable[[Event], None]) -> Mapping[
     published = {}
     for artifact in staged:
         own = published[artifact.name] = _own(after.values(), artifact)
-        with journal.Journal(home.journal(artifact.name)) as rows:
-            rows.append(journal.Built(own.files, own.bytes, task.settings.names))
+        path = home.journal(artifact.name)
+        picked = staged_now.picked if (staged_now := journal.known(path).staged) else ()
+        with journal.Journal(path) as rows:
+            rows.append(journal.Built(own.files, own.bytes, task.settings.names, picked))
     if not task.settings.keep_archives:
         for artifact in staged:
             drop_archive(home, artifact, tell)

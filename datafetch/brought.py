@@ -23,6 +23,7 @@ class Brought:
     """What a person may have put into the inbox or into --from, for one run."""
 
     def __init__(self, task: Task, emit: Callable[[Event], None], stopped: threading.Event) -> None:
+        self._task = task
         self._home, self._rules, self._settings = task.home, task.recipe.layout, task.settings
         self._emit, self._stopped = emit, stopped
 
@@ -59,7 +60,8 @@ class Brought:
         if artifact.unpack and len(files) == 1:
             self.copy_in(artifact, files[0].path, "by hand")
             return ()
-        placed = place(artifact, self._rules, [brought.name for brought in files])
+        picks = self._task.picks(artifact)
+        placed = place(artifact, self._rules, [brought.name for brought in files], picks=picks)
         work = [
             (brought.name, brought.path, target)
             for brought, target in zip(files, placed.targets, strict=True)
@@ -68,7 +70,7 @@ class Brought:
         records = local.stage(work, home.staging(name), name, "by hand", self._stopped.is_set)
         with journal.Journal(home.journal(name)) as rows:
             dropped = {Outcome.SKIPPED: Counter(why for _, why in placed.skipped)}
-            rows.append(journal.Staged(len(records), self._settings.names, dropped))
+            rows.append(journal.Staged(len(records), self._settings.names, dropped, picks))
         seal(home.state, slug(name), records)
         return ()
 

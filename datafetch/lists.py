@@ -7,7 +7,8 @@ from collections.abc import Callable
 from datafetch import held
 from datafetch.images.fill import save_path
 from datafetch.images.rows import BadRow, Row, Rows, one_after_another, only, read
-from datafetch.model import Artifact, Outcome, UrlList, Window
+from datafetch.layout.placer import taker
+from datafetch.model import Artifact, Outcome, UrlList, Why, Window
 from datafetch.plan.window import covers
 from datafetch.store import journal
 from datafetch.store.inventory import undecodable
@@ -23,6 +24,8 @@ def rows(task: Task, artifact: Artifact, source: UrlList, place: Place) -> Rows:
     found = _read(task, source)
     if source.window:
         found = only(found, _windows(task, artifact))
+    if picks := task.picks(artifact):
+        found = _chosen(found, source, taker(artifact, task.recipe.layout, picks))
     others = [other for other in task.recipe.artifacts if artifact.shares_names(other)]
     if others:
         theirs = {record.path: other.name for other in others for record in held.records(task, other)}
@@ -57,6 +60,13 @@ def _windows(task: Task, artifact: Artifact) -> tuple[Window, ...]:
     with journal.Journal(path) as written:
         written.append(journal.Asked(now.first, now.last))
     return (*asked, now)
+
+
+def _chosen(found: Rows, source: UrlList, takes: Callable[[str], bool]) -> Rows:
+    for row in found:
+        path = save_path(source.save_as, row.line or row.number, row.fields) if isinstance(row, Row) else None
+        left = path is not None and not takes(path)
+        yield BadRow(row.number, Why.NOT_CHOSEN, Outcome.SKIPPED) if left else row
 
 
 def _without(found: Rows, source: UrlList, place: Place, theirs: dict[str, str]) -> Rows:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Self
 
 from datafetch.brought import Brought
 from datafetch.errors import NeedsPerson, TransferFailed
+from datafetch.gather import Gatherer
 from datafetch.layout.build import seal
 from datafetch.layout.onepass import streams
 from datafetch.layout.placer import placer
@@ -31,6 +32,7 @@ from datafetch.model import (
     UrlList,
     Why,
 )
+from datafetch.partly import partly, why_not
 from datafetch.relay import Relay
 from datafetch.stops import in_thread
 from datafetch.store import inventory, journal
@@ -66,6 +68,7 @@ class Obtainer:
         self._ways: Ways | None = None
         self._allowance = Allowance.of(self._settings)
         self._brought = Brought(task, emit, stopped)
+        self._whole: set[str] = set()  # of a part is wanted, but which this run fetches whole
 
     async def __aenter__(self) -> Self:
         return self
@@ -79,7 +82,8 @@ class Obtainer:
         """Bring one artifact to FETCHED; a URL list, and shards that are unpacked as they come, to STAGED. What comes
         back are archives that a person brought and that are still to be unpacked, where they lie.
 
-        What is in `only` is brought anew of those, when they are published already.
+        What is in `only` is brought anew of those, when they are published already. So is a zip of which a part is
+        wanted, if its server gives ranges.
 
         May be called again after any end. Every byte of a file that is FETCHED by this was hashed by it, also of
         one that an earlier run had nearly finished.
@@ -92,10 +96,14 @@ class Obtainer:
             case Http(urls=urls) if (brought := self._brought.lies_here(artifact, urls)) is not None:
                 await asyncio.to_thread(self._brought.copy_in, artifact, brought, urls[0])
             case Http(urls=urls, manual=instead):
-                await self._file_or_ask(artifact, urls, instead)
-            case Shards() if streams(artifact, self._recipe.layout, self._settings):
+                if not await self._members(artifact, only):
+                    await self._file_or_ask(artifact, urls, instead)
+            case Shards() if streams(
+                artifact, self._recipe.layout, self._settings, self._task.picks(artifact)
+            ):
                 await self._relay(artifact, artifact.source, only)
             case Shards(shards=shards):
+                self._say_why_whole(artifact)
                 await self._shards(artifact, shards)
             case UrlList():
                 await self._list(artifact, artifact.source, only)
@@ -110,6 +118,22 @@ class Obtainer:
                     self._brought.copy_in, artifact, Path(path), f"bundled:{Path(path).name}"
                 )
         return ()
+
+    async def _members(self, artifact: Artifact, only: frozenset[str]) -> bool:
+        """Whether it is STAGED now, by the members that are wanted of it."""
+        if artifact.name in self._whole:
+            return False
+        if not partly(self._task, artifact, only):
+            self._say_why_whole(artifact)
+        elif await Gatherer(self._task, artifact, only, self._emit, self._stopped).bring(self._open):
+            return True
+        self._whole.add(artifact.name)
+        return False
+
+    def _say_why_whole(self, artifact: Artifact) -> None:
+        reason = why_not(artifact.source) if artifact.unpack else ""
+        if reason and self._task.picks(artifact):
+            self._emit(Event("note", artifact.name, text=f"{artifact.name} is fetched whole: {reason}"))
 
     async def _open(self) -> Ways:
         if self._ways is None:
@@ -226,7 +250,8 @@ class Obtainer:
         if source.check == "image":
             outcome = await asyncio.to_thread(self._take_back, artifact, outcome)
         with journal.Journal(home.journal(artifact.name)) as rows:
-            rows.append(journal.Staged(len(outcome.records), settings.names, outcome.dropped))
+            picks = self._task.picks(artifact)
+            rows.append(journal.Staged(len(outcome.records), settings.names, outcome.dropped, picks))
 
         def end() -> None:
             told = tuple(write_listed(self._task, artifact, source, place, outcome.records))

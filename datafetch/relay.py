@@ -44,6 +44,7 @@ class Relay:
         assert isinstance(artifact.source, Shards)
         self._home, self._rules, self._settings = task.home, task.recipe.layout, task.settings
         self._artifact, self._shards = artifact, artifact.source.shards
+        self._picks = task.picks(artifact)
         self._emit, self._stopped, self._obtain = emit, stopped, obtain
         self._order = InOrder(0, 0, obtain, AT_ONCE)
         self._loop = asyncio.get_running_loop()
@@ -82,7 +83,11 @@ class Relay:
             intake.close()
 
     def _unpack(self, intake: Intake, only: frozenset[str]) -> None:
-        home, name, place = self._home, self._artifact.name, place_each(self._artifact, self._rules)
+        home, name, place = (
+            self._home,
+            self._artifact.name,
+            place_each(self._artifact, self._rules, self._picks),
+        )
         assert place is not None, "or it would not be streamed"
         into, stop = home.staging(name), self._stopped.is_set
         unpack_arriving(self, intake, name, place, into, only=only, emit=self._tell, stop=stop)
@@ -96,7 +101,7 @@ class Relay:
         with journal.Journal(home.journal(name)) as rows:
             if not only:
                 dropped = {Outcome.SKIPPED: dict(intake.skipped)}
-                rows.append(journal.Staged(intake.files, self._settings.names, dropped))
+                rows.append(journal.Staged(intake.files, self._settings.names, dropped, self._picks))
         records = (
             FileRecord(row.target, row.size, row.sha256, first.url, first.fetched_at, name, row.name)
             for row in intake.staged()
@@ -108,7 +113,7 @@ class Relay:
     def _what(self, only: frozenset[str]) -> str:
         """What must be the same in two runs of which the second goes on where the first was."""
         artifact = self._artifact
-        said = repr((self._shards, self._rules, artifact.folder, artifact.skip, sorted(only)))
+        said = repr((self._shards, self._rules, artifact.folder, artifact.skip, sorted(only), self._picks))
         return hashlib.sha256(said.encode()).hexdigest()
 
     # --- The supply -----------------------------------------------------------------------------------------

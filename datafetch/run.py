@@ -24,6 +24,7 @@ from datafetch.model import (
     Artifact,
     Choice,
     Event,
+    Http,
     Outcome,
     Own,
     Plan,
@@ -47,6 +48,7 @@ from datafetch.store import history, inventory, journal
 from datafetch.store.history import Past
 from datafetch.store.home import Home
 from datafetch.store.lease import Lease
+from datafetch.subsets import subsets, words
 from datafetch.task import Task
 
 if TYPE_CHECKING:
@@ -71,15 +73,36 @@ def plan(recipe: Recipe, choice: Choice, settings: Settings) -> Budget:
     wanted = with_holders(choose(recipe, choice), recipe.artifacts)
     refuse.no_rows(recipe, wanted, settings)
     files = inventory.published(home)
-    seen = inventory.observe(home, wanted, files, inventory.lost(home.root, files))
-    return estimate(wanted, seen, _at_once(recipe, wanted, settings))
+    task = Task(recipe, tuple(wanted), home, settings)
+    seen = inventory.observe(home, wanted, files, inventory.lost(home.root, files), _short(task))
+    return estimate(wanted, _forecast(task, seen), _at_once(task))
 
 
-def _at_once(recipe: Recipe, wanted: Sequence[Artifact], settings: Settings) -> dict[str, int]:
+def _at_once(task: Task) -> dict[str, int]:
     """How many shards are on disk at a time, of the artifacts that are unpacked while they arrive."""
     from datafetch.layout.onepass import AT_ONCE, streams  # a complete dataset needs no layout
 
-    return {a.name: AT_ONCE for a in wanted if streams(a, recipe.layout, settings)}
+    layout, settings = task.recipe.layout, task.settings
+    return {a.name: AT_ONCE for a in task.wanted if streams(a, layout, settings, task.picks(a))}
+
+
+def _short(task: Task) -> set[str]:
+    """The artifacts of which more is wanted than was built."""
+    return {artifact.name for artifact in task.wanted if task.falls_short(artifact)}
+
+
+def _forecast(task: Task, seen: Mapping[str, Seen]) -> dict[str, Seen]:
+    """The same, with what members cost of which alone is to be asked."""
+    found = dict(seen)
+    for artifact in task.wanted:
+        now = seen[artifact.name]
+        if now.state not in (State.ABSENT, State.PARTIAL) or not isinstance(artifact.source, Http):
+            continue
+        from datafetch.partly import forecast, partly  # what is complete needs neither archives nor layout
+
+        if partly(task, artifact, now.lost):
+            found[artifact.name] = replace(now, members=forecast(task, artifact, now.lost))
+    return found
 
 
 def get(
@@ -106,7 +129,7 @@ def repair(recipe: Recipe, damaged: Collection[str], settings: Settings, emit: E
     wanted = tuple(artifact for artifact in recipe.artifacts if artifact.name in built)
     known = (journal.known(home.journal(artifact.name)).built for artifact in wanted)
     names = next((row.names for row in known if row is not None), settings.names)
-    as_before = replace(settings, names=names, window=None)
+    as_before = replace(settings, names=names, window=None, subset=None)
     return bring(recipe, wanted, as_before, emit, damaged=frozenset(damaged))
 
 
@@ -128,7 +151,8 @@ def bring(
         refuse.other_ways(home, recipe, wanted)
         files = inventory.published(home)
         gone = inventory.lost(home.root, files) | inventory.damaged(home) | damaged
-        seen = inventory.observe(home, wanted, files, gone)
+        task = Task(recipe, tuple(wanted), home, settings)
+        seen = inventory.observe(home, wanted, files, gone, _short(task))
         seen |= _asked_again(wanted, seen, home, settings)
         tally = Tally(on_disk=sum(file.size for file in files))
 
@@ -140,11 +164,11 @@ def bring(
         changed = bool(difference(wanted, seen))
         if changed:
             refuse.lacking_extras(wanted, seen)
-            show(estimate(wanted, seen, _at_once(recipe, wanted, settings)))
-            _settle_all(Task(recipe, tuple(wanted), home, settings), seen, tell, lease)
+            show(estimate(wanted, _forecast(task, seen), _at_once(task)))
+            _settle_all(task, seen, tell, lease)
             files = inventory.published(home)
             gone = inventory.lost(home.root, files) | inventory.damaged(home)
-            noted = unexpected(recipe.counts, [file.path for file in files])
+            noted = [] if subsets(home, recipe) else unexpected(recipe.counts, [file.path for file in files])
         if (settings.prepro or changed or gone) and not _cut_off(tally):
             _prepare(home, recipe, settings, gone, tell)
             files = inventory.published(home)
@@ -160,9 +184,9 @@ def bring(
             if artifact not in built and not tally.problems:
                 text = "it could not be built, and nothing said why"
                 tell(Event("failed", artifact.name, why=Why.UNKNOWN, text=text, code=1))
-        for text in noted:
+        for text in (*noted, *words(subsets(home, recipe))):
             tell(Event("note", recipe.name, text=text))
-        report = _report(Task(recipe, tuple(wanted), home, settings), tally, files, gone)
+        report = _report(task, tally, files, gone)
         store.write_atomic(home.report, msgspec.json.format(msgspec.json.encode(report.as_json())) + b"\n")
         counts, spent = report.counts, round(report.seconds, 1)
         history.add(home.history, Past(report.finished_at, report.status, counts, report.transferred, spent))
@@ -326,6 +350,7 @@ def _report(task: Task, tally: Tally, files: Sequence[inventory.Entry], gone: Co
         tree_digest="" if gone or not files else manifest.tree_digest(files),
         problems=tuple(tally.problems),
         notes=tuple(tally.notes),
+        subset=subsets(home, recipe),
         finished_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     )
 

@@ -16,7 +16,7 @@ from datafetch.layout.build import seal
 from datafetch.layout.place import ELSEWHERE
 from datafetch.model import Artifact, Bundled, Event, Fetched, Manual, Outcome, Shards, Why
 from datafetch.store import files as store
-from datafetch.store import journal
+from datafetch.store import inventory, journal
 from datafetch.store.home import Home, slug
 from datafetch.task import Task
 
@@ -27,7 +27,6 @@ class Unpacker:
     def __init__(self, task: Task, tell: Callable[[Event], None], stopped: threading.Event) -> None:
         self._task = task
         self._home, self._rules, self._settings = task.home, task.recipe.layout, task.settings
-        self._artifacts = task.recipe.artifacts
         self._tell, self._stopped = tell, stopped
         self._fetched: set[str] = set()  # single files that this run has hashed
         self._linked: set[str] = set()  # of them, those whose archive and staged file are one
@@ -45,10 +44,11 @@ class Unpacker:
         """
         home, name = self._home, artifact.name
         store.remove_tree(home.seal(name))  # of a recipe that has changed since
+        have = frozenset() if only or not self._task.falls_short(artifact) else self._published(name)
         try:
             files, fetched = self._archive(artifact)
             if artifact.unpack:
-                result = self._extract(artifact, files, only, fetched.url, fetched.fetched_at)
+                result = self._extract(artifact, files, only, fetched.url, fetched.fetched_at, have)
             else:
                 result = self._link(artifact, files, fetched) or place_file(
                     files, artifact, self._rules, home.staging(name), fetched, stop=self._stopped.is_set
@@ -75,7 +75,13 @@ class Unpacker:
         self._stage(artifact, self._extract(artifact, archives, only, "by hand", at), only)
 
     def _extract(
-        self, artifact: Artifact, files: Sequence[Path], only: frozenset[str], url: str, fetched_at: str
+        self,
+        artifact: Artifact,
+        files: Sequence[Path],
+        only: frozenset[str],
+        url: str,
+        fetched_at: str,
+        have: frozenset[str] = frozenset(),
     ) -> Extracted:
         result = extract(
             files,
@@ -87,12 +93,15 @@ class Unpacker:
             fetched_at=fetched_at,
             only=only,
             sort=self._sorter(artifact),
+            picks=self._task.picks(artifact),
+            have=have,
             emit=self._tell,
             stop=self._stopped.is_set,
         )
-        if only or not any(other.mends(artifact) for other in self._artifacts):
+        if only:
             return result
-        return weed(result, artifact.name, self._home, self._tell, self._stopped.is_set)
+        kept = weed(self._task, artifact, result.records, self._tell, self._stopped.is_set)
+        return replace(result, records=kept)
 
     def _sorter(self, artifact: Artifact) -> Sort | None:
         if not artifact.sort:
@@ -103,10 +112,11 @@ class Unpacker:
 
     def _stage(self, artifact: Artifact, result: Extracted, only: frozenset[str]) -> None:
         home, name = self._home, artifact.name
+        picks = self._task.picks(artifact)
         with journal.Journal(home.journal(name)) as rows:
             if not only:
                 dropped = {Outcome.SKIPPED: result.skipped}
-                rows.append(journal.Staged(len(result.records), self._settings.names, dropped))
+                rows.append(journal.Staged(len(result.records), self._settings.names, dropped, picks))
             seal(home.state, slug(name), result.records)
         if astray := result.skipped.get(ELSEWHERE):
             text = f"{name}: {astray} pictures lie outside the folders that the layout speaks of, and are left out"
@@ -115,6 +125,10 @@ class Unpacker:
             store.remove_tree(home.archive(name))
         size = sum(record.size for record in result.records)
         self._tell(Event("staged", name, done=size, count=len(result.records)))
+
+    def _published(self, name: str) -> frozenset[str]:
+        files = [entry for entry in inventory.published(self._home) if entry.artifact == name]
+        return frozenset(entry.path for entry in files) - inventory.lost(self._home.root, files)
 
     def _link(self, artifact: Artifact, files: Sequence[Path], fetched: Fetched) -> Extracted | None:
         """A file that this run has verified takes its place without being copied, unless it is kept as well."""

@@ -106,7 +106,6 @@ class Bench:
             settings = Settings(
                 root=str(self.root),
                 allow_private=allow_private,
-                max_per_host=8,
                 ignore_opt_out=ignore_opt_out,
             )
             async with client(settings) as http:
@@ -116,6 +115,7 @@ class Bench:
                     Allowance.of(settings),
                     Patience(tries=3, first=0.01, cap=0.05),
                     jobs=jobs,
+                    per_host=8,
                     total=total,
                     processes=processes,
                     decode=decode,

@@ -24,7 +24,7 @@ from datafetch.errors import (
 )
 from datafetch.layout.place import place
 from datafetch.layout.ready import file_name
-from datafetch.model import Artifact, Event, Fetched, FileRecord, Rule
+from datafetch.model import Artifact, Event, Fetched, FileRecord, Rule, Subset
 from datafetch.store.durable import sync_tree
 from datafetch.store.faults import user_errors
 from datafetch.store.files import Tree, make_folder, remove_tree
@@ -68,6 +68,8 @@ def extract(
     fetched_at: str,
     only: frozenset[str] = frozenset(),
     sort: Sort | None = None,
+    picks: Sequence[Subset] = (),
+    have: frozenset[str] = frozenset(),
     emit: Emit,
     stop: Stop,
     limits: Limits = DEFAULT_LIMITS,
@@ -75,8 +77,8 @@ def extract(
     """Unpack an archive, or shards read as one, into the fresh folder `into`; durable when this returns.
 
     Every member is listed, checked and placed before the first byte is written. Unless `only` is empty, just
-    its paths are written; one that the archive does not hold is simply not among the records. `sort` puts
-    members into folders before they are placed.
+    its paths are written; one that the archive does not hold is simply not among the records. Nor is what `picks`
+    leave out, and what is in `have`, published before. `sort` puts members into folders before they are placed.
     UnsafeArchive, LayoutMismatch, NoRoom, or Interrupted once `stop` turns true; then `into` is gone. May be
     called again; what stood in `into` is removed first.
     """
@@ -88,13 +90,13 @@ def extract(
     ):
         files = [member for member in opened.members if not member.is_dir]
         named = _sorted(artifact, [member.name for member in files], sort)
-        placed = place(artifact, rules, [name for _, name in named], names)
+        placed = place(artifact, rules, [name for _, name in named], names, picks)
         work = [
             (files[at], target)
             for (at, _), target in zip(named, placed.targets, strict=True)
-            if target is not None and (not only or target in only)
+            if target is not None and target not in have and (not only or target in only)
         ]
-        _check_room(into, artifact.name, [member.size for member, _ in work])
+        check_room(into, artifact.name, [member.size for member, _ in work])
         emit(Event("extract", artifact.name, total=len(work)))
         with _named(archive, artifact), user_errors(into):
             records = tuple(_told(_write(opened, work, into, origin, stop), len(work), artifact.name, emit))
@@ -118,7 +120,7 @@ def _sorted(artifact: Artifact, names: Sequence[str], sort: Sort | None) -> Sequ
     return named
 
 
-def _check_room(into: Path, name: str, sizes: Sequence[int]) -> None:
+def check_room(into: Path, name: str, sizes: Sequence[int]) -> None:
     """NoRoom when files of these sizes will not fit: better now than hours later, with a full disk for everybody."""
     (free, inodes), needed = free_space(into), sum(sizes)
     if needed > free:
@@ -155,7 +157,7 @@ def place_file(
             ShardsReader([file] if isinstance(file, Path) else file) as source,
             Tree(into) as tree,
         ):
-            size, sha256 = _write_file(tree, target, _until(stop, _whole(source)))
+            size, sha256 = write_file(tree, target, _until(stop, _whole(source)))
         if sha256 != fetched.sha256:
             raise DamagedArchive(f"{artifact.name} has changed since it was fetched: its SHA-256 differs")
         sync_tree(into)
@@ -218,13 +220,14 @@ def _write(
     with Tree(into) as tree:
         for member, target in work:
             chunks = archive.read(member)
-            size, sha256 = _write_file(tree, target, _until(stop, chunks) if member.size > CHUNK else chunks)
+            size, sha256 = write_file(tree, target, _until(stop, chunks) if member.size > CHUNK else chunks)
             yield origin.record(target, size, sha256, member.name)
             if stop():
                 raise _stopped()
 
 
-def _write_file(tree: Tree, path: str, chunks: Iterator[Chunk]) -> tuple[int, str]:
+def write_file(tree: Tree, path: str, chunks: Iterator[Chunk]) -> tuple[int, str]:
+    """A new file of these chunks: its size and SHA-256."""
     digest = hashlib.sha256()
     size = 0
     fd = tree.create(path)

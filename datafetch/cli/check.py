@@ -18,6 +18,7 @@ from datafetch.model import Event, Outcome, Recipe, Settings, UrlList
 from datafetch.report import Problem, Report, add_up
 from datafetch.store.home import Home
 from datafetch.store.lease import Lease
+from datafetch.subsets import subsets, words
 from datafetch.verify import Level, Verified, verify
 
 SHOWN = 20  # findings printed; --json holds all of them
@@ -51,7 +52,8 @@ def verify_and_repair(
     if write_available:
         found = _verify(home, recipe, wanted, full=False, emit=emit)
     report = replace(_report(recipe, home, found, mended, time.monotonic() - started), notes=notes)
-    return report, [*notes, *verify_lines(report, found, mended)]
+    report = replace(report, subset=subsets(home, recipe))
+    return report, [*notes, *words(report.subset), *verify_lines(report, found, mended)]
 
 
 def _compare(recipe: Recipe, home: Home, found: Verified, *, write: bool) -> tuple[str, ...]:

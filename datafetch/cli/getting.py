@@ -17,12 +17,16 @@ from datafetch.cli.options import (
     WHERE_FROM,
     WHERE_TO,
     AllowPrivate,
+    Classes,
     Count,
     Everything,
+    Exclude,
     First,
     FromDir,
+    Include,
     Json,
     MaxLength,
+    MaxPerClass,
     Mirror,
     MirrorOnly,
     Name,
@@ -38,6 +42,7 @@ from datafetch.cli.options import (
     Quiet,
     RecipeCommand,
     Registry,
+    Split,
     Threshold,
     Verbose,
     option,
@@ -51,7 +56,7 @@ from datafetch.errors import UsageError
 
 if TYPE_CHECKING:
     from datafetch import model
-    from datafetch.model import Choice, Recipe, Settings, Window
+    from datafetch.model import Choice, Recipe, Settings, Subset, Window
     from datafetch.plan.budget import Budget
     from datafetch.report import Report
 
@@ -66,6 +71,11 @@ def get_command(
     everything: Everything = False,
     first: First = None,
     count: Count = None,
+    split: Split = [],  # noqa: B006
+    classes: Classes = [],  # noqa: B006
+    max_per_class: MaxPerClass = None,
+    include: Include = [],  # noqa: B006
+    exclude: Exclude = [],  # noqa: B006
     output_dir: OutputDir = DEFAULT_DIR,
     names: Annotated[
         Names,
@@ -182,6 +192,7 @@ def get_command(
         retry_gone=retry_gone,
         ignore_opt_out=ignore_opt_out,
         window=_window(first, count),
+        subset=_subset(split, classes, max_per_class, include, exclude),
         prepro=prepro_rules(prepro, num_val, num_test, word_count_threshold, max_length),
     )
     if dry_run:
@@ -205,6 +216,11 @@ def plan_command(
     everything: Everything = False,
     first: First = None,
     count: Count = None,
+    split: Split = [],  # noqa: B006
+    classes: Classes = [],  # noqa: B006
+    max_per_class: MaxPerClass = None,
+    include: Include = [],  # noqa: B006
+    exclude: Exclude = [],  # noqa: B006
     output_dir: OutputDir = DEFAULT_DIR,
     registry: Registry = [],  # noqa: B006
     as_json: Json = False,
@@ -212,7 +228,8 @@ def plan_command(
     """What `get` would do now: files, bytes, disk."""
     from datafetch.model import Settings
 
-    settings = Settings(root=str(output_dir), window=_window(first, count))
+    subset = _subset(split, classes, max_per_class, include, exclude)
+    settings = Settings(root=str(output_dir), window=_window(first, count), subset=subset)
     return _show_plan(
         recipe_of(name, registry, output_dir), _choice(ctx, only, everything), settings, as_json
     )
@@ -278,6 +295,23 @@ def _window(first: int | None, count: int | None) -> Window:
     return Window(start, None if count is None else start + count - 1)
 
 
+def _subset(
+    split: Sequence[str],
+    classes: Sequence[str],
+    most: int | None,
+    include: Sequence[str],
+    exclude: Sequence[str],
+) -> Subset:
+    from datafetch.model import Subset
+
+    return Subset(_listed(split), _listed(classes), most, _listed(include), _listed(exclude))
+
+
+def _listed(given: Sequence[str]) -> tuple[str, ...]:
+    """The words of an option that takes A,B and may be repeated; one order, so that one choice is one value."""
+    return tuple(sorted({word.strip() for each in given for word in each.split(",") if word.strip()}))
+
+
 def check_places(mirrors: Sequence[str], from_dir: Path | None, *, mirror_only: bool) -> None:
     """Refuse at once what would fail later, file by file."""
     if mirror_only and not mirrors:
@@ -296,13 +330,15 @@ def _show_plan(recipe: Recipe, choice: Choice, settings: Settings, as_json: bool
     from datafetch.cli.look import plan_document
     from datafetch.console.screens import plan_screen
     from datafetch.store.room import free_space
+    from datafetch.subsets import subsets, words
 
     budget = run.plan(recipe, choice, settings)
+    here = subsets(run.home_of(settings, recipe.name), recipe)
     free = free_space(Path(settings.root))[0]
     if as_json:
-        say(json.dumps(plan_document(recipe, settings, budget, free), ensure_ascii=False))
+        say(json.dumps(plan_document(recipe, settings, budget, free, here), ensure_ascii=False))
     else:
-        print_lines(plan_screen(recipe, budget, free, width()))
+        print_lines([*words(here), *plan_screen(recipe, budget, free, width())])
     return 0
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datafetch.console.text import number
 from datafetch.model import Outcome
 from datafetch.show.html import Html, joined, tag
+from datafetch.show.sizes import Plot
 from datafetch.store.history import Past
 
 WIDE, HIGH = 1000, 120  # units of a drawing
@@ -62,3 +63,54 @@ def over_runs(runs: Sequence[Past]) -> Html:
                 )
     label = f"{number(len(runs))} runs; the table below has their numbers"
     return tag("svg", joined(*columns), viewBox=f"0 0 {WIDE} {HIGH + 1}", role="img", aria_label=label)
+
+
+BROADEST = 0.07  # of the whole, for one column
+SIDE, EDGE = 300, 44  # units of the drawing of sizes, and of the margin that its numbers stand in
+
+
+def columns(heights: Sequence[float], label: str) -> Html:
+    """A column for each height from 0 to 1; stretched to whatever room there is."""
+    step = min(WIDE / max(len(heights), 1), WIDE * BROADEST)
+    wide = step * (0.82 if len(heights) < 60 else 1)
+    drawn = [
+        tag(
+            "rect",
+            x=f"{at * step:.2f}",
+            y=f"{HIGH * (1 - max(height, 0.015)):.2f}",
+            width=f"{wide:.2f}",
+            height=f"{HIGH * max(height, 0.015):.2f}",
+            class_="fill",
+        )
+        for at, height in enumerate(heights)
+    ]
+    view = {"viewBox": f"0 0 {WIDE} {HIGH}", "preserveAspectRatio": "none", "class_": "columns"}
+    return tag("svg", *drawn, role="img", aria_label=label, **view)
+
+
+def spots(of: Plot, label: str) -> Html:
+    """Widths to the right, heights upwards; the area of a spot is its share, squares lie on the line."""
+    lines = [tag("path", d=f"M{EDGE} {SIDE}L{EDGE + SIDE} 0", class_="square")]
+    for at, said in of.ticks:
+        x, y = EDGE + at * SIDE, SIDE * (1 - at)
+        lines += [
+            tag("path", d=f"M{x:.1f} 0V{SIDE}M{EDGE} {y:.1f}H{EDGE + SIDE}", class_="grid"),
+            tag("text", said, x=f"{x:.1f}", y=f"{SIDE + 16}", text_anchor="middle"),
+            tag("text", said, x=f"{EDGE - 5}", y=f"{y + 4:.1f}", text_anchor="end"),
+        ]
+    drawn = [
+        tag(
+            "circle",
+            cx=f"{EDGE + x * SIDE:.1f}",
+            cy=f"{SIDE * (1 - y):.1f}",
+            r=f"{max(18 * share**0.5, 1.6):.1f}",
+            class_="spot",
+        )
+        for x, y, share in of.spots
+    ]
+    axes = (
+        tag("text", "width", x=f"{EDGE + SIDE}", y=f"{SIDE + 30}", text_anchor="end", class_="axis"),
+        tag("text", "height", x=f"{EDGE + 6}", y="12", class_="axis"),
+    )
+    view = f"0 -6 {SIDE + EDGE + 12} {SIDE + 42}"
+    return tag("svg", *lines, *drawn, *axes, viewBox=view, class_="spots", role="img", aria_label=label)

@@ -1,17 +1,15 @@
 """What a page tells of a dataset, gathered from the state folder in one pass over manifest and journals.
 
-Memory depends on how much is shown, not on how many files there are.
+Memory depends on how much is shown, not on how many files there are; so does time, once the manifest is read.
 """
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
-from heapq import heappush, heapreplace
-from itertools import islice
+from dataclasses import dataclass
 
 import msgspec
 
@@ -19,44 +17,18 @@ from datafetch.images.again import NEVER, due_at
 from datafetch.images.census import host_of
 from datafetch.images.lacking import lacking
 from datafetch.images.samples import Samples
-from datafetch.images.thumbnail import thumbnail, thumbnail_of
-from datafetch.model import Outcome, Recipe, UrlList
+from datafetch.images.thumbnail import dimensions, thumbnail
+from datafetch.model import Outcome, Own, Recipe, UrlList
+from datafetch.show.folders import COUNTED, OTHERS, Folders, Part, parts_of, rank
+from datafetch.show.opened import Class, InTime, classes_of, opened
+from datafetch.show.sizes import Sample, Size, Sizes
 from datafetch.store import history
 from datafetch.store.history import Past
 from datafetch.store.home import Home
 
-CLASSES = 24  # shown with pictures
-OF_EACH = 6  # pictures of a class
-COUNTED = 20_000  # classes and hosts told apart; all others are counted together
-OTHERS = "all others"
-IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".avif")
-
+PATIENCE = 40.0  # seconds that opening pictures may take: a quarter of them for sizes
 
 MAGIC = ((b"\x89PNG", "PNG"), (b"\xff\xd8\xff", "JPEG"), (b"GIF8", "GIF"), (b"RIFF", "WebP"), (b"BM", "BMP"))
-
-
-@dataclass(slots=True)
-class Class:
-    """The files of one folder, and a few of them as small JPEGs: the same few each time."""
-
-    name: str
-    files: int = 0
-    size: int = 0
-    pictures: tuple[tuple[str, bytes], ...] = ()  # name and JPEG
-    _picks: list[tuple[int, str]] = field(default_factory=list)
-
-    def add(self, path: str, size: int, sha256: str) -> None:
-        self.files += 1
-        self.size += size
-        # By digest, lowest first: as good as chance, but the same on every machine.
-        pick = (-int(sha256[:12] or "0", 16), path)
-        if len(self._picks) < 2 * OF_EACH:
-            heappush(self._picks, pick)
-        elif pick > self._picks[0]:
-            heapreplace(self._picks, pick)
-
-    def picked(self) -> list[str]:
-        return [path for _, path in sorted(self._picks, reverse=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +55,7 @@ class Turned:
 class Facts:
     name: str
     title: str
-    home: str
-    licence: str
+    recipe: Recipe  # licence, terms, citation
     made_at: str
     status: str  # of the last run
     counts: dict[str, int]  # by outcome, and their sum as `total`
@@ -92,8 +63,12 @@ class Facts:
     tree_digest: str
     lost: tuple[Lost, ...]
     hosts: tuple[tuple[str, Counter[Outcome]], ...]  # with the most rows first
-    classes: tuple[Class, ...]  # those with pictures first
-    more_classes: int  # counted, not shown
+    parts: tuple[Part, ...]
+    classes: tuple[Class, ...]  # all of them, by name
+    documents: tuple[tuple[str, int], ...]  # path and size of the first few files that are no pictures
+    other_files: int  # that are no pictures
+    sizes: Sizes
+    unopened: int  # pictures that there was no time to open
     turned: tuple[Turned, ...]
     runs: tuple[Past, ...]
 
@@ -105,6 +80,8 @@ class _Line(msgspec.Struct, gc=False):
     size: int
     sha256: str
     url: str = ""
+    width: int | None = None
+    height: int | None = None
 
 
 class _Report(msgspec.Struct):
@@ -113,37 +90,48 @@ class _Report(msgspec.Struct):
     tree_digest: str = ""
 
 
-def gather(recipe: Recipe, home: Home, now: float) -> Facts:
+def gather(recipe: Recipe, home: Home, now: float, patience: float = PATIENCE) -> Facts:
     """Everything a page tells, as it stands `now` (seconds since 1970). Reads only."""
-    classes: dict[str, Class] = {}
+    splits = {a.folder for a in recipe.artifacts if isinstance(a.source, Own) and not a.source.flat}
+    folders, sample = Folders(splits), Sample()
     hosts: dict[str, Counter[Outcome]] = {}
     for line in _lines(home):
-        name = _known(line.path.rpartition("/")[0], classes)
-        classes.setdefault(name, Class(name)).add(line.path, line.size, line.sha256)
+        order = rank(line.sha256)
+        if folders.add(line.path, line.size, order):
+            known = (line.width, line.height) if line.width and line.height else None
+            sample.add(line.path, order, known)
         if line.url.startswith(("http://", "https://")):
             _host(hosts, line.url)[Outcome.OK] += 1
     lost = tuple(_lost(recipe, home, hosts, now))
-    shown = sorted(classes.values(), key=lambda each: each.name)[:CLASSES]
-    for each in shown:
-        each.pictures = tuple(_pictures(home, each))
+    began = time.monotonic()
+    sizes = sample.measured(_measure(home, lambda: time.monotonic() - began < patience / 4))
+    strips = folders.strips()
+    pictures, unopened = opened(home, strips, lambda: time.monotonic() - began < patience)
     report = _report(home)
     return Facts(
         name=recipe.name,
         title=recipe.title,
-        home=recipe.home,
-        licence=recipe.licence,
+        recipe=recipe,
         made_at=time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(now)),
         status=report.status,
         counts=report.counts,
-        bytes=sum(each.size for each in classes.values()),
+        bytes=folders.bytes,
         tree_digest=report.tree_digest,
         lost=lost,
         hosts=tuple(sorted(hosts.items(), key=lambda each: (-each[1].total(), each[0]))),
-        classes=tuple(shown),
-        more_classes=len(classes) - len(shown),
+        parts=parts_of(strips),
+        classes=classes_of(strips, pictures),
+        documents=tuple(folders.documents),
+        other_files=folders.other_files,
+        sizes=sizes,
+        unopened=unopened,
         turned=tuple(_turned(recipe, home)),
         runs=history.runs(home.history),
     )
+
+
+def _measure(home: Home, in_time: InTime) -> Callable[[str], Size | None]:
+    return lambda path: dimensions(home.root / path) if in_time() else None
 
 
 def _known(name: str, table: Mapping[str, object]) -> str:
@@ -152,7 +140,10 @@ def _known(name: str, table: Mapping[str, object]) -> str:
 
 
 def _host(hosts: dict[str, Counter[Outcome]], url: str) -> Counter[Outcome]:
-    return hosts.setdefault(_known(host_of(url), hosts), Counter())
+    name = _known(host_of(url), hosts)
+    if name not in hosts:
+        hosts[name] = Counter()
+    return hosts[name]
 
 
 def _lost(recipe: Recipe, home: Home, hosts: dict[str, Counter[Outcome]], now: float) -> Iterator[Lost]:
@@ -172,13 +163,6 @@ def _lost(recipe: Recipe, home: Home, hosts: dict[str, Counter[Outcome]], now: f
                 _host(hosts, row.url)[row.outcome] += 1
     for (outcome, why), count in rows.most_common():
         yield Lost(outcome, why, count, due[outcome, why], (outcome, why) in later)
-
-
-def _pictures(home: Home, of: Class) -> Iterator[tuple[str, bytes]]:
-    """Some of a class, small; files that are no pictures are passed over."""
-    made = ((path, thumbnail_of(home.root / path)) for path in of.picked() if path.lower().endswith(IMAGES))
-    found = ((path.rpartition("/")[2], jpeg) for path, jpeg in made if jpeg is not None)
-    return islice(found, OF_EACH)
 
 
 def _turned(recipe: Recipe, home: Home) -> Iterator[Turned]:

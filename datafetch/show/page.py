@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from datafetch.console.text import number, plural, size
-from datafetch.model import Outcome
+from datafetch.model import Outcome, Recipe
 from datafetch.show.charts import bar, over_runs, share, words
-from datafetch.show.facts import Class, Facts, Lost, Turned
-from datafetch.show.html import Html, link, tag
+from datafetch.show.facts import Facts, Lost, Turned
+from datafetch.show.html import Html, link, tag, text
+from datafetch.show.sheets import classes, image, section, sheet, sizes
 from datafetch.show.style import CSS
 from datafetch.store.history import Past
 
@@ -31,10 +31,21 @@ MEANINGS = {
 
 def page(facts: Facts) -> str:
     """The whole document."""
-    parts = (_whole(facts), _hosts(facts), _reasons(facts.lost), _over_time(facts.runs), _sheet(facts))
+    parts = (
+        _whole(facts),
+        sheet(facts),
+        classes(facts),
+        sizes(facts.sizes),
+        _hosts(facts),
+        _reasons(facts.lost),
+        _over_time(facts.runs),
+        _turned(facts.turned),
+        _documents(facts),
+        _rights(facts.recipe),
+    )
     body = (
         tag("header", tag("h1", facts.name), tag("p", facts.title, class_="lead")),
-        tag("main", *parts, _turned(facts.turned)),
+        tag("main", *parts),
         tag("footer", tag("p", f"made by datafetch on {facts.made_at}")),
     )
     head = (
@@ -46,11 +57,6 @@ def page(facts: Facts) -> str:
         tag("style", Html(CSS)),
     )
     return f"<!doctype html>\n{tag('html', tag('head', *head), tag('body', *body), lang='en')}\n"
-
-
-def _section(title: str, *children: str, long: bool = False) -> Html:
-    kind = {"class_": "long"} if long else {}
-    return tag("section", tag("h2", title), *children, **kind)
 
 
 def _table(heads: Sequence[str], rows: Iterable[Html], numbers: Sequence[int]) -> Html:
@@ -74,14 +80,14 @@ def _whole(facts: Facts) -> Html:
     known = [
         ("last run", facts.status),
         ("on disk", size(facts.bytes)),
-        ("licence", facts.licence or "unknown"),
+        ("pictures", number(sum(part.files for part in facts.parts))),
+        ("classes", number(sum(bool(each.name) for each in facts.classes))),
+        ("licence", facts.recipe.licence or "unknown"),
         ("tree digest", facts.tree_digest[:16]),
     ]
-    pairs = [tag("div", tag("dt", name), tag("dd", said)) for name, said in known if said]
-    if facts.home:
-        pairs.append(tag("div", tag("dt", "home"), tag("dd", link(facts.home, facts.home))))
+    pairs = [tag("div", tag("dt", name), tag("dd", said)) for name, said in known if said and said != "0"]
     said = f"{number(counts[Outcome.OK])} of {number(wanted)} items are here"
-    return _section(
+    return section(
         "What is here",
         tag("div", tag("strong", share(counts[Outcome.OK], wanted)), _soft(said), class_="share"),
         bar(counts, "bar tall"),
@@ -104,7 +110,7 @@ def _hosts(facts: Facts) -> Html:
         rest = sum((counts for _, counts in others), Counter[Outcome]())
         rows.append(_host(plural(len(others), "other host"), rest))
     lead = tag("p", "What each host still gives of what the lists ask of it.", class_="soft")
-    return _section("Hosts", lead, _table(("host", "outcomes", "ok", "items"), rows, (2, 3)), long=True)
+    return section("Hosts", lead, _table(("host", "outcomes", "ok", "items"), rows, (2, 3)), long=True)
 
 
 def _host(host: str, counts: Mapping[Outcome, int]) -> Html:
@@ -132,7 +138,7 @@ def _reasons(lost: Sequence[Lost]) -> Html:
         )
         for each in lost
     ]
-    return _section(
+    return section(
         "What is not here, and why", _table(("reason", "outcome", "rows", "asked again"), rows, (2,))
     )
 
@@ -165,24 +171,7 @@ def _over_time(runs: Sequence[Past]) -> Html:
     lead = tag("p", "Runs that changed something, the oldest on the left.", class_="soft")
     table = _table(heads, rows, range(2, len(heads)))
     drawn = (lead, over_runs(runs[-RUNS:])) if len(runs) > 1 else ()
-    return _section("Over runs", *drawn, table)
-
-
-def _sheet(facts: Facts) -> Html:
-    """A contact sheet: a few pictures of each class."""
-    if not facts.classes:
-        return Html()
-    cards = [_card(each) for each in facts.classes]
-    more = f" {plural(facts.more_classes, 'more folder')} not shown." if facts.more_classes else ""
-    lead = tag("p", f"A few files of each folder, picked by digest.{more}", class_="soft")
-    return _section("Samples", lead, tag("div", *cards, class_="sheet"), long=True)
-
-
-def _card(of: Class) -> Html:
-    said = tag("p", f"{plural(of.files, 'file')}, {size(of.size)}", class_="soft")
-    pictures = [_image(jpeg, f"{name}, from {of.name}") for name, jpeg in of.pictures]
-    row = (tag("div", *pictures, class_="row"),) if pictures else ()
-    return tag("article", tag("h3", of.name), said, *row)
+    return section("Over runs", *drawn, table)
 
 
 def _turned(turned: Sequence[Turned]) -> Html:
@@ -192,7 +181,7 @@ def _turned(turned: Sequence[Turned]) -> Html:
     shown = [
         tag(
             "figure",
-            _image(each.jpeg, f"a body turned away: {each.why}")
+            image(each.jpeg, f"a body turned away: {each.why}")
             if each.jpeg
             else tag("pre", each.begins or " "),
             tag("figcaption", each.why),
@@ -200,9 +189,33 @@ def _turned(turned: Sequence[Turned]) -> Html:
         for each in turned
     ]
     lead = tag("p", "What hosts sent in place of pictures: none of it is in the tree.", class_="soft")
-    return _section("Turned away", lead, tag("div", *shown, class_="turned"))
+    return section("Turned away", lead, tag("div", *shown, class_="turned"))
 
 
-def _image(jpeg: bytes, alt: str) -> Html:
-    data = base64.b64encode(jpeg).decode()
-    return tag("img", src=f"data:image/jpeg;base64,{data}", alt=alt, loading="lazy")
+def _documents(facts: Facts) -> Html:
+    """Files that are no pictures: a stray one in a class folder would be seen here."""
+    if not facts.documents:
+        return Html()
+    rows = [
+        tag("tr", tag("th", path, scope="row"), tag("td", size(held), class_="n"))
+        for path, held in facts.documents
+    ]
+    left = facts.other_files - len(rows)
+    more = (tag("p", f"and {plural(left, 'more file')}", class_="soft"),) if left else ()
+    return section("Other files", _table(("path", "size"), rows, (1,)), *more)
+
+
+def _rights(recipe: Recipe) -> Html:
+    """Whose it is, and what one may do with it, as far as the recipe knows."""
+    terms = recipe.terms
+    known: list[tuple[str, Html]] = [
+        ("licence", text(recipe.licence or "unknown")),
+        ("terms", text(terms.text if terms else "")),
+        ("terms in full", link(terms.link, terms.link) if terms and terms.link else Html()),
+        ("home", link(recipe.home, recipe.home)),
+        ("upstream", text(str(recipe.status))),
+        ("note", text(recipe.note)),
+    ]
+    pairs = [tag("div", tag("dt", name), tag("dd", said)) for name, said in known if said]
+    cited = (tag("h3", "To cite"), tag("pre", recipe.citation.strip())) if recipe.citation.strip() else ()
+    return section("Licence and citation", tag("dl", *pairs, class_="rights"), *cited)

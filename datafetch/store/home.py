@@ -83,6 +83,10 @@ class Home:
     def journal(self, name: str) -> Path:
         return self.state / "journal" / f"{slug(name)}.jsonl"
 
+    def directory(self, name: str) -> Path:
+        """The directory of a remote archive of which only some members were fetched."""
+        return self.state / "journal" / f"{slug(name)}.directory"
+
     def batches(self, name: str) -> Path:
         return self.state / "journal" / slug(name)
 

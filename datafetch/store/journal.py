@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from datafetch.model import Checksum, Fetched, Outcome, Window
+from datafetch.model import Checksum, Fetched, Outcome, Subset, Window
 from datafetch.store.closing import Closing
 from datafetch.store.files import make_folder, sync_dir, sync_fd, user_errors, write_atomic
 
@@ -62,6 +62,7 @@ class Staged(msgspec.Struct, frozen=True, tag="staged"):
     files: int
     names: str = "keep"
     dropped: Mapping[Outcome, Mapping[str, int]] = {}  # outcome other than ok -> reason -> items
+    picked: tuple[Subset, ...] = ()  # what of it was asked for, together; empty: all of it
 
 
 class Built(msgspec.Struct, frozen=True, tag="built"):
@@ -70,6 +71,7 @@ class Built(msgspec.Struct, frozen=True, tag="built"):
     files: int
     bytes: int
     names: str = "keep"
+    picked: tuple[Subset, ...] = ()  # as in `Staged`
 
 
 class Asked(msgspec.Struct, frozen=True, tag="asked"):
