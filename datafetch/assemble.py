@@ -10,9 +10,9 @@ from datafetch.finish import finish
 from datafetch.gathered import gather
 from datafetch.layout import manifest
 from datafetch.layout.build import drop_seals, publish, sealed
-from datafetch.layout.placer import placer
 from datafetch.layout.withdraw import remove_ours
 from datafetch.model import Artifact, Event, FileRecord, Own, UrlList
+from datafetch.plan.documents import documents
 from datafetch.store import inventory, journal
 from datafetch.store.home import Home, slug
 from datafetch.task import Task
@@ -58,7 +58,8 @@ def assemble(task: Task, folder: str, tell: Callable[[Event], None]) -> Mapping[
             rows.append(journal.Built(own.files, own.bytes, task.settings.names, picked))
     if not task.settings.keep_archives:
         for artifact in staged:
-            drop_archive(home, artifact, tell)
+            if not documents(task.recipe, artifact):  # kept, to make them anew when more pictures come
+                drop_archive(home, artifact, tell)
     drop_seals(home.state, slugs)  # last: as long as there is a seal, the next run knows that work is left
     built = [record for record in after.values() if record.path.startswith(f"{folder}/")]
     tell(Event("built", folder, count=len(built), done=sum(record.size for record in built)))
@@ -76,6 +77,7 @@ def _withdrawn(task: Task, staged: Sequence[Artifact], owned: Collection[str]) -
     if not lists or not owned:
         return set()
     from datafetch.images.lacking import withdrawn
+    from datafetch.placing import extensions, placing
 
     home, found = task.home, set[str]()
     bad = inventory.damaged(home)
@@ -84,7 +86,7 @@ def _withdrawn(task: Task, staged: Sequence[Artifact], owned: Collection[str]) -
         return path not in owned or (path not in bad and os.path.lexists(home.root / path))
 
     for artifact in lists:
-        place = placer(artifact, task.recipe.layout)
+        place = placing(artifact, task.recipe.layout, extensions(home, artifact))
         found.update(withdrawn(home.batches(artifact.name), place, standing))
     return found.intersection(owned)
 

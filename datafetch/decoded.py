@@ -12,13 +12,14 @@ from pathlib import Path
 
 import msgspec
 
+from datafetch.archive.extract import Extracted
 from datafetch.errors import Interrupted
 from datafetch.images.check import Checked, Limits, check
 from datafetch.layout.patterns import IMAGES
-from datafetch.model import Artifact, Event, FileRecord, Why
+from datafetch.model import Event, FileRecord, Why
 from datafetch.store.faults import user_errors
 from datafetch.store.files import remove_tree, sync_dir, write_atomic
-from datafetch.task import Task
+from datafetch.store.home import Home
 
 LIMITS = Limits(max_bytes=1 << 30)  # the archive has passed its own limits: only a decode counts
 _AHEAD = 4  # pictures waiting for each thread: enough to keep it busy, few enough to keep memory flat
@@ -26,41 +27,41 @@ _TELL_EVERY = 0.2  # seconds
 
 
 def weed(
-    task: Task,
-    artifact: Artifact,
-    records: Sequence[FileRecord],
+    extracted: Extracted,
+    name: str,
+    home: Home,
     tell: Callable[[Event], None],
     stop: Callable[[], bool],
-) -> tuple[FileRecord, ...]:
-    """The staged files of an archive without the pictures that do not decode, which are removed; the others know
-    their width and height. All of them, where the recipe has no list that mends this archive.
+    before: Sequence[str] = (),
+) -> Extracted:
+    """What was extracted without the pictures that do not decode, whose files are removed; the others know their
+    width and height. Durable when this returns. Raises Interrupted once `stop` turns true.
 
-    `records` are of all members that are wanted and not published, so that what earlier runs left out is told again.
-    Durable when this returns. Raises Interrupted once `stop` turns true.
+    `before` are the members that an earlier run found so, of an archive of which more is extracted now.
     """
-    if not any(other.mends(artifact) for other in task.recipe.artifacts):
-        return tuple(records)
-    name, home = artifact.name, task.home
     staging = home.staging(name)
     kept: list[FileRecord] = []
-    bad: list[FileRecord] = []
-    for record, found in _told(_checked(records, staging, stop), len(records), name, tell):
+    bad: list[tuple[FileRecord, Why]] = []
+    for record, found in _told(
+        _checked(extracted.records, staging, stop), len(extracted.records), name, tell
+    ):
         if isinstance(found, Why):
-            bad.append(record)
-            text = f"{name}: {record.member} does not decode ({found}), and is left out"
-            tell(Event("note", name, text=text))
+            bad.append((record, found))
         elif found is None:
             kept.append(record)
         else:
             kept.append(replace(record, width=found.width, height=found.height))
-    if not bad:
-        remove_tree(home.undecodable(name))
-        return tuple(kept)
-    write_atomic(home.undecodable(name), msgspec.json.encode([record.member for record in bad]))
-    for record in bad:
+    for record, why in bad:
         remove_tree(staging / record.path)
         sync_dir((staging / record.path).parent)
-    return tuple(kept)
+        tell(Event("note", name, text=f"{name}: {record.member} does not decode ({why}), and is left out"))
+    # New ones last: a row keeps its number, by which it is known what became of it.
+    found_bad = list(dict.fromkeys((*before, *(record.member for record, _ in bad))))
+    if found_bad:
+        write_atomic(home.undecodable(name), msgspec.json.encode(found_bad))
+    else:
+        remove_tree(home.undecodable(name))
+    return replace(extracted, records=tuple(kept))
 
 
 def _checked(

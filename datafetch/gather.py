@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 
 from datafetch.archive import central
 from datafetch.archive.central import TAIL, Directory, Held, Lacking, Tie, span_of
-from datafetch.archive.extract import Origin, check_room, write_file
+from datafetch.archive.extract import Extracted, Origin, check_room, write_file
 from datafetch.archive.incoming import Incoming, read_member
 from datafetch.archive.members import Chunk, Member
 from datafetch.archive.runs import Run
@@ -131,7 +131,7 @@ class Gatherer:
         for turn in range(1, _VERSIONS + 1):
             remote = Remote(self._wanted, ways, url, _validators(known))
             try:
-                directory = known or await self._read(remote, own)
+                directory = known or await self._read_and_keep(remote, own)
                 haul = await asyncio.to_thread(self._look, directory, kept)
                 await self._fetch(ways, remote, haul)
                 await asyncio.to_thread(self._stage, directory, haul)
@@ -146,6 +146,13 @@ class Gatherer:
                 remote.flush()
 
     # --- The directory ------------------------------------------------------------------------------------------
+
+    async def _read_and_keep(self, remote: Remote, address: str) -> Directory:
+        directory = await self._read(remote, address)
+        # What is published is compared with what was kept: that goes only once `_look` has found no fault.
+        if journal.known(self._home.journal(self._name)).built is None:
+            await asyncio.to_thread(central.save, self._home.directory(self._name), directory)
+        return directory
 
     async def _read(self, remote: Remote, address: str) -> Directory:
         start, data = await remote.tail(TAIL)
@@ -274,11 +281,13 @@ class Gatherer:
         make_folder(self._into)
         with user_errors(self._into):
             sync_tree(self._into)
+        records = tuple(haul.records.values())
+        if not self._only and any(other.mends(artifact) for other in self._task.recipe.artifacts):
+            brought = Extracted(records, haul.share.skipped)
+            before = inventory.undecodable(home, name)
+            records = weed(brought, name, home, self._emit, self._stopped.is_set, before).records
         picks = self._task.picks(artifact)
         central.save(home.directory(name), directory)
-        records = tuple(haul.records.values())
-        if not self._only:
-            records = weed(self._task, artifact, records, self._emit, self._stopped.is_set)
         with journal.Journal(home.journal(name)) as rows:
             if not self._only:
                 dropped = {Outcome.SKIPPED: dict(haul.share.skipped)}
@@ -288,7 +297,7 @@ class Gatherer:
         for checksum in artifact.checksums if whole else ():
             text = f"{name}: its {checksum.algorithm} is not applicable: it was fetched member by member"
             self._emit(Event("note", name, text=text))
-        self._emit(Event("staged", name, done=haul.bytes, count=len(haul.records)))
+        self._emit(Event("staged", name, done=haul.bytes, count=len(records)))
 
     def _refuse_others(self, records: Mapping[str, FileRecord]) -> None:
         """TransferFailed when a file that is mended is another one than was published."""

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Self
 from datafetch.brought import Brought
 from datafetch.errors import NeedsPerson, TransferFailed
 from datafetch.gather import Gatherer
+from datafetch.layout import manifest
 from datafetch.layout.build import seal
 from datafetch.layout.onepass import streams
-from datafetch.layout.placer import placer
 from datafetch.model import (
     Artifact,
     Bundled,
@@ -224,9 +224,13 @@ class Obtainer:
         from datafetch.images.batches import Manners, fetch_list
         from datafetch.listed import write_listed
         from datafetch.lists import rows as rows_of
+        from datafetch.placing import extensions, placing
 
         home, settings, ways = self._home, self._settings, await self._open()
-        place = placer(artifact, self._recipe.layout)
+        known = extensions(home, artifact)
+        place = placing(artifact, self._recipe.layout, known)
+        if known is not None:
+            await asyncio.to_thread(known.go_on, home.staging(artifact.name))
         outcome = await fetch_list(
             artifact,
             rows_of(self._task, artifact, source, place),
@@ -248,23 +252,28 @@ class Obtainer:
             redo=redo,
         )
         if source.check == "image":
-            outcome = await asyncio.to_thread(self._take_back, artifact, outcome)
+            outcome = await asyncio.to_thread(self._take_back, artifact, outcome, place)
         with journal.Journal(home.journal(artifact.name)) as rows:
             picks = self._task.picks(artifact)
             rows.append(journal.Staged(len(outcome.records), settings.names, outcome.dropped, picks))
 
         def end() -> None:
+            if known is not None:
+                paths = (record.path for record in outcome.records)
+                known.give(home.staging(artifact.name), paths, lambda: manifest.sizes(home.manifest))
             told = tuple(write_listed(self._task, artifact, source, place, outcome.records))
             seal(home.state, slug(artifact.name), chain(outcome.records, told))
 
         await asyncio.to_thread(end)
 
-    def _take_back(self, artifact: Artifact, outcome: ListOutcome) -> ListOutcome:
+    def _take_back(
+        self, artifact: Artifact, outcome: ListOutcome, place: Callable[[str], str]
+    ) -> ListOutcome:
         """The outcome without the rows that a census of the whole list finds to be placeholders."""
         from datafetch.images.samples import Samples
         from datafetch.images.withdraw import less, withdraw
 
-        home, place = self._home, placer(artifact, self._recipe.layout)
+        home = self._home
         staging, samples = home.staging(artifact.name), Samples(home.samples(artifact.name))
         looked_at = iter(range(8))  # enough to show what they are
         with Tree(staging) as staged:

@@ -38,6 +38,8 @@ def partly(task: Task, artifact: Artifact, only: frozenset[str] = frozenset()) -
     source = artifact.source
     if not isinstance(source, Http) or not artifact.unpack or artifact.nested or artifact.rows:
         return False
+    if artifact.sort:  # by lists, which tell of all its files
+        return False
     if task.settings.keep_archives or task.home.archive(artifact.name).exists() or why_not(source):
         return False
     built = journal.known(task.home.journal(artifact.name)).built
@@ -72,10 +74,11 @@ def wanted(task: Task, artifact: Artifact, directory: Directory, only: frozenset
     files = [member for member in directory.members if not member.is_dir]
     picks = task.picks(artifact)
     placed = place(artifact, task.recipe.layout, [m.name for m in files], task.settings.names, picks)
+    rotten = set() if only else set(inventory.undecodable(task.home, artifact.name))
     work = tuple(
         (member, target)
         for member, target in zip(files, placed.targets, strict=True)
-        if target is not None and (not only or target in only)
+        if target is not None and (not only or target in only) and member.name not in rotten
     )
     return Share(work, dict(Counter(why for _, why in placed.skipped)))
 

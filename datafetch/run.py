@@ -41,6 +41,7 @@ from datafetch.model import (
 from datafetch.plan.budget import Budget, estimate
 from datafetch.plan.choose import choose, ways_given_up
 from datafetch.plan.difference import difference, holder, with_holders
+from datafetch.plan.documents import documents, outdated, with_documents
 from datafetch.plan.window import covers
 from datafetch.report import Report, Tally, add_up, unexpected, verdict
 from datafetch.store import files as store
@@ -151,9 +152,11 @@ def bring(
         refuse.other_ways(home, recipe, wanted)
         files = inventory.published(home)
         gone = inventory.lost(home.root, files) | inventory.damaged(home) | damaged
+        wanted = with_documents(recipe, wanted, list({file.artifact for file in files}))
         task = Task(recipe, tuple(wanted), home, settings)
         seen = inventory.observe(home, wanted, files, gone, _short(task))
         seen |= _asked_again(wanted, seen, home, settings)
+        seen |= _made_again(recipe, wanted, seen, home)
         tally = Tally(on_disk=sum(file.size for file in files))
 
         def tell(event: Event) -> None:
@@ -176,7 +179,7 @@ def bring(
         store.remove_tree(home.prepro)  # of a run that was killed
         built = [artifact for artifact in wanted if seen[artifact.name].state is State.BUILT]
         for artifact in built:
-            _tidy(home, artifact, settings)
+            _tidy(home, artifact, settings, keep=bool(documents(recipe, artifact)))
         for _, artifact in ways_given_up(recipe, built):
             store.remove_tree(home.seal(artifact.name))
             _tidy(home, artifact, settings)
@@ -303,6 +306,22 @@ def _asked_again(
     return again
 
 
+def _made_again(
+    recipe: Recipe, wanted: Sequence[Artifact], seen: Mapping[str, Seen], home: Home
+) -> dict[str, Seen]:
+    """Documents that tell of pictures are made anew when more of those come, from archives that were kept for it."""
+    again: dict[str, Seen] = {}
+    stale = outdated(recipe, wanted, seen)
+    for artifact in wanted:
+        if artifact.name in stale:
+            now = seen[artifact.name]
+            found = inventory.look(home, artifact, now.files, now.tree_bytes, stale[artifact.name])
+            # One that would have to be fetched is left as it is: its host may be gone, and the pictures must come.
+            if found.state is State.FETCHED:
+                again[artifact.name] = found
+    return again
+
+
 def _other_rows(home: Home, artifact: Artifact, source: UrlList, settings: Settings) -> bool:
     """Whether rows are asked for that no run has looked at."""
     if not source.window or settings.window is None:
@@ -310,13 +329,15 @@ def _other_rows(home: Home, artifact: Artifact, source: UrlList, settings: Setti
     return not covers(journal.known(home.journal(artifact.name)).brought, settings.window)
 
 
-def _tidy(home: Home, artifact: Artifact, settings: Settings) -> None:
-    """Remove what a run that was killed after publishing could not: nothing of it is needed any more."""
+def _tidy(home: Home, artifact: Artifact, settings: Settings, *, keep: bool = False) -> None:
+    """Remove what a run that was killed after publishing could not: nothing of it is needed any more, but for an
+    archive to keep.
+    """
     store.remove_tree(home.staging(artifact.name))
     store.remove_tree(home.part(artifact.name))
     for shard in artifact.source.shards if isinstance(artifact.source, Shards) else ():
         store.remove_tree(home.part(home.shard_key(artifact.name, shard.name)))
-    if not settings.keep_archives:
+    if not settings.keep_archives and not keep:
         store.remove_tree(home.archive(artifact.name))
         store.remove_tree(home.shard_folder(artifact.name))
     for folder in ("staging", "assembling", "archives", "parts"):

@@ -27,6 +27,7 @@ class Unpacker:
     def __init__(self, task: Task, tell: Callable[[Event], None], stopped: threading.Event) -> None:
         self._task = task
         self._home, self._rules, self._settings = task.home, task.recipe.layout, task.settings
+        self._artifacts = task.recipe.artifacts
         self._tell, self._stopped = tell, stopped
         self._fetched: set[str] = set()  # single files that this run has hashed
         self._linked: set[str] = set()  # of them, those whose archive and staged file are one
@@ -44,11 +45,10 @@ class Unpacker:
         """
         home, name = self._home, artifact.name
         store.remove_tree(home.seal(name))  # of a recipe that has changed since
-        have = frozenset() if only or not self._task.falls_short(artifact) else self._published(name)
         try:
             files, fetched = self._archive(artifact)
             if artifact.unpack:
-                result = self._extract(artifact, files, only, fetched.url, fetched.fetched_at, have)
+                result = self._extract(artifact, files, only, fetched.url, fetched.fetched_at)
             else:
                 result = self._link(artifact, files, fetched) or place_file(
                     files, artifact, self._rules, home.staging(name), fetched, stop=self._stopped.is_set
@@ -75,13 +75,7 @@ class Unpacker:
         self._stage(artifact, self._extract(artifact, archives, only, "by hand", at), only)
 
     def _extract(
-        self,
-        artifact: Artifact,
-        files: Sequence[Path],
-        only: frozenset[str],
-        url: str,
-        fetched_at: str,
-        have: frozenset[str] = frozenset(),
+        self, artifact: Artifact, files: Sequence[Path], only: frozenset[str], url: str, fetched_at: str
     ) -> Extracted:
         result = extract(
             files,
@@ -92,16 +86,17 @@ class Unpacker:
             url=url,
             fetched_at=fetched_at,
             only=only,
-            sort=self._sorter(artifact),
             picks=self._task.picks(artifact),
-            have=have,
+            have=self._published(artifact) if not only and self._task.falls_short(artifact) else frozenset(),
+            sort=self._sorter(artifact),
             emit=self._tell,
             stop=self._stopped.is_set,
         )
-        if only:
+        if only or not any(other.mends(artifact) for other in self._artifacts):
             return result
-        kept = weed(self._task, artifact, result.records, self._tell, self._stopped.is_set)
-        return replace(result, records=kept)
+        name, short = artifact.name, self._task.falls_short(artifact)
+        before = inventory.undecodable(self._home, name) if short else ()
+        return weed(result, name, self._home, self._tell, self._stopped.is_set, before)
 
     def _sorter(self, artifact: Artifact) -> Sort | None:
         if not artifact.sort:
@@ -112,10 +107,10 @@ class Unpacker:
 
     def _stage(self, artifact: Artifact, result: Extracted, only: frozenset[str]) -> None:
         home, name = self._home, artifact.name
-        picks = self._task.picks(artifact)
         with journal.Journal(home.journal(name)) as rows:
             if not only:
                 dropped = {Outcome.SKIPPED: result.skipped}
+                picks = self._task.picks(artifact)
                 rows.append(journal.Staged(len(result.records), self._settings.names, dropped, picks))
             seal(home.state, slug(name), result.records)
         if astray := result.skipped.get(ELSEWHERE):
@@ -126,8 +121,8 @@ class Unpacker:
         size = sum(record.size for record in result.records)
         self._tell(Event("staged", name, done=size, count=len(result.records)))
 
-    def _published(self, name: str) -> frozenset[str]:
-        files = [entry for entry in inventory.published(self._home) if entry.artifact == name]
+    def _published(self, artifact: Artifact) -> frozenset[str]:
+        files = [entry for entry in inventory.published(self._home) if entry.artifact == artifact.name]
         return frozenset(entry.path for entry in files) - inventory.lost(self._home.root, files)
 
     def _link(self, artifact: Artifact, files: Sequence[Path], fetched: Fetched) -> Extracted | None:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from archives import zip_of
 from process import Ended, datafetch_
 
+from datafetch import run
 from datafetch.demo.server import Answer, Exchange, FaultServer, Thing
+from datafetch.model import Choice, Recipe, Settings, Subset
+from datafetch.recipe import registry
+from datafetch.report import Report
 
 CLASSES = tuple(f"class_{index:02}" for index in range(20))
 RECIPE = """
@@ -73,13 +79,20 @@ def archive(tree: dict[str, bytes], *, deflate: bool = False) -> Thing:
 
 
 class Place:
-    """A folder with a recipe, beside a server that has the archive."""
+    """A folder with a recipe, beside a server that has the archive, and `others` by their path."""
 
     def __init__(
-        self, folder: Path, answer: Answer, name: str = "real.zip", checksums: str = "unknown"
+        self,
+        folder: Path,
+        answer: Answer,
+        name: str = "real.zip",
+        checksums: str = "unknown",
+        others: Mapping[str, Answer] | None = None,
     ) -> None:
         self.folder, self.answer = folder, Counting(answer)
-        self.server = FaultServer(lambda path: self.answer if path == f"/{name}" else None)
+        self.server = FaultServer(
+            lambda path: self.answer if path == f"/{name}" else (others or {}).get(path)
+        )
         self.root = folder / "out"
         (folder / "recipes").mkdir()
         url = f"{self.server.url}/{name}"
@@ -102,6 +115,19 @@ class Place:
         ended = datafetch_(*args, cwd=self.folder)
         assert ended.code == code, ended.err + ended.out
         return ended
+
+    @property
+    def recipe(self) -> Recipe:
+        return registry.load("shapes", (self.folder / "recipes",))
+
+    def bring(self, subset: Subset | None = None, **how: Any) -> Report:
+        """`get` without a process of its own."""
+        settings = Settings(str(self.root), allow_private=True, retries=1, subset=subset or Subset())
+        return run.get(self.recipe, Choice(), replace(settings, **how))
+
+    def mend(self) -> Report:
+        """What `verify --repair` does about files that lack."""
+        return run.repair(self.recipe, (), Settings(str(self.root), allow_private=True, retries=1))
 
     def files(self) -> dict[str, bytes]:
         base = self.root / "shapes"

@@ -232,6 +232,38 @@ def test_a_parked_domain_leaves_no_picture(tmp_path: Path, answer: Answer) -> No
     assert dataset().keys() - files_below(tmp_path / "out").keys() == {gone}
 
 
+def test_a_picture_is_named_by_what_it_is_and_keeps_its_name(tmp_path: Path) -> None:
+    forms = {1: "PNG", 2: "GIF", 3: "WEBP"}
+    table: dict[str, Answer] = {
+        f"/h0.example/{n}": Thing(picture(n, form=form)) for n, form in forms.items() if n != 2
+    }
+    table["/h0.example/img%200/2.jpg?x=1"] = Thing(picture(2, form="GIF"))
+    first, out = SYNSETS[0], tmp_path / "out"
+    base = f"imagenet/dataset/{first}/{first}"
+    with serve(table) as server:
+        assert get(server, out).code == 0
+        found = {path for path in files_below(out) if f"/{first}_0" in path}
+        assert found == {
+            f"{base}_000001.png",
+            f"{base}_000002.gif",
+            f"{base}_000003.webp",
+            f"{base}_000004.jpg",
+        }
+        told = msgspec.json.decode((out / f"imagenet/jsonset/imagenet.{first}.json").read_bytes())
+        assert {f"imagenet/{record['file_path']}" for record in told} == found
+        before = len(server.seen)
+        assert get(server, out).code == 0
+        assert len(server.seen) == before
+        (out / f"{base}_000002.gif").unlink()
+        table["/h0.example/img%200/2.jpg?x=1"] = Thing(picture(5))
+        assert get(server, out).code == 0
+        assert {path for path in files_below(out) if f"/{first}_0" in path} == found, (
+            "a name, once given, stays"
+        )
+        assert len(server.seen) == before + 1
+    assert scaffolding(out, "imagenet") == []
+
+
 VAL = [f"ILSVRC2012_val_{n:08d}.JPEG" for n in range(1, 6)]
 TRUTH = (3, 1, 3, 2, 1)  # of the pictures of VAL, in the order of their names
 IDS = {1: SYNSETS[2], 2: SYNSETS[0], 3: SYNSETS[1]}

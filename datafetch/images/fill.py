@@ -1,4 +1,4 @@
-"""Templates of a URL list: `<name>`, `<row>` and `<row:012>` filled from one row, and paths made safe."""
+"""Templates of a URL list: `<name>`, `<row>`, `<row:012>` and `<ext>` filled from one row, and paths made safe."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ BLANK = re.compile(r"<([^<>:]+)(?::(\d+))?>")
 UNSAFE = re.compile(r"[/\\\x00-\x1f\x7f]")
 # Names that DOS reserves, with any extension: a tree that holds one cannot be copied to such a machine.
 DEVICE = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(?=$|\.)")
+UNTIL_KNOWN = "jpg"  # what `<ext>` stands for, see `extensions`
 LONGEST_NAME = 255  # bytes, of one path component on every file system in use
 
 
@@ -65,7 +66,7 @@ def _fill(template: str, row: int, fields: Mapping[str, str], clean: Callable[[s
     end = 0
     for blank in BLANK.finditer(template):
         name, width = blank[1], blank[2]
-        value = str(row) if name == "row" else fields.get(name, "")
+        value = str(row) if name == "row" else UNTIL_KNOWN if name == "ext" else fields.get(name, "")
         if not value:
             return None
         pieces.append(template[end : blank.start()])

@@ -2,10 +2,11 @@
 
 a file that is excluded                                   no
 in a folder of a split, and that split is not wanted      no: `train_masks` belongs to `train`
-outside of class folders, as the layout has them          yes: documents always come along
-in a class folder                                         if its class and path are wanted, and it is among the
-                                                          first N of its folder, by number or name; a mask is
-                                                          among them when its picture is
+outside of class folders, and no picture                  yes: documents always come along
+in the folder of another class                            no
+anything else                                             if its path is wanted, and it is among the first N of its
+                                                          class folder, or of its folder where there are no classes,
+                                                          by number or name; a mask is among them when its picture is
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from fnmatch import translate
 
 from datafetch.errors import UnknownName
 from datafetch.layout.globs import fits
-from datafetch.layout.patterns import SPLITS, Capture, Segment, captures_of
+from datafetch.layout.patterns import IMAGES, SPLITS, Capture, Segment, captures_of
 from datafetch.layout.sequence import natural
 from datafetch.model import Subset
 
@@ -70,6 +71,15 @@ class Kin:
     label: str = ""  # its class
     inner: str = ""  # the path inside the class folder
 
+    @property
+    def is_document(self) -> bool:
+        return not self.label and not self.path.lower().endswith(IMAGES)
+
+    @property
+    def group(self) -> tuple[str, str]:
+        """Its split and its class folder, or just its folder."""
+        return self.split, self.label or f"/{self.path.rpartition('/')[0]}"
+
 
 def kin(target: str, stand: Stand) -> Kin:
     """`target` begins with the built folder."""
@@ -77,7 +87,7 @@ def kin(target: str, stand: Stand) -> Kin:
     segments = path.split("/")
     split = "" if stand.split is None else segments[stand.split]
     if stand.label is None:
-        return Kin(path, split)
+        return Kin(path, split, inner=segments[-1])
     return Kin(path, split, segments[stand.label], "/".join(segments[stand.label + 1 :]))
 
 
@@ -97,9 +107,9 @@ class Chooser:
         """All of it but the split and the first N."""
         if any(fits(one.path, glob) for glob in self._exclude):
             return False
-        if not one.label:
+        if one.is_document:
             return True
-        if self._label is not None and not self._label(one.label):
+        if one.label and self._label is not None and not self._label(one.label):
             return False
         return not self._include or any(fits(one.path, glob) for glob in self._include)
 
@@ -119,10 +129,10 @@ class Feed:
     def _takes(self, chooser: Chooser, seen: Counter[tuple[str, str]], one: Kin) -> bool:
         if not (chooser.fits(one) and chooser.split_fits(one)):
             return False
-        if chooser.most is None or not one.label:
+        if chooser.most is None or one.is_document:
             return True
-        seen[one.split, one.label] += 1
-        return seen[one.split, one.label] <= chooser.most
+        seen[one.group] += 1
+        return seen[one.group] <= chooser.most
 
 
 def choose(picks: Sequence[Subset], files: Sequence[Kin]) -> list[bool]:
@@ -141,15 +151,15 @@ def choose(picks: Sequence[Subset], files: Sequence[Kin]) -> list[bool]:
 
 
 def _first(most: int, files: Sequence[Kin], found: Sequence[int]) -> list[int]:
-    """Of each class folder the first so many, and the masks of those; what has no class stays."""
+    """Of each group the first so many, and the masks of those; documents stay."""
     groups: dict[tuple[str, str], list[int]] = defaultdict(list)
     kept: list[int] = []
     for index in found:
         one = files[index]
-        if one.label:
-            groups[one.split, one.label].append(index)
-        else:
+        if one.is_document:
             kept.append(index)
+        else:
+            groups[one.group].append(index)
     firsts: dict[tuple[str, str], list[int]] = {}
     for key, group in groups.items():
         firsts[key] = sorted(group, key=lambda index: natural(files[index].inner))[:most]

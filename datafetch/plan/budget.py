@@ -72,11 +72,11 @@ def _spared(artifact: Artifact, line: Line, now: Seen, at_once: Mapping[str, int
 
 
 def _line(artifact: Artifact, now: Seen, at_once: Mapping[str, int]) -> Line:
+    if now.members is not None:
+        return _members_line(artifact, now, now.members)
     if isinstance(artifact.source, UrlList) and artifact.source.mending:
         note = f"only what does not decode of {artifact.source.file}"
         return Line(artifact.name, artifact.folder, now.state, 0, 0, note)
-    if now.members is not None:
-        return _members_line(artifact, now, now.members)
     size = now.size if now.size is not None else artifact.size
     if now.state in (State.FETCHED, State.STAGED, State.BUILT):
         todo: int | None = 0
