@@ -22,7 +22,7 @@ WORDS = {
 SHELL = {
     *("cli", "console", "run", "refuse", "act", "stops", "obtain", "relay", "unpack", "assemble", "finish"),
     *("verify", "report", "demo", "lists", "brought", "listed", "held", "sorting", "gathered", "decoded"),
-    *("partly", "gather", "subsets", "prepared", "placing"),
+    *("partly", "gather", "subsets", "prepared", "placing", "combined"),
 }
 
 # station -> the stations it may import, besides itself and the words
@@ -94,6 +94,7 @@ ARROWS: dict[str, set[str]] = {
     },
     "talk": {"images", "store"},
     "prepared": {"talk", "extras", "layout", "store", "verify"},
+    "combined": {"talk", "extras", "finish", "layout", "store"},
     "act": {"task", "stops", "obtain", "unpack", "assemble", "plan", "store"},
     "run": {
         "task",
@@ -126,6 +127,7 @@ ARROWS: dict[str, set[str]] = {
         "demo",
         "show",
         "own",
+        "combined",
         "available",
         "images",
         "store",
