@@ -87,7 +87,7 @@ def _own(records: Iterable[FileRecord], artifact: Artifact) -> Published:
 
 def _proven(home: Home, artifact: Artifact) -> Iterator[str]:
     """The staged paths whose bytes this run knows to be right; a list keeps published files by size alone."""
-    staging = home.staging(artifact.name)
+    staging = f"{home.staging(artifact.name)}/"
     for record in sealed(home.state, slug(artifact.name)) or ():
-        if not isinstance(artifact.source, UrlList) or os.path.lexists(staging / record.path):
+        if not isinstance(artifact.source, UrlList) or os.path.lexists(staging + record.path):
             yield record.path
