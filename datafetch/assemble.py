@@ -100,7 +100,7 @@ def _proven(home: Home, artifact: Artifact) -> Iterator[str]:
     """The sealed paths whose bytes are known to be right: those that are on their way. Others are published, and
     kept by their size alone.
     """
-    places = (home.staging(artifact.name), home.state / "assembling")
+    places = (f"{home.staging(artifact.name)}/", f"{home.state}/assembling/")
     for record in sealed(home.state, slug(artifact.name)) or ():
-        if any(os.path.lexists(place / record.path) for place in places):
+        if any(os.path.lexists(place + record.path) for place in places):
             yield record.path

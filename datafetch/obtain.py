@@ -54,7 +54,6 @@ if TYPE_CHECKING:
     from datafetch.images.batches import ListOutcome
 
 GONE, PERSON = 4, 7  # exit codes of what no later run can mend by itself
-ITEMS_AT_ONCE = 16  # small files wait for the network most of the time
 
 
 class Obtainer:
@@ -239,7 +238,8 @@ class Obtainer:
                 ways,
                 self._allowance,
                 PATIENCE.insisting(settings.retries),
-                jobs=max(settings.jobs, ITEMS_AT_ONCE),
+                jobs=settings.items,
+                per_host=settings.items_per_host,
                 samples=home.samples(artifact.name),
                 learned=home.hosts,
             ),
