@@ -51,7 +51,7 @@ def combine_command(
 
     The place of a dataset among those named, from 0, times 10^12, plus its own id: ids of the first stay as they are.
     """
-    from datafetch.combined import combine_datasets
+    from datafetch.documents.combined import combine_datasets
 
     rules = prepro_rules(prepro, num_val, num_test, word_count_threshold, max_length)
     recipes = [recipe_of(name, registry) for name in names]

@@ -346,7 +346,7 @@ def _show_plan(recipe: Recipe, choice: Choice, settings: Settings, as_json: bool
     from datafetch.cli.look import plan_document
     from datafetch.console.screens import plan_screen
     from datafetch.store.room import free_space
-    from datafetch.subsets import subsets, words
+    from datafetch.store.subsets import subsets, words
 
     budget = run.plan(recipe, choice, settings)
     here = subsets(run.home_of(settings, recipe.name), recipe)

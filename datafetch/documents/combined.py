@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from datafetch.documents.finish import write_document
 from datafetch.errors import Damaged, UsageError
 from datafetch.extras import HDF5, demand
-from datafetch.finish import write_document
 from datafetch.layout import manifest
 from datafetch.model import Event, Prepro, Recipe
 from datafetch.store.home import Home

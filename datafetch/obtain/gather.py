@@ -24,12 +24,11 @@ from datafetch.archive.members import Chunk, Member
 from datafetch.archive.runs import Run
 from datafetch.archive.staging import Extracted, Origin
 from datafetch.archive.writing import write_new
-from datafetch.decoded import weed
 from datafetch.errors import DamagedArchive, Interrupted, TransferFailed, UnsafeArchive
 from datafetch.identity import identity
 from datafetch.layout.build import seal
 from datafetch.model import Artifact, Event, FileRecord, Http, Outcome, Why
-from datafetch.partly import (
+from datafetch.obtain.partly import (
     Share,
     Work,
     finished,
@@ -54,6 +53,7 @@ from datafetch.transfer.remote import NoRanges, Remote
 from datafetch.transfer.resume import Validators
 from datafetch.transfer.retry import decide
 from datafetch.transfer.wanted import Wanted, Ways
+from datafetch.unpack.decoded import weed
 
 _PASSES = 3  # times that a member which came damaged is asked for at one address
 _VERSIONS = 3  # times that a directory is read at one address: a file may be replaced while we read it
