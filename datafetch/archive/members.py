@@ -58,6 +58,11 @@ class Member(NamedTuple):
     flags: int = 0
     crc: int = 0
 
+    @property
+    def unmarked(self) -> int | None:
+        """The bytes of an LZMA stream that has no end mark; None when it has one (APPNOTE.TXT 4.4.4, bit 1)."""
+        return None if self.flags & 2 else self.size
+
 
 class Archive(Closing):
     """An open archive whose members passed `check_members`.

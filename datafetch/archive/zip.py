@@ -65,7 +65,7 @@ class ZipReader:
         start = member.offset + self._data_start(member, self._file.pread(_SLACK, member.offset))
         size, crc = 0, 0
         with damage(repr(member.name)):
-            for data in unpack(member.method, self._packed(start, member.packed)):
+            for data in unpack(member.method, self._packed(start, member.packed), member.unmarked):
                 size += len(data)
                 if size > member.size:
                     raise DamagedArchive(
