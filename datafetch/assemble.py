@@ -6,8 +6,8 @@ import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from datafetch.finish import finish
-from datafetch.gathered import gather
+from datafetch.documents.finish import finish
+from datafetch.documents.gathered import gather
 from datafetch.layout import manifest
 from datafetch.layout.build import drop_seals, publish, sealed
 from datafetch.layout.withdraw import remove_ours
@@ -16,7 +16,7 @@ from datafetch.plan.documents import documents
 from datafetch.store import inventory, journal
 from datafetch.store.home import Home, slug
 from datafetch.task import Task
-from datafetch.unpack import drop_archive
+from datafetch.unpack.unpacker import drop_archive
 from datafetch.verify import remember, write_damaged
 
 
@@ -77,7 +77,7 @@ def _withdrawn(task: Task, staged: Sequence[Artifact], owned: Collection[str]) -
     if not lists or not owned:
         return set()
     from datafetch.images.lacking import withdrawn
-    from datafetch.placing import extensions, placing
+    from datafetch.lists.placing import extensions, placing
 
     home, found = task.home, set[str]()
     bad = inventory.damaged(home)
@@ -100,7 +100,7 @@ def _proven(home: Home, artifact: Artifact) -> Iterator[str]:
     """The sealed paths whose bytes are known to be right: those that are on their way. Others are published, and
     kept by their size alone.
     """
-    places = (home.staging(artifact.name), home.state / "assembling")
+    places = (f"{home.staging(artifact.name)}/", f"{home.state}/assembling/")
     for record in sealed(home.state, slug(artifact.name)) or ():
-        if any(os.path.lexists(place / record.path) for place in places):
+        if any(os.path.lexists(place + record.path) for place in places):
             yield record.path

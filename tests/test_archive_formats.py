@@ -170,11 +170,10 @@ def test_garbage_is_refused_in_one_line(tmp: Path, data: bytes) -> None:
         (b'{"error": "gone"}', "JSON"),
         (bytes(300), "zeros"),
         (b"Rar!\x1a\7\0", "RAR"),
-        (b"7z\xbc\xaf\x27\x1c", "7z"),
         (b"\xff\xd8\xff\xe0JFIF", "JPEG"),
         (b"version https://git-lfs.github.com/spec/v1", "Git LFS"),
         (b"PK\7\x08PK\3\4", "split zip"),
-        (inflate.zlib.compress(b"x" * 2000, wbits=31), "one file compressed with gzip"),
+        (b"LZIP\1", "lzip"),
         (b"no idea what this is", "no idea"),
     ],
 )
@@ -245,7 +244,7 @@ def test_memory_stays_flat(tmp: Path, form: str) -> None:
                 pass
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 6 << 20
+    assert peak < 8 << 20  # pieces that wait to be read among them
 
 
 @pytest.fixture

@@ -190,7 +190,7 @@ def test_a_half_written_member_is_fetched_again(tmp_path: Path) -> None:
 def test_after_kill_9_the_next_run_goes_on(tmp_path: Path) -> None:
     script = """
 import os, sys
-from datafetch import gather
+from datafetch.obtain import gather
 left = [25]
 add = gather.Gatherer._add
 def killing(self, *args):

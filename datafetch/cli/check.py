@@ -18,7 +18,7 @@ from datafetch.model import Event, Outcome, Recipe, Settings, UrlList
 from datafetch.report import Problem, Report, add_up
 from datafetch.store.home import Home
 from datafetch.store.lease import Lease
-from datafetch.subsets import subsets, words
+from datafetch.store.subsets import subsets, words
 from datafetch.verify import Level, Verified, verify
 
 SHOWN = 20  # findings printed; --json holds all of them
@@ -61,7 +61,7 @@ def verify_and_repair(
 
 def _compare(recipe: Recipe, home: Home, found: Verified, *, write: bool) -> tuple[str, ...]:
     """What JSONs and pictures lack of each other, and what was written of it."""
-    from datafetch import available
+    from datafetch.documents import available
 
     compared, unnamed = available.compare(recipe, home, found.damaged)
     told = compared if len(compared) <= MANY else [each for each in compared if each.lacking]

@@ -17,7 +17,7 @@ from datafetch.errors import DatafetchError
 from datafetch.model import Recipe, Settings, State
 from datafetch.plan.budget import Budget
 from datafetch.store.home import STATE_FOLDER, Home
-from datafetch.subsets import Partial, subsets
+from datafetch.store.subsets import Partial, subsets
 
 
 @dataclass(frozen=True, slots=True)

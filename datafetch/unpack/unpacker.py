@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from datafetch.archive.extract import Extracted, Sort, extract, link_file, place_file
+from datafetch.archive.extract import Sort, extract
 from datafetch.archive.join import digests_of
-from datafetch.decoded import weed
+from datafetch.archive.single import link_file, place_file
+from datafetch.archive.staging import Extracted
 from datafetch.errors import DamagedArchive, UnsafeArchive
 from datafetch.layout.build import seal
 from datafetch.layout.place import ELSEWHERE
@@ -19,6 +20,7 @@ from datafetch.store import files as store
 from datafetch.store import inventory, journal
 from datafetch.store.home import Home, slug
 from datafetch.task import Task
+from datafetch.unpack.decoded import weed
 
 
 class Unpacker:
@@ -101,7 +103,7 @@ class Unpacker:
     def _sorter(self, artifact: Artifact) -> Sort | None:
         if not artifact.sort:
             return None
-        from datafetch.sorting import sorter  # readers of lists, which few archives need
+        from datafetch.lists.sorting import sorter  # readers of lists, which few archives need
 
         return sorter(self._task, artifact)
 

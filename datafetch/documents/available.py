@@ -16,13 +16,13 @@ from itertools import tee
 
 import msgspec
 
-from datafetch.available.forms import Columns, Form, Key, Lines, Map, Records, mapped
+from datafetch.documents.forms import Columns, Form, Key, Lines, Map, Records, mapped
 from datafetch.errors import BadList
 from datafetch.images.items import Item, items
 from datafetch.images.rows import Row, read
 from datafetch.layout import manifest
+from datafetch.lists.placing import extensions, placing
 from datafetch.model import Artifact, FileRecord, Recipe, UrlList
-from datafetch.placing import extensions, placing
 from datafetch.plan.difference import holder
 from datafetch.store.faults import user_errors
 from datafetch.store.files import atomic_file

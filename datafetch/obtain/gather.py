@@ -18,16 +18,17 @@ from dataclasses import dataclass, field
 
 from datafetch.archive import central
 from datafetch.archive.central import TAIL, Directory, Held, Lacking, Tie, span_of
-from datafetch.archive.extract import Extracted, Origin, check_room, write_file
+from datafetch.archive.extract import check_room
 from datafetch.archive.incoming import Incoming, read_member
 from datafetch.archive.members import Chunk, Member
 from datafetch.archive.runs import Run
-from datafetch.decoded import weed
+from datafetch.archive.staging import Extracted, Origin
+from datafetch.archive.writing import write_new
 from datafetch.errors import DamagedArchive, Interrupted, TransferFailed, UnsafeArchive
 from datafetch.identity import identity
 from datafetch.layout.build import seal
 from datafetch.model import Artifact, Event, FileRecord, Http, Outcome, Why
-from datafetch.partly import (
+from datafetch.obtain.partly import (
     Share,
     Work,
     finished,
@@ -52,6 +53,7 @@ from datafetch.transfer.remote import NoRanges, Remote
 from datafetch.transfer.resume import Validators
 from datafetch.transfer.retry import decide
 from datafetch.transfer.wanted import Wanted, Ways
+from datafetch.unpack.decoded import weed
 
 _PASSES = 3  # times that a member which came damaged is asked for at one address
 _VERSIONS = 3  # times that a directory is read at one address: a file may be replaced while we read it
@@ -267,7 +269,7 @@ class Gatherer:
             tree.makedirs(target.rpartition("/")[0])
             tree.remove(target)
             try:
-                size, sha256 = write_file(tree, target, read_member(incoming, member))
+                size, sha256 = write_new(tree, target, read_member(incoming, member))
             except DamagedArchive as error:
                 tree.remove(target)
                 damaged.append(error)

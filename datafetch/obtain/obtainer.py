@@ -13,9 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from datafetch.brought import Brought
 from datafetch.errors import NeedsPerson, TransferFailed
-from datafetch.gather import Gatherer
 from datafetch.layout import manifest
 from datafetch.layout.build import seal
 from datafetch.layout.onepass import streams
@@ -32,8 +30,10 @@ from datafetch.model import (
     UrlList,
     Why,
 )
-from datafetch.partly import partly, why_not
-from datafetch.relay import Relay
+from datafetch.obtain.brought import Brought
+from datafetch.obtain.gather import Gatherer
+from datafetch.obtain.partly import partly, why_not
+from datafetch.obtain.relay import Relay
 from datafetch.stops import in_thread
 from datafetch.store import inventory, journal
 from datafetch.store.files import Tree, make_folder
@@ -54,7 +54,6 @@ if TYPE_CHECKING:
     from datafetch.images.batches import ListOutcome
 
 GONE, PERSON = 4, 7  # exit codes of what no later run can mend by itself
-ITEMS_AT_ONCE = 16  # small files wait for the network most of the time
 
 
 class Obtainer:
@@ -220,11 +219,11 @@ class Obtainer:
         await Relay(self._task, artifact, obtain, self._emit, self._stopped).bring(only)
 
     async def _list(self, artifact: Artifact, source: UrlList, redo: frozenset[str]) -> None:
+        from datafetch.documents.listed import write_listed
         from datafetch.images.ask import PATIENCE
         from datafetch.images.batches import Manners, fetch_list
-        from datafetch.listed import write_listed
-        from datafetch.lists import rows as rows_of
-        from datafetch.placing import extensions, placing
+        from datafetch.lists.placing import extensions, placing
+        from datafetch.lists.rows import rows as rows_of
 
         home, settings, ways = self._home, self._settings, await self._open()
         known = extensions(home, artifact)
@@ -239,7 +238,8 @@ class Obtainer:
                 ways,
                 self._allowance,
                 PATIENCE.insisting(settings.retries),
-                jobs=max(settings.jobs, ITEMS_AT_ONCE),
+                jobs=settings.items,
+                per_host=settings.items_per_host,
                 samples=home.samples(artifact.name),
                 learned=home.hosts,
             ),
