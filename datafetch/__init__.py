@@ -41,7 +41,7 @@ def get(
     recipe = recipes.load(name, folders)
     choice, asked = Choice(picked, tuple(only), everything), settings or Settings(root=str(root))
     if recipe.members:
-        from datafetch import group
+        from datafetch.run import group
 
-        return group.get(recipe, choice, asked, folders=folders)
+        return group.get_group(recipe, choice, asked, folders=folders)
     return run.get(recipe, choice, asked)

@@ -340,8 +340,10 @@ class Settings:
     """How a run behaves; nothing here changes what is fetched but `names`, `window` and `subset`."""
 
     root: str  # absolute path of the output directory
-    jobs: int = 4
-    max_per_host: int = 4
+    jobs: int = 4  # transfers of files at once …
+    max_per_host: int = 4  # … from one host
+    items: int = 64  # rows of lists under way …
+    items_per_host: int = 32  # … at one host, where its answers bear it
     connections: int = 4  # for one large file, of those to its host
     limit_rate: int | None = None  # bytes per second of the whole run
     mirrors: tuple[str, ...] = ()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from datafetch.errors import worst
 from datafetch.model import Event, Outcome, Why
-from datafetch.subsets import Partial
+from datafetch.store.subsets import Partial
 
 
 @dataclass(frozen=True, slots=True)

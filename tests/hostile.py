@@ -30,8 +30,9 @@ HOSTILE_ZIPS: Mapping[str, tuple[Callable[[], bytes], str]] = {
     "NUL in a name": (lambda: raw_zip([GOOD, Entry(b"train/a/1.jpg\0.exe")]), "NUL"),
     "empty name": (lambda: raw_zip([GOOD, Entry(b"")]), "empty name"),
     "only slashes": (lambda: raw_zip([GOOD, Entry(b"//")]), "absolute"),
-    "empty segment": (lambda: raw_zip([GOOD, Entry(b"train//1.jpg")]), "empty segment"),
-    "dot segment": (lambda: raw_zip([GOOD, Entry(b"train/./1.jpg")]), "empty segment or '.'"),
+    "drive behind a dot": (lambda: raw_zip([GOOD, Entry(b"./C:/evil.jpg")]), "drive"),
+    "one name twice, with a dot": (lambda: raw_zip([GOOD, Entry(b"./train//a/./0.jpg")]), "have one name"),
+    "file that is nothing but dots": (lambda: raw_zip([GOOD, Entry(b"./.")]), "empty name"),
     "name of 300 bytes": (lambda: raw_zip([GOOD, Entry(b"train/a/" + b"x" * 300)]), "longer than 255"),
     "name of 300 bytes in few characters": (
         lambda: raw_zip([GOOD, Entry(("train/a/" + "語" * 100).encode(), flags=0x800)]),
@@ -89,7 +90,8 @@ HOSTILE_ZIPS: Mapping[str, tuple[Callable[[], bytes], str]] = {
         "damaged",
     ),
     "encrypted": (lambda: raw_zip([GOOD, Entry(b"train/a/1.jpg", b"x" * 20, flags=1)]), "encrypted"),
-    "deflate64": (lambda: raw_zip([GOOD, Entry(b"train/a/1.jpg", b"x", method=9)]), "deflate64"),
+    "ppmd": (lambda: raw_zip([GOOD, Entry(b"train/a/1.jpg", b"x", method=98)]), "ppmd"),
+    "AES": (lambda: raw_zip([GOOD, Entry(b"train/a/1.jpg", b"x", method=99)]), "AES"),
     "unknown method": (lambda: raw_zip([GOOD, Entry(b"train/a/1.jpg", b"x", method=77)]), "method 77"),
     "bomb that says so": (
         lambda: raw_zip([GOOD, Entry(b"train/a/1.jpg", bytes(1 << 16), method=8, size=1 << 30)]),

@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 from archives import JUNK, negatives, real_set, split, synthetic_set, tar_of, zip_of
 
-from datafetch.archive.extract import Extracted, extract, place_file
+from datafetch.archive.extract import extract
+from datafetch.archive.single import place_file
+from datafetch.archive.staging import Extracted
 from datafetch.errors import DamagedArchive, Interrupted, LayoutMismatch, NoRoom, UnsafeArchive
 from datafetch.model import Artifact, Event, Fetched, Http, Rule
 

@@ -12,9 +12,10 @@ import hostile
 import pytest
 from archives import GOOD, Entry, raw_zip, tar_of
 
-from datafetch.archive.extract import Extracted, extract
+from datafetch.archive.extract import extract
 from datafetch.archive.members import Limits
 from datafetch.archive.open import open_archive
+from datafetch.archive.staging import Extracted
 from datafetch.errors import UnsafeArchive
 from datafetch.model import Artifact, Http
 
@@ -90,7 +91,7 @@ def test_hostile_zip_is_refused_before_anything_is_written(
     def never(*args: object, **kwargs: object) -> None:
         raise AssertionError("a folder was made for a hostile archive")
 
-    monkeypatch.setattr("datafetch.archive.extract.make_folder", never)
+    monkeypatch.setattr("datafetch.archive.staging.make_folder", never)
     with pytest.raises(UnsafeArchive, match=words):
         unpack(world, make())
 
@@ -143,6 +144,7 @@ def test_duplicate_of_a_one_letter_name_is_refused(world: Path) -> None:
     [
         (Entry(b"train\\a\\1.jpg", b"x"), "train/a/1.jpg"),  # zips of old Windows tools
         (Entry(b"train/a/...jpg", b"x"), "train/a/...jpg"),
+        (Entry(b"./train//./a/1.jpg", b"x"), "train/a/1.jpg"),
         (Entry(b"train/a/ .jpg ", b"x"), "train/a/ .jpg "),
         (Entry(b"train/a/1\n2\x1b[31m.jpg", b"x"), "train/a/1\n2\x1b[31m.jpg"),
         (Entry(b"train/a/%s.jpg" % (b"x" * 251), b"x"), f"train/a/{'x' * 251}.jpg"),

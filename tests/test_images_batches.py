@@ -357,7 +357,7 @@ def test_a_full_disk_ends_the_run_and_the_next_one_goes_on(bench: Bench, server:
 def test_ok_is_journalled_only_after_its_file_is_durable(
     bench: Bench, server: Pictures, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fails(self: Staged) -> None:
+    def fails(self: Staged, paths: list[str]) -> None:
         raise NoRoom("the disk reports an input/output error")
 
     monkeypatch.setattr(Staged, "sync", fails)

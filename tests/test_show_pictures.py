@@ -21,7 +21,7 @@ from datafetch.model import Recipe, Terms
 from datafetch.show.canvas import HIGHEST, WIDTH
 from datafetch.show.drawing import drawing
 from datafetch.show.facts import Facts, gather
-from datafetch.show.folders import Folders, mask_names, parts_of, placed, rank, spread
+from datafetch.show.folders import OTHERS, Folders, mask_names, part_order, parts_of, placed, rank, spread
 from datafetch.show.opened import CLASSES
 from datafetch.show.page import page
 from datafetch.show.sizes import SAMPLE, plot, profile
@@ -69,11 +69,18 @@ def dataset(root: Path, files: dict[str, bytes]) -> Home:
         ("p9d/train_images", "p9d", "train_images"),
         ("ser30k/processed_dataset/train", "ser30k/processed_dataset/train", ""),
         ("mine/fold3/cat", "mine/fold3", "cat"),  # a split of a person's own
+        ("mscoco/val2014", "mscoco/val2014", ""),
         ("train", "train", ""),
     ],
 )
 def test_a_folder_says_part_and_class(folder: str, part: str, name: str) -> None:
     assert placed(folder, {"mine"}) == (part, name)
+
+
+def test_parts_stand_in_the_order_in_which_they_are_used() -> None:
+    parts = ["x_negatives", "x/test", "x/val2014", OTHERS, "x/fold", "x/train2014", "a"]
+    told = ["a", "x/train2014", "x/val2014", "x/test", "x/fold", "x_negatives", OTHERS]
+    assert sorted(parts, key=part_order) == told
 
 
 def test_a_mask_is_looked_for_as_the_loaders_look() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+import signal
 import struct
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from archives import zip_of
-from process import environment
+from process import environment, start
 from server import Ignoring, multipart, part, status
 from shapes import Counting, Place, archive, below, members
 
@@ -60,11 +61,12 @@ def wrong_start(exchange: Exchange) -> None:
     [
         (Ignoring(WHOLE), "the server ignores ranges"),
         (Thing(WHOLE.data, etag='W/"weak"'), "nothing that ties two ranges"),
-        (Thing(WHOLE.data, etag="", modified=time.time()), "nothing that ties two ranges"),
+        (Thing(WHOLE.data, etag="", modified=time.time() + 86_400), "nothing that ties two ranges"),
         (Switch(multipart(WHOLE), 1, Thing(WHOLE.data)), "ignores ranges"),
         (wrong_start, "the server sent"),
+        (Switch(WHOLE, 1, Ignoring(WHOLE)), "the server ignores ranges"),
     ],
-    ids=["ignores", "weak", "fresh date", "multipart", "wrong start"],
+    ids=["ignores", "weak", "fresh date", "multipart", "wrong start", "ignores later"],
 )
 def test_without_ranges_the_whole_is_fetched_and_the_choice_is_placed(
     answer: Answer, reason: str, tmp_path: Path
@@ -79,6 +81,13 @@ def test_without_ranges_the_whole_is_fetched_and_the_choice_is_placed(
         wider = place.bring(Subset(classes=("class_07",)))
         assert (wider.exit_code, wider.counts["failed"]) == (0, 0)
         assert place.files() == below(TREE, lambda path: "class_07" in path or path.endswith("info.json"))
+
+
+def test_a_date_that_is_old_enough_ties_ranges_together(tmp_path: Path) -> None:
+    with Place(tmp_path, Thing(WHOLE.data, etag="")) as place:
+        assert place.bring(ONE).exit_code == 0
+        assert place.files() == CHOSEN
+        assert place.answer.sent < len(WHOLE.data) / 2
 
 
 def test_a_mirror_that_gives_ranges_serves_where_the_origin_does_not(tmp_path: Path) -> None:
@@ -181,7 +190,7 @@ def test_a_half_written_member_is_fetched_again(tmp_path: Path) -> None:
 def test_after_kill_9_the_next_run_goes_on(tmp_path: Path) -> None:
     script = """
 import os, sys
-from datafetch import gather
+from datafetch.obtain import gather
 left = [25]
 add = gather.Gatherer._add
 def killing(self, *args):
@@ -206,6 +215,35 @@ sys.exit(main())
         place.get("--max-per-class", "1")
         assert place.files() == below(TREE, lambda path: "/0." in path or path.endswith("info.json"))
         assert len(place.answer.ranges) - first <= 60 - 24  # neither the directory nor what was staged
+
+
+def test_ctrl_c_while_a_server_is_silent_ends_at_once_and_the_next_run_goes_on(tmp_path: Path) -> None:
+    def silent(exchange: Exchange) -> None:
+        exchange.wait_for_close(30)
+
+    with Place(tmp_path, Switch(WHOLE, 8, silent)) as place:
+        words = place.command("get", "--allow-private", "--max-per-class", "1")
+        with start(words, tmp_path) as process:
+            until = time.monotonic() + 20
+            while len(place.answer.ranges) < 10 and time.monotonic() < until:
+                time.sleep(0.02)
+            process.send_signal(signal.SIGINT)
+            began = time.monotonic()
+            out, err = process.communicate(timeout=20)
+        assert process.returncode == 130, out + err
+        assert time.monotonic() - began < 5 and "Traceback" not in err
+        place.answer.answer = WHOLE
+        asked = len(place.answer.ranges)
+        assert place.bring(Subset(most=1)).exit_code == 0
+        assert len(place.answer.ranges) - asked <= 60 - 6
+
+
+def test_max_transfer_stops_in_the_middle_and_keeps_what_came(tmp_path: Path) -> None:
+    with Place(tmp_path, WHOLE) as place:
+        assert place.bring(Subset(splits=("test",)), max_transfer=110_000).exit_code == 8
+        assert place.answer.sent >= 110_000 and place.files() == {}
+        report = place.bring(Subset(splits=("test",)))
+        assert report.exit_code == 0 and report.transferred < len(WHOLE.data)
 
 
 # --- Damage ------------------------------------------------------------------------------------------------------

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 from archives import picture
+from sbu import record
+from server import Ignoring
 from shapes import RECIPE, Place, archive, below, members
 
 from datafetch import run
-from datafetch.demo.server import FaultServer, Thing
+from datafetch.demo.server import Answer, FaultServer, Thing
 from datafetch.model import Choice, Settings, Subset
 from datafetch.recipe import registry
 from datafetch.report import Report
@@ -189,3 +191,34 @@ def test_a_recipe_with_a_split_of_its_own_keeps_it(tmp_path: Path) -> None:
     assert told.code == 0 and "\ntest " in told.out and "train" not in told.out
     refused = datafetch_("plan", "p9d", "--split", "no", cwd=tmp_path)
     assert refused.code == 3 and "gallery" in refused.err
+
+
+CAPTIONED = """
+name: shapes
+title: captions that are made to fit
+artifacts:
+  - name: real
+    url: "{url}/real.zip"
+    unpack: true
+layout:
+  - {{from: "real/im2text/<file>", to: "im2text/<file>"}}
+finish:
+  - {{make: captions, from: "real/im2text.json", to: im2text.json}}
+"""
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+def test_captions_fit_what_is_here_also_when_more_comes(ranges: bool, tmp_path: Path) -> None:
+    tree = {f"im2text/im2text_{n:012d}.jpg": picture(n) for n in range(1, 60)}
+    tree["im2text.json"] = json.dumps([record(n) for n in range(1, 60)]).encode()
+    answer: Answer = archive(tree) if ranges else Ignoring(archive(tree))
+    with FaultServer(lambda path: answer if path == "/real.zip" else None) as server:
+        recipe(tmp_path, CAPTIONED.format(url=server.url))
+        for most in (2, 5, None):
+            report = bring(tmp_path, Subset(most=most))
+            assert report.exit_code == 0, report.problems
+            told = json.loads((tmp_path / "out/shapes/im2text.json").read_bytes())
+            assert len(told) == (most or 59) == len(built(tmp_path)) - 1
+        (tmp_path / "out/shapes/im2text/im2text_000000000007.jpg").unlink()
+        assert bring(tmp_path, Subset()).exit_code == 0
+        assert len(built(tmp_path)) == 60

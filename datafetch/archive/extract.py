@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 
-from datafetch.archive.join import ShardsReader
-from datafetch.archive.members import CHUNK, DEFAULT_LIMITS, Archive, Chunk, Limits, Member
-from datafetch.archive.open import open_archive
-from datafetch.errors import (
-    DamagedArchive,
-    DatafetchError,
-    Interrupted,
-    LayoutMismatch,
-    NoRoom,
-    UnsafeArchive,
-)
-from datafetch.layout.place import place
+from datafetch.archive.crew import Work, Written, processes, stopped, unpack_shared, until
+from datafetch.archive.members import CHUNK, DEFAULT_LIMITS, Archive, Limits
+from datafetch.archive.open import open_archive, open_passing
+from datafetch.archive.passing import unpack_passing
+from datafetch.archive.staging import Extracted, Origin, fresh
+from datafetch.archive.writing import write_new
+from datafetch.errors import LayoutMismatch, NoRoom, UnsafeArchive
+from datafetch.layout.place import place, place_ahead
 from datafetch.layout.ready import file_name
-from datafetch.model import Artifact, Event, Fetched, FileRecord, Rule, Subset
+from datafetch.model import Artifact, Event, Rule, Subset
 from datafetch.store.durable import sync_tree
 from datafetch.store.faults import user_errors
-from datafetch.store.files import Tree, make_folder, remove_tree
+from datafetch.store.files import Tree, remove_tree
 from datafetch.store.room import free_space
 
 Emit = Callable[[Event], None]
@@ -36,25 +29,9 @@ Sort = Callable[[Sequence[str]], Sequence[tuple[int, str]]]  # names -> (index, 
 
 UNLISTED = "in no list"
 _TELL_EVERY = 0.2  # seconds
-
-
-@dataclass(frozen=True, slots=True)
-class Extracted:
-    records: tuple[FileRecord, ...]  # of the files now in the staging folder, in the order of the archive
-    skipped: Mapping[str, int]  # members that have no place in the tree, counted by why
-    root: str = ""  # what `<root>` of the layout stood for
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """What every record of one artifact says of where its bytes are from."""
-
-    artifact: str
-    url: str
-    fetched_at: str
-
-    def record(self, path: str, size: int, sha256: str, member: str) -> FileRecord:
-        return FileRecord(path, size, sha256, self.url, self.fetched_at, self.artifact, member)
+_ROOMY = (
+    8  # times the size of an archive; with less room, what it unpacks to is found out before it is written
+)
 
 
 def extract(
@@ -76,17 +53,31 @@ def extract(
 ) -> Extracted:
     """Unpack an archive, or shards read as one, into the fresh folder `into`; durable when this returns.
 
-    Every member is listed, checked and placed before the first byte is written. Unless `only` is empty, just
-    its paths are written; one that the archive does not hold is simply not among the records. Nor is what `picks`
-    leave out, and what is in `have`, published before. `sort` puts members into folders before they are placed.
+    Every member is listed, checked and placed before the first byte is written, but those of a compressed tar, which
+    are when all of it has been read. Unless `only` is empty, just its paths are written; one that the archive does
+    not hold is simply not among the records. Nor is what `picks` leave out, and what is in `have`, published before.
+    `sort` puts members into folders before they are placed.
     UnsafeArchive, LayoutMismatch, NoRoom, or Interrupted once `stop` turns true; then `into` is gone. May be
     called again; what stood in `into` is removed first.
     """
     remove_tree(into)
     origin = Origin(artifact.name, url, fetched_at)
+    if (
+        names == "keep"
+        and not artifact.rows
+        and not artifact.nested
+        and not artifact.several
+        and sort is None
+        and not picks
+        and not have
+    ):
+        passed = _in_one_pass(archive, artifact, rules, into, origin, only, emit, stop, limits)
+        if passed is not None:
+            return passed
+    name = file_name(artifact)
     with (
-        open_archive(archive, limits, artifact.rows, artifact.nested, artifact.several) as opened,
-        _fresh(into),
+        open_archive(archive, limits, artifact.rows, artifact.nested, artifact.several, name) as opened,
+        fresh(into),
     ):
         files = [member for member in opened.members if not member.is_dir]
         named = _sorted(artifact, [member.name for member in files], sort)
@@ -99,8 +90,14 @@ def extract(
         check_room(into, artifact.name, [member.size for member, _ in work])
         emit(Event("extract", artifact.name, total=len(work)))
         with _named(archive, artifact), user_errors(into):
-            records = tuple(_told(_write(opened, work, into, origin, stop), len(work), artifact.name, emit))
+            written: list[tuple[int, str]] = [(0, "")] * len(work)
+            found = _write(opened, archive, work, into, stop)
+            for index, size, sha256 in _told(found, len(work), artifact.name, emit):
+                written[index] = size, sha256
         sync_tree(into)
+    records = tuple(
+        origin.record(target, *one, member.name) for (member, target), one in zip(work, written, strict=True)
+    )
     skipped = Counter(why for _, why in placed.skipped)
     skipped[UNLISTED] += len(files) - len({at for at, _ in named})
     return Extracted(records, dict(+skipped), placed.root)
@@ -120,6 +117,51 @@ def _sorted(artifact: Artifact, names: Sequence[str], sort: Sort | None) -> Sequ
     return named
 
 
+def _in_one_pass(
+    archive: Path | Sequence[Path],
+    artifact: Artifact,
+    rules: Sequence[Rule],
+    into: Path,
+    origin: Origin,
+    only: frozenset[str],
+    emit: Emit,
+    stop: Stop,
+    limits: Limits,
+) -> Extracted | None:
+    """`extract` of a compressed tar, inflated once. None when it is none, when room is short, or when the names that
+    came first misled about where all of them go; then it is to be read twice.
+    """
+    stream = open_passing(archive)
+    if stream is None:
+        return None
+    placed_ahead = place_ahead(artifact, rules)
+
+    def guess(name: str) -> str | None:
+        target = placed_ahead(name)
+        return target if not only or target in only else None
+
+    tell = _every(lambda done: emit(Event("extracting", artifact.name, done=done)))
+    with closing(stream), fresh(into):
+        if free_space(into)[0] < _ROOMY * stream.packed_size:
+            return None
+        emit(Event("extract", artifact.name))
+        with _named(archive, artifact), user_errors(into):
+            members, written = unpack_passing(stream, guess, into, limits, stop, tell)
+        files = [(index, member) for index, member in enumerate(members) if not member.is_dir]
+        placed = place(artifact, rules, [member.name for _, member in files])
+        records = []
+        for (index, member), target in zip(files, placed.targets, strict=True):
+            wanted = target if not only or target in only else None
+            found = written.get(index)
+            if (found[0] if found else None) != wanted:
+                return None
+            if found is not None:
+                records.append(origin.record(*found, member.name))
+        sync_tree(into)
+    emit(Event("extracting", artifact.name, done=len(records), total=len(records)))
+    return Extracted(tuple(records), dict(Counter(why for _, why in placed.skipped)), placed.root)
+
+
 def check_room(into: Path, name: str, sizes: Sequence[int]) -> None:
     """NoRoom when files of these sizes will not fit: better now than hours later, with a full disk for everybody."""
     (free, inodes), needed = free_space(into), sum(sizes)
@@ -130,74 +172,6 @@ def check_room(into: Path, name: str, sizes: Sequence[int]) -> None:
     else:
         return
     raise NoRoom(text, "make room and run the same command again: what is here is kept")
-
-
-def place_file(
-    file: Path | Sequence[Path],
-    artifact: Artifact,
-    rules: Sequence[Rule],
-    into: Path,
-    fetched: Fetched,
-    *,
-    stop: Stop = lambda: False,
-) -> Extracted:
-    """Stage the one file of an artifact that is not unpacked, or its shards joined; as `extract` otherwise.
-
-    The bytes are copied, so that nobody who edits the dataset edits what we keep, and must have the SHA-256
-    that `fetched` says, else UnsafeArchive.
-    """
-    name = file_name(artifact)
-    placed = place(artifact, rules, [name])
-    target = placed.targets[0]
-    assert target is not None  # or place would have raised
-    origin = Origin(artifact.name, fetched.url, fetched.fetched_at)
-    with _fresh(into):
-        with (
-            user_errors(into),
-            ShardsReader([file] if isinstance(file, Path) else file) as source,
-            Tree(into) as tree,
-        ):
-            size, sha256 = write_file(tree, target, _until(stop, _whole(source)))
-        if sha256 != fetched.sha256:
-            raise DamagedArchive(f"{artifact.name} has changed since it was fetched: its SHA-256 differs")
-        sync_tree(into)
-    return Extracted((origin.record(target, size, sha256, name),), {}, "")
-
-
-def link_file(
-    file: Path, artifact: Artifact, rules: Sequence[Rule], into: Path, fetched: Fetched
-) -> Extracted | None:
-    """Stage the one file of an artifact as a second name of it, for a caller who has just verified its bytes and
-    will not keep the first. None when the file system has no such names: then it is to be placed.
-    """
-    name = file_name(artifact)
-    target = place(artifact, rules, [name]).targets[0]
-    assert target is not None  # or place would have raised
-    folder, _, last = target.rpartition("/")
-    try:
-        with _fresh(into):
-            with Tree(into) as tree:
-                os.link(file, last, dst_dir_fd=tree.makedirs(folder), follow_symlinks=False)
-                if tree.size(target) != fetched.size:
-                    raise OSError(f"{file} is no longer the file that was fetched")
-            sync_tree(into)
-    except OSError:
-        return None
-    origin = Origin(artifact.name, fetched.url, fetched.fetched_at)
-    return Extracted((origin.record(target, fetched.size, fetched.sha256, name),), {}, "")
-
-
-@contextmanager
-def _fresh(into: Path) -> Iterator[None]:
-    """An empty folder; gone again when the block fails."""
-    remove_tree(into)
-    make_folder(into)
-    try:
-        yield
-    except BaseException:
-        with suppress(DatafetchError):  # the first error is the one to tell; the next run removes the rest
-            remove_tree(into)
-        raise
 
 
 @contextmanager
@@ -215,58 +189,41 @@ def _named(archive: Path | Sequence[Path], artifact: Artifact) -> Iterator[None]
 
 
 def _write(
-    archive: Archive, work: Sequence[tuple[Member, str]], into: Path, origin: Origin, stop: Stop
-) -> Iterator[FileRecord]:
+    opened: Archive, archive: Path | Sequence[Path], work: Work, into: Path, stop: Stop
+) -> Iterator[Written]:
+    count = processes(work) if opened.reader else 1
+    if count > 1:
+        paths = [archive] if isinstance(archive, Path) else archive
+        yield from unpack_shared(opened, paths, work, into, count, stop)
+        return
     with Tree(into) as tree:
-        for member, target in work:
-            chunks = archive.read(member)
-            size, sha256 = write_file(tree, target, _until(stop, chunks) if member.size > CHUNK else chunks)
-            yield origin.record(target, size, sha256, member.name)
+        for index, (member, target) in enumerate(work):
+            chunks = opened.read(member)
+            yield index, *write_new(tree, target, until(stop, chunks) if member.size > CHUNK else chunks)
             if stop():
-                raise _stopped()
+                raise stopped()
 
 
-def write_file(tree: Tree, path: str, chunks: Iterator[Chunk]) -> tuple[int, str]:
-    """A new file of these chunks: its size and SHA-256."""
-    digest = hashlib.sha256()
-    size = 0
-    fd = tree.create(path)
-    try:
-        for chunk in chunks:
-            written = os.write(fd, chunk)
-            while written < len(chunk):  # the disk is nearly full, or the chunk beyond 2 GiB
-                written += os.write(fd, memoryview(chunk)[written:])
-            digest.update(chunk)
-            size += written
-    finally:
-        os.close(fd)
-    return size, digest.hexdigest()
+def _told(written: Iterator[Written], total: int, name: str, emit: Emit) -> Iterator[Written]:
+    """What is written as it comes, with an event now and then."""
+    tell = _every(lambda done: emit(Event("extracting", name, done=done, total=total)))
+    for done, one in enumerate(written, 1):
+        yield one
+        if done < total:
+            tell(done)
+    if total:
+        emit(Event("extracting", name, done=total, total=total))
 
 
-def _told(records: Iterator[FileRecord], total: int, name: str, emit: Emit) -> Iterator[FileRecord]:
-    """The records as they come, with an event now and then."""
+def _every(emit: Callable[[int], None]) -> Callable[[int], None]:
+    """`emit`, but not more often than people look."""
     told = time.monotonic()
-    for done, record in enumerate(records, 1):
-        yield record
+
+    def tell(done: int) -> None:
+        nonlocal told
         now = time.monotonic()
-        if now - told >= _TELL_EVERY or done == total:
+        if now - told >= _TELL_EVERY:
             told = now
-            emit(Event("extracting", name, done=done, total=total))
+            emit(done)
 
-
-def _until(stop: Stop, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
-    for chunk in chunks:
-        if stop():
-            raise _stopped()
-        yield chunk
-
-
-def _stopped() -> Interrupted:
-    return Interrupted("stopped while unpacking", hint="run the same command again: what is fetched is kept")
-
-
-def _whole(source: ShardsReader) -> Iterator[bytes]:
-    offset = 0
-    while data := source.pread(CHUNK, offset):
-        yield data
-        offset += len(data)
+    return tell

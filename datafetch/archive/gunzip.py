@@ -58,6 +58,8 @@ class GzipStream:
     ends, and again whenever one ends near no border.
     """
 
+    end_proves = True
+
     def __init__(self, shards: Arriving, mark: Mark | None = None) -> None:
         self._shards = shards
         self._held, self._at = b"", mark.out if mark else 0  # unpacked bytes, and where they begin

@@ -14,7 +14,7 @@ BLOCK = 512
 _HEADER = struct.Struct("100s8s8s8s12s12s8sc100s6s2s32s32s8s8s155s12s")
 _ZEROS = bytes(BLOCK)
 _REGULAR = frozenset(b"0\0007")
-_FOLDER = ord("5")
+_FOLDER, _DUMP, _LABEL = ord("5"), ord("D"), ord("V")  # a dump is a folder with a list of what it held
 _KINDS = {
     ord("1"): "hard link",
     ord("2"): "symbolic link",
@@ -32,6 +32,10 @@ class Stream(Protocol):
 
     @property
     def packed_size(self) -> int: ...
+
+    @property
+    def end_proves(self) -> bool:
+        """Whether it is whole when it ends without an error, as forms are that say where they end."""
 
     def pread(self, length: int, offset: int) -> bytes: ...
 
@@ -58,6 +62,8 @@ def read_members(stream: Stream, limits: Limits, offset: int = 0, count: int = 0
     said = _Said()
     while True:
         block = stream.pread(BLOCK, offset)
+        if not block and stream.end_proves and offset and said == _Said():
+            return
         if len(block) < BLOCK:
             raise DamagedArchive("the tar ends without its end mark: it is cut short")
         if block == _ZEROS:
@@ -73,8 +79,16 @@ def read_members(stream: Stream, limits: Limits, offset: int = 0, count: int = 0
             said = _read_meta(stream, kind, size, data, said)
             offset = data + _padded(size)
             continue
+        if kind in (_LABEL, _DUMP):
+            offset = data + _padded(size)
+            limits.refuse_size("the archive", offset, stream.packed_size, limits.total_bytes)
+            if kind == _LABEL:
+                continue
+            size = 0
         member = _member(fields, kind, size, data, said, limits)
         said = _Said()
+        if kind == _DUMP:
+            member = member._replace(offset=offset)  # what was listed is behind us
         offset = end_of(member)
         limits.refuse_size(f"{member.name!r}", member.size, stream.packed_size, limits.member_bytes)
         limits.refuse_size("the archive", offset, stream.packed_size, limits.total_bytes)
@@ -97,11 +111,11 @@ def _member(
         size = _decimal(said.pax[b"size"])
     raw = said.pax.get(b"path", said.name if said.name is not None else _short_name(fields))
     spelled = decode(raw)
-    if sparse or kind not in (*_REGULAR, _FOLDER):
+    if sparse or kind not in (*_REGULAR, _FOLDER, _DUMP):
         label = "sparse file" if sparse else _KINDS.get(kind, f"member of type {chr(kind)!r}")
         raise UnsafeArchive(f"{spelled!r} is a {label}; only files and folders are unpacked")
     name = safe_name(spelled, limits)
-    is_dir = kind == _FOLDER or spelled.endswith("/")
+    is_dir = kind in (_FOLDER, _DUMP) or spelled.endswith("/")
     if is_dir and size:
         raise UnsafeArchive(f"the folder {name!r} claims to hold {size:,} bytes of its own")
     return Member(name, is_dir, size, size, data)
@@ -165,7 +179,10 @@ def _number(raw: bytes) -> int:
     if raw[0] & 0x80:
         value = int.from_bytes(raw, "big", signed=True) & ((1 << 95) - 1) if raw[0] == 0x80 else -1
     else:
-        digits = raw.strip(b" \0")
+        digits, _, rest = raw.partition(b"\0")
+        digits = digits.strip(b" ")
+        if rest.strip(b" \0"):  # some readers stop at the NUL, others do not
+            raise DamagedArchive("a size in a tar header is damaged")
         value = int(digits, 8) if digits.isdigit() and b"8" not in digits and b"9" not in digits else -1
         value = 0 if not digits else value
     if value < 0:

@@ -5,15 +5,23 @@ from __future__ import annotations
 import bz2
 import lzma
 import struct
+import sys
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from types import ModuleType
-from typing import Protocol
+from typing import Protocol, cast
+
+import inflate64
 
 from datafetch.archive.members import CHUNK
 from datafetch.errors import DamagedArchive
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 
 def _fastest() -> ModuleType:
@@ -29,29 +37,61 @@ _FAULTS: tuple[type[Exception], ...] = (
     zlib.error,
     fast.error,
     lzma.LZMAError,
+    zstd.ZstdError,
     EOFError,
     ValueError,
     struct.error,
+    IndexError,
+    MemoryError,
 )
 
-STORED, DEFLATED, BZIP2, LZMA = 0, 8, 12, 14
-METHODS = {STORED: "stored", DEFLATED: "deflate", BZIP2: "bzip2", LZMA: "lzma"}
+STORED, DEFLATED, DEFLATE64, BZIP2, LZMA, ZSTD, XZ = 0, 8, 9, 12, 14, 93, 95
+METHODS = {
+    STORED: "stored",
+    DEFLATED: "deflate",
+    DEFLATE64: "deflate64",
+    BZIP2: "bzip2",
+    LZMA: "lzma",
+    ZSTD: "zstd",
+    XZ: "xz",
+}
 UNSUPPORTED = {
-    1: "shrink",
-    6: "implode",
-    9: "deflate64",
-    93: "zstd",
-    95: "xz",
-    98: "ppmd",
+    **{1: "shrink", 2: "reduce", 3: "reduce", 4: "reduce", 5: "reduce", 6: "implode"},
+    **{10: "DCL implode", 18: "TERSE", 19: "LZ77", 94: "mp3", 96: "JPEG", 97: "WavPack", 98: "ppmd"},
     99: "AES encryption",
 }
+MEMORY = 1 << 28  # bytes that an xz stream may ask for; `xz -9` needs a quarter of it
+_SIP = (
+    4 << 10
+)  # packed bytes given to inflate64 at once: it returns all that they hold, a thousand times as many
 
 
-class _Decompressor(Protocol):
+class Ended(Protocol):
     @property
     def eof(self) -> bool: ...
     @property
     def unused_data(self) -> bytes: ...
+
+
+class Decompressor(Ended, Protocol):
+    @property
+    def needs_input(self) -> bool: ...
+    def decompress(self, data: bytes, max_length: int = -1, /) -> bytes: ...
+
+
+def bunzip2() -> Decompressor:
+    return bz2.BZ2Decompressor()
+
+
+def unxz() -> Decompressor:
+    return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MEMORY)
+
+
+def unzstd() -> Decompressor:
+    return cast(Decompressor, zstd.ZstdDecompressor())
+
+
+_OTHERS: dict[int, Callable[[], Decompressor]] = {BZIP2: bunzip2, ZSTD: unzstd, XZ: unxz}
 
 
 @contextmanager
@@ -75,9 +115,10 @@ def inflate_whole(packed: bytes | memoryview, most: int) -> bytes | None:
     return data if stream.eof and not stream.unused_data and len(data) <= most else None
 
 
-def unpack(method: int, packed: Iterator[bytes]) -> Iterator[bytes]:
+def unpack(method: int, packed: Iterator[bytes], size: int | None = None) -> Iterator[bytes]:
     """The unpacked bytes of one compressed stream, in pieces of at most CHUNK, one in memory at a time.
 
+    `size` is what an LZMA stream without an end mark holds: nothing else tells where it ends.
     UnsafeArchive when the stream ends early or goes on after its end.
     """
     if method == STORED:
@@ -98,15 +139,29 @@ def unpack(method: int, packed: Iterator[bytes]) -> Iterator[bytes]:
             yield data
         _refuse_unfinished(inflater)
         return
-    yield from _unpack_other(bz2.BZ2Decompressor() if method == BZIP2 else None, packed)
+    if method == DEFLATE64:
+        yield from _inflate64(packed)
+        return
+    new = _OTHERS.get(method)
+    yield from _unpack_other(new() if new else None, packed, size)
 
 
-def _unpack_other(
-    stream: bz2.BZ2Decompressor | lzma.LZMADecompressor | None, packed: Iterator[bytes]
-) -> Iterator[bytes]:
+def _inflate64(packed: Iterator[bytes]) -> Iterator[bytes]:
+    inflater = inflate64.Inflater()
+    for piece in packed:
+        for start in range(0, len(piece), _SIP):
+            data = inflater.inflate(piece[start : start + _SIP])
+            for at in range(0, len(data), CHUNK):
+                yield data[at : at + CHUNK]
+    if not inflater.eof:
+        raise EOFError("its compressed stream ends early")
+
+
+def _unpack_other(stream: Decompressor | None, packed: Iterator[bytes], size: int | None) -> Iterator[bytes]:
+    """Without a stream, what zip's own header of an LZMA member asks for."""
     for piece in packed:
         if stream is None:
-            stream, piece = _lzma(piece)
+            stream, piece = _lzma(piece, size)
         data = stream.decompress(piece, CHUNK)
         yield data
         while not stream.eof and not stream.needs_input:
@@ -115,32 +170,25 @@ def _unpack_other(
         _refuse_rest(stream)
     if stream is None:
         raise EOFError("it is empty")
-    if not isinstance(stream, lzma.LZMADecompressor):  # zip's LZMA may do without an end mark
-        _refuse_unfinished(stream)
+    _refuse_unfinished(stream)
 
 
-def _lzma(first: bytes) -> tuple[lzma.LZMADecompressor, bytes]:
-    """The decompressor that zip's own header of an LZMA member asks for, and the bytes after that header."""
+def _lzma(first: bytes, size: int | None) -> tuple[lzma.LZMADecompressor, bytes]:
+    """The decompressor that zip's own header of an LZMA member asks for, and what is to be given to it of `first`."""
     _, length = struct.unpack_from("<HH", first)
-    properties = first[4 : 4 + length]
     if length != 5:
         raise ValueError("unknown LZMA properties")
-    lc_lp_pb, dict_size = properties[0], int.from_bytes(properties[1:], "little")
-    options = {
-        "id": lzma.FILTER_LZMA1,
-        "lc": lc_lp_pb % 9,
-        "lp": lc_lp_pb // 9 % 5,
-        "pb": lc_lp_pb // 45,
-        "dict_size": min(dict_size, 1 << 26),  # memory; nobody's zip asks for more
-    }
-    return lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[options]), first[4 + length :]
+    # The same properties and a size make the head of an .lzma file, whose decoder knows where a stream ends.
+    ends = (1 << 64) - 1 if size is None else size
+    head = first[4:9] + ends.to_bytes(8, "little")
+    return lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=MEMORY), head + first[9:]
 
 
-def _refuse_rest(stream: _Decompressor) -> None:
+def _refuse_rest(stream: Ended) -> None:
     if stream.eof and stream.unused_data:
         raise ValueError("bytes follow the end of its compressed stream")
 
 
-def _refuse_unfinished(stream: _Decompressor) -> None:
+def _refuse_unfinished(stream: Ended) -> None:
     if not stream.eof:
         raise EOFError("its compressed stream ends early")

@@ -58,6 +58,11 @@ class Member(NamedTuple):
     flags: int = 0
     crc: int = 0
 
+    @property
+    def unmarked(self) -> int | None:
+        """The bytes of an LZMA stream that has no end mark; None when it has one (APPNOTE.TXT 4.4.4, bit 1)."""
+        return None if self.flags & 2 else self.size
+
 
 class Archive(Closing):
     """An open archive whose members passed `check_members`.
@@ -68,6 +73,9 @@ class Archive(Closing):
     """
 
     kind: str
+    reader: str = (
+        ""  # how other processes may read the same members side by side (`helper`); "": they may not
+    )
     members: tuple[Member, ...]
 
     @abstractmethod
@@ -88,17 +96,12 @@ def decode(raw: bytes) -> str:
 def safe_name(name: str, limits: Limits = DEFAULT_LIMITS) -> str:
     """The name split on `/` and `\\`, joined with `/`; the name of the archive's own top folder is "".
 
-    One leading `./`, as tar writes it, and one slash at the end are dropped; nothing else is changed.
-    UnsafeArchive for whatever is absolute, has a drive, `.`, `..`, NUL or an empty segment, or is too long.
+    `.` and empty segments, which name nothing, are dropped; nothing else is changed. UnsafeArchive for whatever
+    is absolute, has a drive, `..` or NUL, or is too long.
     """
     path = name.replace("\\", "/") if "\\" in name else name
-    if path.startswith("./"):
-        path = path[2:]
-    path = path.removesuffix("/")
-    if path in ("", "."):
-        if name in (".", "./"):
-            return ""
-        raise UnsafeArchive("a member has an empty name" if path == name else _unsafe(name, "it is no path"))
+    if not path:
+        raise UnsafeArchive("a member has an empty name")
     if "\0" in path:
         raise UnsafeArchive(_unsafe(name, "it holds a NUL byte"))
     if path.startswith("/"):
@@ -109,7 +112,10 @@ def safe_name(name: str, limits: Limits = DEFAULT_LIMITS) -> str:
     if ".." in segments:
         raise UnsafeArchive(_unsafe(name, "it leads out of its folder with '..'"))
     if "" in segments or "." in segments:
-        raise UnsafeArchive(_unsafe(name, "it has an empty segment or '.'"))
+        segments = [segment for segment in segments if segment not in ("", ".")]
+        path = "/".join(segments)
+        if _DRIVE.match(path):
+            raise UnsafeArchive(_unsafe(name, "it names a drive"))
     _refuse_long(path, segments, limits)
     return path
 

@@ -17,7 +17,7 @@ class NestedTar(TarArchive):
     """A plain tar whose members that are plain tars themselves are opened where they lie, one level deep."""
 
     def __init__(self, file: ShardsReader, limits: Limits = DEFAULT_LIMITS) -> None:
-        super().__init__(file, "", limits)
+        super().__init__(file, None, limits)
         self.kind = "tar of tars"
         whole = PlainStream(file)
         self.members = tuple(
@@ -42,6 +42,8 @@ def _opened(whole: Stream, member: Member, packed: int, limits: Limits) -> Itera
 
 class _Part:
     """The bytes of one member, as a stream of its own."""
+
+    end_proves = False
 
     def __init__(self, whole: Stream, member: Member) -> None:
         self.packed_size = member.size

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from datafetch.archive.directory import find_end
@@ -11,20 +12,26 @@ from datafetch.archive.headers import BLOCK, is_header
 from datafetch.archive.join import ShardsReader
 from datafetch.archive.members import DEFAULT_LIMITS, Archive, Limits
 from datafetch.archive.nested import NestedTar
+from datafetch.archive.packed import FORMS, PackedFile, PackedStream
 from datafetch.archive.parquet import MAGIC
 from datafetch.archive.rows import RowsArchive
+from datafetch.archive.sevenzip import MAGIC as SEVENZIP
+from datafetch.archive.sevenzip import SevenZip
 from datafetch.archive.several import SeveralArchives
-from datafetch.archive.tar import PackedStream, TarArchive
+from datafetch.archive.tar import TarArchive
 from datafetch.archive.zip import ZipArchive
 from datafetch.errors import DamagedArchive, UnsafeArchive
 from datafetch.store.faults import user_errors
 
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
-_PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\0": "xz"}
 _OTHERS = {
-    b"7z\xbc\xaf\x27\x1c": "a 7z archive, which is not supported",
     b"Rar!": "a RAR archive, which is not supported",
-    b"\x28\xb5\x2f\xfd": "compressed with zstd, which is not supported",
+    b"\x1f\x9d": "compressed with compress (.Z), which is not supported",
+    b"\x04\x22\x4d\x18": "compressed with lz4, which is not supported",
+    b"LZIP": "compressed with lzip, which is not supported",
+    b"MSCF": "a cabinet, which is not supported",
+    b"!<arch>\n": "an ar archive, which is not supported",
+    b"0707": "a cpio archive, which is not supported",
     b"PK\x07\x08": "a piece of a split zip",
     b"\xff\xd8\xff": "a JPEG image",
     b"\x89PNG": "a PNG image",
@@ -43,11 +50,13 @@ def open_archive(
     rows: Sequence[tuple[str, str]] = (),
     nested: bool = False,
     apart: bool = False,
+    name: str = "",
 ) -> Archive:
     """The archive in this file, or in these shards read as one; the caller closes it.
 
-    With `rows` (see `RowsArchive`) each file is a parquet table, and they are read one after the other. A tar
-    that is `nested` holds tars whose members count. Files that are `apart` are archives of their own.
+    One compressed file is an archive of that file; it is called like the archive, which has this `name`, without
+    its ending. With `rows` (see `RowsArchive`) each file is a parquet table, and they are read one after the other.
+    A tar that is `nested` holds tars whose members count. Files that are `apart` are archives of their own.
     Its members are listed and pass every check that can be made before unpacking. UnsafeArchive, saying what
     the file looks like, when it is no archive or breaks a rule; NoRoom for faults of the disk.
     """
@@ -59,7 +68,7 @@ def open_archive(
             return _open_apart(paths, limits)
         file = ShardsReader(paths)
         try:
-            return _open_nested(file, limits) if nested else _open(file, limits)
+            return _open_nested(file, limits) if nested else _open(file, limits, name or paths[0].name)
         except UnsafeArchive as error:
             file.close()
             raise type(error)(f"{paths[0].name}: {error}", error.hint) from error
@@ -68,22 +77,53 @@ def open_archive(
             raise
 
 
-def _open(file: ShardsReader, limits: Limits) -> Archive:
+def open_passing(path: Path | Sequence[Path]) -> PackedStream | None:
+    """The unpacked bytes of a compressed tar, of which nothing is listed or checked yet; None for all else."""
+    paths = (path,) if isinstance(path, Path) else tuple(path)
+    with user_errors(paths[0]):
+        file = ShardsReader(paths)
+        packed = _packed(file)
+        if packed is None:
+            file.close()
+            return None
+        with suppress(UnsafeArchive):  # open_archive says it better
+            if _is_tar(packed):
+                return packed
+        packed.close()
+        return None
+
+
+def _open(file: ShardsReader, limits: Limits, name: str) -> Archive:
     head = file.pread(BLOCK, 0)
     if head.startswith(_ZIP):
         return ZipArchive(file, limits)
-    for mark, form in _PACKED.items():
-        if head.startswith(mark):
-            first = PackedStream(file, form).pread(BLOCK, 0)
-            if is_header(first) or first == bytes(BLOCK):
-                return TarArchive(file, form, limits)
-            raise UnsafeArchive(f"it is one file compressed with {form}, not an archive of files")
+    if (packed := _packed(file)) is not None:
+        try:
+            if _is_tar(packed):
+                return TarArchive(file, packed, limits)
+            return PackedFile(file, packed, name, limits)
+        except BaseException:
+            packed.close()
+            raise
     if is_header(head) or (head == bytes(BLOCK) and file.size >= 2 * BLOCK):
-        return TarArchive(file, "", limits)
+        return TarArchive(file, None, limits)
+    if head.startswith(SEVENZIP):
+        return SevenZip(file, limits)
+    if _ends_as_zip(file):
+        return ZipArchive(file, limits)  # a program may stand before it, or anything else
     what = _looks_like(head, file.size)
-    if not what and _ends_as_zip(file):
-        return ZipArchive(file, limits)  # a self-extracting zip: a program stands before it
     raise DamagedArchive(f"it is not an archive: it {what or _begins(head)}")
+
+
+def _packed(file: ShardsReader) -> PackedStream | None:
+    head = file.pread(BLOCK, 0)
+    form = next((form for mark, form in FORMS.items() if head.startswith(mark)), None)
+    return PackedStream(file, form) if form else None
+
+
+def _is_tar(packed: PackedStream) -> bool:
+    first = packed.pread(BLOCK, 0)
+    return is_header(first) or first == bytes(BLOCK)
 
 
 def _open_apart(paths: Sequence[Path], limits: Limits) -> SeveralArchives:

@@ -5,18 +5,19 @@ Nothing of it is published before all of it has been seen, so whatever breaks a 
 
 from __future__ import annotations
 
-import hashlib
-import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from datafetch.archive.arriving import Arriving, Supply, stopped
+from datafetch.archive.crew import until
 from datafetch.archive.gunzip import GzipStream
 from datafetch.archive.headers import end_of, read_members
 from datafetch.archive.intake import FOLDER, LEFT_OUT, Intake, Row
-from datafetch.archive.members import CHUNK, DEFAULT_LIMITS, Limits, Member
-from datafetch.errors import DamagedArchive, LayoutMismatch, UnsafeArchive
+from datafetch.archive.members import DEFAULT_LIMITS, Limits, Member
+from datafetch.archive.tar import bytes_of
+from datafetch.archive.writing import write_over
+from datafetch.errors import LayoutMismatch, UnsafeArchive
 from datafetch.model import Event
 from datafetch.store.faults import user_errors
 from datafetch.store.files import Tree
@@ -95,45 +96,5 @@ def _deal(
         return Row(member.name, why=why)
     if only and target not in only:
         return Row(member.name, target, why=LEFT_OUT)
-    size, sha256 = _write(tree, target, _bytes_of(stream, member, stop))
+    size, sha256 = write_over(tree, target, until(stop, bytes_of(stream, member)))
     return Row(member.name, target, size, sha256)
-
-
-def _bytes_of(stream: GzipStream, member: Member, stop: Callable[[], bool]) -> Iterator[bytes]:
-    offset, left = member.offset, member.size
-    while left > 0:
-        data = stream.pread(min(CHUNK, left), offset)
-        if not data:
-            raise DamagedArchive(f"the tar ends inside {member.name!r}: it is cut short")
-        yield data
-        if stop():
-            raise stopped()
-        offset += len(data)
-        left -= len(data)
-
-
-def _write(tree: Tree, target: str, chunks: Iterator[bytes]) -> tuple[int, str]:
-    digest, size = hashlib.sha256(), 0
-    fd = _create(tree, target)
-    try:
-        for chunk in chunks:
-            view = memoryview(chunk)
-            while view:
-                view = view[os.write(fd, view) :]
-            digest.update(chunk)
-            size += len(chunk)
-    finally:
-        os.close(fd)
-    return size, digest.hexdigest()
-
-
-def _create(tree: Tree, target: str) -> int:
-    """A new file. One that is there is from before a kill, or a second of its name, which the intake refuses."""
-    try:
-        try:
-            return tree.create(target)
-        except FileExistsError:
-            tree.remove(target)
-            return tree.create(target)
-    except (FileExistsError, IsADirectoryError, NotADirectoryError) as error:
-        raise UnsafeArchive(f"{target!r} would stand where another member or its folder stands") from error

@@ -15,12 +15,26 @@ _SLACK = 320  # bytes read beyond a small member for its name and extra fields, 
 
 
 class ZipArchive(Archive):
-    kind = "zip"
+    kind = reader = "zip"
 
     def __init__(self, file: ShardsReader, limits: Limits = DEFAULT_LIMITS) -> None:
         self._file = file
         self.members = tuple(read_directory(file.pread, file.size, limits))
         check_members(self.members, file.size, limits)
+        self._reader = ZipReader(file)
+
+    def read(self, member: Member) -> Iterator[Chunk]:
+        return self._reader.read(member)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class ZipReader:
+    """Reads members that the directory listed; several may read one file, in several processes."""
+
+    def __init__(self, file: ShardsReader) -> None:
+        self._file = file
 
     def read(self, member: Member) -> Iterator[Chunk]:
         """As Archive.read; may be called from several threads."""
@@ -51,7 +65,7 @@ class ZipArchive(Archive):
         start = member.offset + self._data_start(member, self._file.pread(_SLACK, member.offset))
         size, crc = 0, 0
         with damage(repr(member.name)):
-            for data in unpack(member.method, self._packed(start, member.packed)):
+            for data in unpack(member.method, self._packed(start, member.packed), member.unmarked):
                 size += len(data)
                 if size > member.size:
                     raise DamagedArchive(
@@ -81,9 +95,6 @@ class ZipArchive(Archive):
             spelled = self._file.pread(name_size, member.offset + LOCAL_SIZE)
         check_header(member, raw, spelled)
         return start
-
-    def close(self) -> None:
-        self._file.close()
 
 
 def _crc_error(member: Member) -> DamagedArchive:

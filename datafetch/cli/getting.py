@@ -60,7 +60,8 @@ if TYPE_CHECKING:
     from datafetch.plan.budget import Budget
     from datafetch.report import Report
 
-PLACES = 4  # transfers from one host at once, unless told otherwise
+JOBS, PLACES = 4, 4  # transfers at once, and from one host, unless told otherwise
+ITEMS, ITEMS_PER_HOST = 64, 32  # the same of the rows of a list, which wait for the network most of the time
 
 
 @app.command("get", cls=RecipeCommand, rich_help_panel=GET)
@@ -107,12 +108,25 @@ def get_command(
         bool, option("-n", "--dry-run", help="show the plan, fetch nothing", panel=LIMITS)
     ] = False,
     jobs: Annotated[
-        int, option("-j", "--jobs", help="transfers at once (default 4)", panel=LIMITS, min=1, metavar="N")
-    ] = 4,
+        int | None,
+        option(
+            "-j",
+            "--jobs",
+            help="transfers at once (default 4, list rows 64)",
+            panel=LIMITS,
+            min=1,
+            metavar="N",
+        ),
+    ] = None,
     max_per_host: Annotated[
         int | None,
         option(
-            "-x", "--max-per-host", help="of them from one host (default 4)", panel=LIMITS, min=1, metavar="N"
+            "-x",
+            "--max-per-host",
+            help="of them from one host (default 4, list rows 32)",
+            panel=LIMITS,
+            min=1,
+            metavar="N",
         ),
     ] = None,
     connections: Annotated[
@@ -179,8 +193,10 @@ def get_command(
     check_places(mirror, from_dir, mirror_only=mirror_only)
     settings = Settings(
         root=str(output_dir),
-        jobs=jobs,
+        jobs=jobs or JOBS,
         max_per_host=max(PLACES, connections or 0) if max_per_host is None else max_per_host,
+        items=jobs or ITEMS,
+        items_per_host=max_per_host or ITEMS_PER_HOST,
         connections=connections or PLACES,
         retries=retries,
         limit_rate=parse_rate(limit_rate) if limit_rate else None,
@@ -344,8 +360,8 @@ def _get_group(
     quiet: bool,
     verbose: bool,
 ) -> int:
-    from datafetch import group
     from datafetch.console.screens import plan_screen, report_line
+    from datafetch.run import group
     from datafetch.store.room import free_space
 
     def show(member: Recipe, budget: Budget) -> None:
@@ -356,7 +372,7 @@ def _get_group(
             )
 
     with watching(recipe.name, progress, as_json=as_json, quiet=quiet, verbose=verbose) as watcher:
-        report = group.get(recipe, choice, settings, watcher, show, registry)
+        report = group.get_group(recipe, choice, settings, watcher, show, registry)
     if not as_json:
         for problem in report.problems:
             if problem.why == group.NOT_BEGUN:
@@ -375,7 +391,7 @@ def _show_plan(
     from datafetch.cli.look import plan_document
     from datafetch.console.screens import plan_screen
     from datafetch.store.room import free_space
-    from datafetch.subsets import subsets, words
+    from datafetch.store.subsets import subsets, words
 
     budget = run.plan(recipe, choice, settings)
     here = subsets(run.home_of(settings, recipe.name), recipe)
@@ -391,12 +407,13 @@ def _show_plans(
     recipe: Recipe, choice: Choice, settings: Settings, as_json: bool, registry: Sequence[Path]
 ) -> int:
     """The plans of the members of a group, one after the other."""
-    from datafetch import group, run
+    from datafetch import run
     from datafetch.cli.look import plan_document
     from datafetch.console.screens import plan_screen
     from datafetch.model import Choice
+    from datafetch.run import group
     from datafetch.store.room import free_space
-    from datafetch.subsets import subsets
+    from datafetch.store.subsets import subsets
 
     free = free_space(Path(settings.root))[0]
     documents, lines = [], list[str]()

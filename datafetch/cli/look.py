@@ -18,8 +18,8 @@ from datafetch.model import Derived, Recipe, Settings, State
 from datafetch.plan.budget import Budget
 from datafetch.store.home import STATE_FOLDER, Home
 from datafetch.store.journal import known
+from datafetch.store.subsets import Partial, subsets
 from datafetch.store.told import told as told_of
-from datafetch.subsets import Partial, subsets
 
 
 @dataclass(frozen=True, slots=True)

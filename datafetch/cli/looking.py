@@ -54,7 +54,7 @@ def info_command(
     from datafetch.cli.look import info_document, summaries
     from datafetch.console.screens import info_screen
     from datafetch.store.home import Home
-    from datafetch.subsets import subsets, words
+    from datafetch.store.subsets import subsets, words
 
     recipe = recipe_of(name, registry, output_dir)
     home = Home(Path(os.path.realpath(output_dir)), recipe.name)

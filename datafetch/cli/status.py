@@ -21,7 +21,7 @@ from datafetch.model import Artifact, Http, Outcome, Recipe, Seen, State, UrlLis
 from datafetch.report import add_up
 from datafetch.store import inventory, journal
 from datafetch.store.home import Home
-from datafetch.subsets import subsets, words
+from datafetch.store.subsets import subsets, words
 
 SHOWN = 20  # of what is missing, unless --urls or --json asks for all
 

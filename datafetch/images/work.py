@@ -151,8 +151,9 @@ class Work:
         self._tell()
 
     def _make_durable(self, rows: list[Settled]) -> None:
-        if any(row.outcome is Outcome.OK for row in rows):
-            self.staged.sync()
+        if good := [row for row in rows if row.outcome is Outcome.OK]:
+            # A row whose file is published already has none here; news of it is rare.
+            self.staged.sync([self.place(row.path) for row in good])
         self.ledger.write(rows)
 
     def _kept(self, item: Item, before: Settled | None) -> Settled | None:

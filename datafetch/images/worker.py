@@ -50,7 +50,7 @@ from datafetch.transfer.rules import USER_AGENT
 from datafetch.transfer.signs import Sent
 from datafetch.transfer.told import Told, told
 
-SLACK = 0.004  # seconds that a message may wait for others
+SLACK = 0.008  # seconds that a message may wait for others
 UNDECODED = 32 << 20  # bytes of bodies that wait for their decode before the network waits as well
 
 _WORDS = {

@@ -127,6 +127,27 @@ def place_each(
     return place_one
 
 
+def place_ahead(artifact: Artifact, rules: Sequence[Rule]) -> Callable[[str], str | None]:
+    """A guess where names go, one by one, for who does not know the others yet: `place` has the last word.
+
+    `<root>` is taken to be what it stands for in the first name that fits a rule with one.
+    """
+    ready = tuple(way for index, rule in enumerate(rules) for way in compile_rule(rule, index, artifact))
+    folders = _Folders(artifact, ready)
+    root: str | None = None if any(way.rooted for way in ready) else ""
+
+    def guess(name: str) -> str | None:
+        nonlocal root
+        if folders.skips(name):
+            return None
+        if root is None and folders.fits_below_root(name):
+            root = folders.choose_root([name])
+        found = folders.target(name, root or "")
+        return found[0] if found else None
+
+    return guess
+
+
 class _Folders:
     """What is known of each folder: members are many, folders few, so patterns see a folder only once."""
 
@@ -211,9 +232,12 @@ class _Folders:
 
     def why_not(self, name: str) -> str:
         """Why a name that nothing skips has no place."""
+        return ELSEWHERE if name.lower().endswith(IMAGES) and self.fits_below_root(name) else NO_RULE
+
+    def fits_below_root(self, name: str) -> bool:
+        """Whether some rule with `<root>` fits the name, whatever `<root>` must stand for then."""
         folder, _, last = name.rpartition("/")
-        fits = any(way.rooted and way.file.fullmatch(last) for way, _ in self._fitting(folder))
-        return ELSEWHERE if fits and last.lower().endswith(IMAGES) else NO_RULE
+        return any(way.rooted and way.file.fullmatch(last) for way, _ in self._fitting(folder))
 
 
 def _number(targets: list[str | None], numbered: Sequence[int]) -> None:

@@ -107,7 +107,7 @@ details { margin-top: 1rem; } summary { cursor: pointer; color: var(--soft); }
 footer { color: var(--soft); font-size: .85rem; padding-bottom: 3rem; }
 @media (max-width: 40rem) { h1 { font-size: 2rem; } .share strong { font-size: 2.8rem; } header { padding-top: 1.5rem; }
   td.wide { min-width: 6rem; }
-  main, header, footer { padding: 0 .8rem; } section { padding: 1.1rem 1rem; }
+  main, header, footer { padding-left: .8rem; padding-right: .8rem; } section { padding: 1.1rem 1rem; }
   .beside, dl.rights div { grid-template-columns: minmax(0, 1fr); } }
 @media print { :root { --page: #fff; --card: #fff; --ink: #000; --soft: #444; --line: #ccc; --track: #eee;
     --ok: #0b8f6a; --missing: #e0a100; --failed: #d0521b; --rejected: #b05c98; --skipped: #a3a9b5;

@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 from datafetch.errors import DatafetchError
 from datafetch.store.closing import Closing
-from datafetch.store.durable import sync_dir, sync_fd, sync_folder_fd, sync_tree
+from datafetch.store.durable import sync_dir, sync_fd, sync_files, sync_folder_fd, sync_tree
 from datafetch.store.faults import as_user_error, refuse_links, user_errors
 
 __all__ = (  # what other stations may use, wherever in the store it is written
@@ -32,6 +32,7 @@ __all__ = (  # what other stations may use, wherever in the store it is written
     "remove_tree",
     "sync_dir",
     "sync_fd",
+    "sync_files",
     "sync_folder_fd",
     "sync_tree",
     "user_errors",

@@ -150,6 +150,16 @@ def fold(rows: Iterable[Row]) -> Known:
     return Known(part, tuple(wrote), whole, done, staged, built, gone, tuple(asked), brought)
 
 
+def as_built(known: Known) -> Staged | None:
+    """The row to write before files that lacked are sealed again: an earlier run may have written of a choice that it
+    staged and did not build. None when the last row says what is built.
+    """
+    staged, built = known.staged, known.built
+    if staged is None or built is None or staged.picked == built.picked:
+        return None
+    return msgspec.structs.replace(staged, picked=built.picked)
+
+
 def known(path: Path) -> Known:
     """What the journal of an artifact says; an absent journal says nothing."""
     return fold(_read(path, msgspec.json.Decoder(Row)).rows)

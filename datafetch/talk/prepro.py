@@ -31,6 +31,11 @@ class Prepared:
     words: int  # of the vocabulary, UNK included
     notes: tuple[str, ...]
 
+    @property
+    def words_told(self) -> str:
+        counted = f"{self.images:,} pictures, {self.captions:,} captions, {self.words:,} words"
+        return "; ".join((counted, *self.notes))
+
 
 def prepare(
     document: Path, pictures: Path, to_json: Path, to_h5: Path, rules: Prepro, tell: Callable[[Event], None]

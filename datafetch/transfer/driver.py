@@ -7,19 +7,15 @@ more than a small picture does.
 from __future__ import annotations
 
 import asyncio
-import selectors
 from collections.abc import Callable
-from contextlib import suppress
 
 import pycurl
 
+from datafetch.transfer.watch import watch
+
 End = Callable[[int, str], None]  # libcurl's code, 0 for a good end, and what it says of a bad one
 
-_EVENTS = {
-    pycurl.POLL_IN: selectors.EVENT_READ,
-    pycurl.POLL_OUT: selectors.EVENT_WRITE,
-    pycurl.POLL_INOUT: selectors.EVENT_READ | selectors.EVENT_WRITE,
-}
+ROUNDS = 4  # times that libcurl is asked for more before others on the loop get their turn
 
 
 class Driver:
@@ -31,11 +27,12 @@ class Driver:
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._on_socket)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
         self._ends: dict[pycurl.Curl, End] = {}
-        self._sockets = selectors.DefaultSelector()
+        self._sockets = watch()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._due: float | None = None  # when libcurl wants to be called
         self._timer: asyncio.TimerHandle | None = None
-        self._kicked = False
+        self._kicked = False  # libcurl wants to be called at once
+        self._inside = False  # it will be, without a turn of the loop
         self.closed = False
 
     def add(self, curl: pycurl.Curl, end: End) -> None:
@@ -68,13 +65,10 @@ class Driver:
     # --- callbacks: of libcurl, in the midst of a call to it, and of the loop ---
 
     def _on_socket(self, what: int, fd: int, multi: object, data: object) -> None:
-        with suppress(KeyError, ValueError, OSError):
-            if what in (pycurl.POLL_REMOVE, pycurl.POLL_NONE):
-                self._sockets.unregister(fd)
-            elif fd in self._sockets.get_map():
-                self._sockets.modify(fd, _EVENTS[what])
-            else:
-                self._sockets.register(fd, _EVENTS[what])
+        if what in (pycurl.POLL_REMOVE, pycurl.POLL_NONE):
+            self._sockets.forget(fd)
+        else:
+            self._sockets.see(fd, read=what != pycurl.POLL_OUT, write=what != pycurl.POLL_IN)
 
     def _on_timer(self, milliseconds: int) -> None:
         """libcurl must not be called from here, and often changes its mind: timers are not moved back."""
@@ -83,9 +77,9 @@ class Driver:
             self._due = None
         elif milliseconds == 0:
             self._due = None
-            if not self._kicked:
-                self._kicked = True
+            if not self._kicked and not self._inside:
                 self._loop.call_soon(self._on_kick)
+            self._kicked = True
         else:
             self._due = self._loop.time() + milliseconds / 1000
             if self._timer is None or self._timer.when() > self._due:
@@ -109,17 +103,30 @@ class Driver:
         self._on_kick()
 
     def _on_kick(self) -> None:
-        self._kicked = False
         if not self.closed:
+            self._inside = True
             self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
-            self._tell()
+            self._kicked = False
+            self._go_on()
 
     def _on_ready(self) -> None:
-        for key, events in self._sockets.select(0):
-            read = pycurl.CSELECT_IN if events & selectors.EVENT_READ else 0
-            write = pycurl.CSELECT_OUT if events & selectors.EVENT_WRITE else 0
-            self._multi.socket_action(key.fd, read | write)
-        self._tell()
+        self._inside = True
+        for fd, read, write in self._sockets.ready():
+            which = (pycurl.CSELECT_IN if read else 0) | (pycurl.CSELECT_OUT if write else 0)
+            self._multi.socket_action(fd, which)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Tells the ends, and has libcurl begin what is added then."""
+        for _ in range(ROUNDS):
+            self._tell()
+            if not self._kicked or self.closed:
+                break
+            self._kicked = False
+            self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+        self._inside = False
+        if self._kicked and self._loop is not None:
+            self._loop.call_soon(self._on_kick)
 
     def _tell(self) -> None:
         """Says of every transfer that has ended how it did."""

@@ -22,6 +22,7 @@ _LEAST_KERNEL = 64 << 10  # bytes that a socket may hold, however little is to w
 _HEADER_LINES = 200
 _ABORT = -1  # from a callback: libcurl ends the transfer
 _NOTHING = memoryview(b"")
+_LONG_HEAD = "the headers of the answer are longer than any honest ones"
 _STATUS = re.compile(r"[1-9][0-9]{2}")
 _PAGE = 64 << 10  # bytes of an error's page; a longer one costs more than a new connection
 
@@ -59,8 +60,8 @@ class Line:
         self.fault: Fault | None = None
         self.done = False
         self.reusable = True
-        self._held = self._received = self._header_bytes = 0
-        self._head_lines: list[bytes] = []
+        self._held = self._received = 0
+        self._head = bytearray()
         self._complete_head = self._paused = False
         self._refused = ""
         self._dialled = False
@@ -173,16 +174,17 @@ class Line:
     def _on_header(self, line: bytes) -> int | None:
         if self._complete_head:
             return None  # trailers say nothing we would trust
-        self._header_bytes += len(line)
-        self._head_lines.append(line)
-        if self._header_bytes > self._ask.limits.header_bytes or len(self._head_lines) > _HEADER_LINES:
-            return self._abort(Why.BAD_ANSWER, "the headers of the answer are longer than any honest ones")
-        return None if line.strip(b"\r\n") else self._end_of_head()
+        self._head += line
+        if len(self._head) > self._ask.limits.header_bytes:
+            return self._abort(Why.BAD_ANSWER, _LONG_HEAD)
+        return None if len(line) > 2 or line.strip(b"\r\n") else self._end_of_head()
 
     def _end_of_head(self) -> int | None:
-        first, *rest = self._head_lines
-        self._head_lines = []
-        words = first.decode("latin-1").split(None, 2)
+        first, *rest = self._head.decode("latin-1").split("\n")
+        self._head.clear()
+        if len(rest) > _HEADER_LINES:
+            return self._abort(Why.BAD_ANSWER, _LONG_HEAD)
+        words = first.split(None, 2)
         if len(words) < 2 or _STATUS.fullmatch(words[1]) is None:
             return self._abort(Why.BAD_ANSWER, "the status of the answer cannot be read")
         self.status = int(words[1])
@@ -190,8 +192,8 @@ class Line:
         if self.status < 200:
             return None  # an interim answer: the real one follows
         lengths: set[str] = set()
-        for line in rest[:-1]:
-            name, colon, value = line.decode("latin-1").partition(":")
+        for line in rest[:-2]:  # an empty one ends the head
+            name, colon, value = line.partition(":")
             if not colon or "\0" in value:
                 return self._abort(Why.BAD_ANSWER, "a header of the answer cannot be read")
             name, value = name.strip().lower(), value.strip()

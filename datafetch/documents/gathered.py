@@ -14,8 +14,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from datafetch.annotate import GATHERERS, Source
+from datafetch.documents.finish import beside, write_document
 from datafetch.errors import BadList
-from datafetch.finish import beside, write_document
 from datafetch.layout import manifest
 from datafetch.layout.build import seal, sealed
 from datafetch.model import Artifact, Event, FileRecord, Finish

@@ -90,6 +90,23 @@ def published(task: Task, artifact: Artifact) -> list[inventory.Entry]:
     return [entry for entry in own if entry.path not in gone]
 
 
+def finished(task: Task, artifact: Artifact) -> frozenset[str]:
+    """The paths of documents that are written anew to fit what stands beside them."""
+    return frozenset(f"{artifact.folder}/{each.to}" for each in task.recipe.finish)
+
+
+def lacking(
+    task: Task, artifact: Artifact, work: Sequence[Work], files: Sequence[inventory.Entry]
+) -> list[Work]:
+    """What of the work is not published; with it, documents that are to fit what comes."""
+    have = {entry.path for entry in files}
+    found = [each for each in work if each[1] not in have]
+    if not found:
+        return []
+    again = finished(task, artifact)
+    return [each for each in work if each[1] not in have or each[1] in again]
+
+
 def requests(
     work: Sequence[Work], workers: int, span: Callable[[Member], tuple[int, int]] = span_of
 ) -> list[Run]:
@@ -102,8 +119,9 @@ def forecast(task: Task, artifact: Artifact, only: frozenset[str]) -> Members:
     directory = central.load(task.home.directory(artifact.name))
     if directory is None:
         return Members()
-    have = frozenset() if only else {entry.path for entry in published(task, artifact)}
-    work = [each for each in wanted(task, artifact, directory, only).work if each[1] not in have]
+    work: Sequence[Work] = wanted(task, artifact, directory, only).work
+    if not only:
+        work = lacking(task, artifact, work, published(task, artifact))
     fetch = sum(run.end - run.start for run in requests(work, WORKERS))
     return Members(fetch, sum(member.size for member, _ in work))
 
@@ -143,8 +161,7 @@ def refuse_replaced(
     """TransferFailed when what was published of an archive is not what its directory now says, finished documents
     aside: files of two versions would stand side by side.
     """
-    made = {f"{artifact.folder}/{each.to}" for each in task.recipe.finish}
-    here = {entry.path for entry in files} - made
+    here = {entry.path for entry in files} - finished(task, artifact)
     for (member, target), digest in proven(task.home.root, [each for each in work if each[1] in here]):
         if not digest:
             raise TransferFailed(

@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from datafetch.archive.extract import Extracted, Sort, extract, link_file, place_file
+from datafetch.archive.extract import Sort, extract
 from datafetch.archive.join import digests_of
-from datafetch.decoded import weed
+from datafetch.archive.single import link_file, place_file
+from datafetch.archive.staging import Extracted
 from datafetch.errors import DamagedArchive, UnsafeArchive
 from datafetch.layout.build import seal
 from datafetch.layout.place import ELSEWHERE
@@ -19,6 +20,7 @@ from datafetch.store import files as store
 from datafetch.store import inventory, journal
 from datafetch.store.home import Home, slug
 from datafetch.task import Task
+from datafetch.unpack.decoded import weed
 
 
 class Unpacker:
@@ -101,7 +103,7 @@ class Unpacker:
     def _sorter(self, artifact: Artifact) -> Sort | None:
         if not artifact.sort:
             return None
-        from datafetch.sorting import sorter  # readers of lists, which few archives need
+        from datafetch.lists.sorting import sorter  # readers of lists, which few archives need
 
         return sorter(self._task, artifact)
 
@@ -112,6 +114,8 @@ class Unpacker:
                 dropped = {Outcome.SKIPPED: result.skipped}
                 picks = self._task.picks(artifact)
                 rows.append(journal.Staged(len(result.records), self._settings.names, dropped, picks))
+            elif before := journal.as_built(journal.known(home.journal(name))):
+                rows.append(before)
             seal(home.state, slug(name), result.records)
         if astray := result.skipped.get(ELSEWHERE):
             text = f"{name}: {astray} pictures lie outside the folders that the layout speaks of, and are left out"
@@ -123,7 +127,9 @@ class Unpacker:
 
     def _published(self, artifact: Artifact) -> frozenset[str]:
         files = [entry for entry in inventory.published(self._home) if entry.artifact == artifact.name]
-        return frozenset(entry.path for entry in files) - inventory.lost(self._home.root, files)
+        made = {f"{artifact.folder}/{each.to}" for each in self._task.recipe.finish}  # to fit what comes
+        gone = inventory.lost(self._home.root, files) | inventory.damaged(self._home)
+        return frozenset(entry.path for entry in files) - gone - made
 
     def _link(self, artifact: Artifact, files: Sequence[Path], fetched: Fetched) -> Extracted | None:
         """A file that this run has verified takes its place without being copied, unless it is kept as well."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from datafetch import held
 from datafetch.errors import BadList
 from datafetch.images.fill import save_path
 from datafetch.images.index import Index
 from datafetch.images.rows import BadRow, Row, read
+from datafetch.lists import held
 from datafetch.model import Artifact, Join, Sorting
 from datafetch.task import Task
 

@@ -26,12 +26,12 @@ from datafetch.errors import (
     UnsafeArchive,
 )
 from datafetch.model import Artifact, Event, Http, Plan, Seen, Step, Verb, Why
-from datafetch.obtain import Obtainer
+from datafetch.obtain.obtainer import Obtainer
 from datafetch.plan.difference import difference
 from datafetch.stops import STOPS, deadline, in_thread, signals
 from datafetch.store import inventory
 from datafetch.task import Task
-from datafetch.unpack import Unpacker
+from datafetch.unpack.unpacker import Unpacker
 
 Emit = Callable[[Event], None]
 

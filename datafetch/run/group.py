@@ -8,12 +8,12 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from datafetch import run
 from datafetch.errors import DatafetchError, RecipeError, UnknownName, UsageError, worst
 from datafetch.model import Choice, Outcome, Recipe, Settings
 from datafetch.plan.budget import Budget
 from datafetch.recipe import registry
 from datafetch.report import Problem, Report, add_up
+from datafetch.run.bring import Emit, get, home_of, ignore
 
 NOT_BEGUN = "not begun"  # why a member has no report
 STOPS = (130, 143, 10, 8)  # exit codes after which no other member is begun
@@ -31,11 +31,11 @@ def members(group: Recipe, folders: Sequence[Path] = (), only: Sequence[str] = (
     return tuple(found)
 
 
-def get(
+def get_group(
     group: Recipe,
     choice: Choice,
     settings: Settings,
-    emit: run.Emit = run.ignore,
+    emit: Emit = ignore,
     show: Callable[[Recipe, Budget], None] = lambda recipe, budget: None,
     folders: Sequence[Path] = (),
 ) -> Report:
@@ -53,7 +53,7 @@ def get(
             settings, time.monotonic() - started, sum(r.transferred for r in reports.values())
         )
         try:
-            report = run.get(recipe, whole, left, emit, partial(show, recipe))
+            report = get(recipe, whole, left, emit, partial(show, recipe))
         except RecipeError:
             raise
         except DatafetchError as error:
@@ -91,7 +91,7 @@ def _sum(
     code = worst([*(report.exit_code for report in reports.values()), *(one.code for one in problems)])
     return Report(
         dataset=group.name,
-        root=str(run.home_of(settings, group.name).root),
+        root=str(home_of(settings, group.name).root),
         status="complete" if code == 0 else "partial" if counts["ok"] else "failed",
         exit_code=code,
         counts=counts,

@@ -13,12 +13,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from datafetch.brought import Brought
 from datafetch.errors import NeedsPerson, TransferFailed
-from datafetch.gather import Gatherer
+from datafetch.layout import manifest
 from datafetch.layout.build import seal
 from datafetch.layout.onepass import streams
-from datafetch.layout.placer import placer
 from datafetch.model import (
     Artifact,
     Bundled,
@@ -33,8 +31,10 @@ from datafetch.model import (
     UrlList,
     Why,
 )
-from datafetch.partly import partly, why_not
-from datafetch.relay import Relay
+from datafetch.obtain.brought import Brought
+from datafetch.obtain.gather import Gatherer
+from datafetch.obtain.partly import partly, why_not
+from datafetch.obtain.relay import Relay
 from datafetch.stops import in_thread
 from datafetch.store import inventory, journal
 from datafetch.store.files import Tree, make_folder
@@ -55,7 +55,6 @@ if TYPE_CHECKING:
     from datafetch.images.batches import ListOutcome
 
 GONE, PERSON = 4, 7  # exit codes of what no later run can mend by itself
-ITEMS_AT_ONCE = 16  # small files wait for the network most of the time
 
 
 class Obtainer:
@@ -120,7 +119,7 @@ class Obtainer:
 
                 await in_thread(lambda: bring(self._task, artifact, only, self._emit, self._stopped.is_set))
             case Derived():
-                from datafetch.derive import derive
+                from datafetch.documents.derive import derive
 
                 await in_thread(lambda: derive(self._task, artifact, self._emit, self._stopped.is_set))
             case Bundled(path=path):
@@ -230,13 +229,17 @@ class Obtainer:
         await Relay(self._task, artifact, obtain, self._emit, self._stopped).bring(only)
 
     async def _list(self, artifact: Artifact, source: UrlList, redo: frozenset[str]) -> None:
+        from datafetch.documents.listed import write_listed
         from datafetch.images.ask import PATIENCE
         from datafetch.images.batches import Manners, fetch_list
-        from datafetch.listed import write_listed
-        from datafetch.lists import rows as rows_of
+        from datafetch.lists.placing import extensions, placing
+        from datafetch.lists.rows import rows as rows_of
 
         home, settings, ways = self._home, self._settings, await self._open()
-        place = placer(artifact, self._recipe.layout)
+        known = extensions(home, artifact)
+        place = placing(artifact, self._recipe.layout, known)
+        if known is not None:
+            await asyncio.to_thread(known.go_on, home.staging(artifact.name))
         outcome = await fetch_list(
             artifact,
             rows_of(self._task, artifact, source, place),
@@ -245,7 +248,8 @@ class Obtainer:
                 ways,
                 self._allowance,
                 PATIENCE.insisting(settings.retries),
-                jobs=max(settings.jobs, ITEMS_AT_ONCE),
+                jobs=settings.items,
+                per_host=settings.items_per_host,
                 samples=home.samples(artifact.name),
                 learned=home.hosts,
             ),
@@ -258,23 +262,28 @@ class Obtainer:
             redo=redo,
         )
         if source.check == "image":
-            outcome = await asyncio.to_thread(self._take_back, artifact, outcome)
+            outcome = await asyncio.to_thread(self._take_back, artifact, outcome, place)
         with journal.Journal(home.journal(artifact.name)) as rows:
             picks = self._task.picks(artifact)
             rows.append(journal.Staged(len(outcome.records), settings.names, outcome.dropped, picks))
 
         def end() -> None:
+            if known is not None:
+                paths = (record.path for record in outcome.records)
+                known.give(home.staging(artifact.name), paths, lambda: manifest.sizes(home.manifest))
             told = tuple(write_listed(self._task, artifact, source, place, outcome.records))
             seal(home.state, slug(artifact.name), chain(outcome.records, told))
 
         await asyncio.to_thread(end)
 
-    def _take_back(self, artifact: Artifact, outcome: ListOutcome) -> ListOutcome:
+    def _take_back(
+        self, artifact: Artifact, outcome: ListOutcome, place: Callable[[str], str]
+    ) -> ListOutcome:
         """The outcome without the rows that a census of the whole list finds to be placeholders."""
         from datafetch.images.samples import Samples
         from datafetch.images.withdraw import less, withdraw
 
-        home, place = self._home, placer(artifact, self._recipe.layout)
+        home = self._home
         staging, samples = home.staging(artifact.name), Samples(home.samples(artifact.name))
         looked_at = iter(range(8))  # enough to show what they are
         with Tree(staging) as staged:

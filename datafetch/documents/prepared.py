@@ -96,8 +96,7 @@ def _prepare(
         for path, file in zip(paths, (to_json, to_h5), strict=True)
     ]
     _publish(home, folder, records)
-    said = (f"{done.images:,} pictures, {done.captions:,} captions, {done.words:,} words", *done.notes)
-    tell(Event("note", folder, text=f"{paths[1]}: {'; '.join(said)}"))
+    tell(Event("note", folder, text=f"{paths[1]}: {done.words_told}"))
 
 
 def _publish(home: Home, folder: str, records: Sequence[FileRecord]) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from datafetch.archive.extract import Extracted
+from datafetch.archive.staging import Extracted
 from datafetch.errors import Interrupted
 from datafetch.images.check import Checked, Limits, check
 from datafetch.layout.patterns import IMAGES
@@ -55,7 +55,8 @@ def weed(
         remove_tree(staging / record.path)
         sync_dir((staging / record.path).parent)
         tell(Event("note", name, text=f"{name}: {record.member} does not decode ({why}), and is left out"))
-    found_bad = sorted({*before, *(record.member for record, _ in bad)})
+    # New ones last: a row keeps its number, by which it is known what became of it.
+    found_bad = list(dict.fromkeys((*before, *(record.member for record, _ in bad))))
     if found_bad:
         write_atomic(home.undecodable(name), msgspec.json.encode(found_bad))
     else:

@@ -18,16 +18,27 @@ from dataclasses import dataclass, field
 
 from datafetch.archive import central
 from datafetch.archive.central import TAIL, Directory, Held, Lacking, Tie, span_of
-from datafetch.archive.extract import Extracted, Origin, check_room, write_file
+from datafetch.archive.extract import check_room
 from datafetch.archive.incoming import Incoming, read_member
 from datafetch.archive.members import Chunk, Member
 from datafetch.archive.runs import Run
-from datafetch.decoded import weed
+from datafetch.archive.staging import Extracted, Origin
+from datafetch.archive.writing import write_new
 from datafetch.errors import DamagedArchive, Interrupted, TransferFailed, UnsafeArchive
 from datafetch.identity import identity
 from datafetch.layout.build import seal
 from datafetch.model import Artifact, Event, FileRecord, Http, Outcome, Why
-from datafetch.partly import Share, Work, proven, published, refuse_replaced, requests, wanted
+from datafetch.obtain.partly import (
+    Share,
+    Work,
+    finished,
+    lacking,
+    proven,
+    published,
+    refuse_replaced,
+    requests,
+    wanted,
+)
 from datafetch.stops import in_thread
 from datafetch.store import inventory, journal
 from datafetch.store.durable import sync_tree
@@ -42,6 +53,7 @@ from datafetch.transfer.remote import NoRanges, Remote
 from datafetch.transfer.resume import Validators
 from datafetch.transfer.retry import decide
 from datafetch.transfer.wanted import Wanted, Ways
+from datafetch.unpack.decoded import weed
 
 _PASSES = 3  # times that a member which came damaged is asked for at one address
 _VERSIONS = 3  # times that a directory is read at one address: a file may be replaced while we read it
@@ -164,9 +176,12 @@ class Gatherer:
         while True:
             try:
                 return await asyncio.to_thread(central.listed, held, tie)
-            except Lacking as lacking:
-                central.refuse_large(held, lacking.start, lacking.end)
-                held = held.holding(lacking.start, await remote.bytes(lacking.start, lacking.end))
+            except Lacking as question:
+                if central.is_too_large(held, question):
+                    raise UnsafeArchive(
+                        f"{self._name}: its directory is larger than one can be"
+                    ) from question
+                held = held.holding(question.start, await remote.bytes(question.start, question.end))
             except DamagedArchive as error:
                 if not (held.size >= 4 and (await remote.bytes(0, 4)).startswith(b"PK")):
                     raise NoRanges("it does not end as a zip does") from error
@@ -178,11 +193,12 @@ class Gatherer:
         """What is wanted of it, less what is published or staged already."""
         task, artifact = self._task, self._artifact
         share = wanted(task, artifact, directory, self._only)
-        files = published(task, artifact)
-        if files and (kept is None or kept.digest != directory.digest) and not self._only:
-            refuse_replaced(task, artifact, share.work, files)
-        have = frozenset() if self._only else {entry.path for entry in files}
-        haul = _Haul(Share(tuple(each for each in share.work if each[1] not in have), share.skipped))
+        if not self._only:
+            files = published(task, artifact)
+            if files and (kept is None or kept.digest != directory.digest):
+                refuse_replaced(task, artifact, share.work, files)
+            share = Share(tuple(lacking(task, artifact, share.work, files)), share.skipped)
+        haul = _Haul(share)
         remove_tree(self._home.seal(self._name))
         with user_errors(self._into):
             for (member, target), sha256 in proven(self._into, haul.share.work):
@@ -253,7 +269,7 @@ class Gatherer:
             tree.makedirs(target.rpartition("/")[0])
             tree.remove(target)
             try:
-                size, sha256 = write_file(tree, target, read_member(incoming, member))
+                size, sha256 = write_new(tree, target, read_member(incoming, member))
             except DamagedArchive as error:
                 tree.remove(target)
                 damaged.append(error)
@@ -284,14 +300,16 @@ class Gatherer:
         records = tuple(haul.records.values())
         if not self._only and any(other.mends(artifact) for other in self._task.recipe.artifacts):
             brought = Extracted(records, haul.share.skipped)
-            before = inventory.undecodable(home, name)
-            records = weed(brought, name, home, self._emit, self._stopped.is_set, before).records
+            rotten = inventory.undecodable(home, name)
+            records = weed(brought, name, home, self._emit, self._stopped.is_set, rotten).records
         picks = self._task.picks(artifact)
         central.save(home.directory(name), directory)
         with journal.Journal(home.journal(name)) as rows:
             if not self._only:
                 dropped = {Outcome.SKIPPED: dict(haul.share.skipped)}
                 rows.append(journal.Staged(len(records), self._task.settings.names, dropped, picks))
+            elif before := journal.as_built(journal.known(home.journal(name))):
+                rows.append(before)
             seal(home.state, slug(name), records)
         whole = not self._only and not haul.share.skipped.get(Why.NOT_CHOSEN)
         for checksum in artifact.checksums if whole else ():
@@ -301,7 +319,7 @@ class Gatherer:
 
     def _refuse_others(self, records: Mapping[str, FileRecord]) -> None:
         """TransferFailed when a file that is mended is another one than was published."""
-        made = {f"{self._artifact.folder}/{each.to}" for each in self._task.recipe.finish}
+        made = finished(self._task, self._artifact)
         for entry in inventory.published(self._home):
             found = records.get(entry.path)
             if found is not None and found.sha256 != entry.sha256 and entry.path not in made:

@@ -9,12 +9,13 @@ from itertools import groupby, tee
 
 import msgspec
 
-from datafetch import held, lists
 from datafetch.annotate.entries import Entry, entry_maker
-from datafetch.finish import write_document
+from datafetch.documents.finish import write_document
 from datafetch.images.fill import save_path
 from datafetch.images.items import Item, items
 from datafetch.images.rows import Row
+from datafetch.lists import held
+from datafetch.lists import rows as lists
 from datafetch.model import Artifact, FileRecord, Finish, UrlList
 from datafetch.task import Task
 

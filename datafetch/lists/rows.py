@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from datafetch import held
 from datafetch.images.fill import save_path
 from datafetch.images.rows import BadRow, Row, Rows, one_after_another, only, read
 from datafetch.layout.placer import taker
+from datafetch.lists import held
 from datafetch.model import Artifact, Outcome, UrlList, Why, Window
 from datafetch.plan.window import covers
 from datafetch.store import journal
