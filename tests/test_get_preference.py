@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
+import subprocess
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -282,6 +285,27 @@ def test_a_file_of_users_wins_and_needs_no_table_of_them(tmp_path: Path) -> None
         ended = get("pog", tmp_path / "all", "--from", str(mine), "--mirror", server.url, "--mirror-only")
     assert ended.code == 0, ended.err
     assert documents(tmp_path / "all", "pog") == documents(out, "pog")
+
+
+@pytest.mark.skipif(shutil.which("7z") is None, reason="no 7z to pack with")
+def test_the_tables_are_taken_as_upstream_packs_them_and_their_md5_is_held_to(tmp_path: Path) -> None:
+    tables, out, mine = taste.clicks(), tmp_path / "out", tmp_path / "mine"
+    put(tmp_path / "plain", tables)
+    mine.mkdir()
+    pack = ["7z", "a", "-bso0", str(mine / "user_data.7z"), "user_data.txt"]
+    subprocess.run(pack, cwd=tmp_path / "plain", check=True)
+    put(mine, {"item_data.txt (1).zip": zip_of({"item_data.txt": tables["item_data.txt"]})})
+    ended = get("pog", out, "--from", str(mine), "--offline")
+    assert ended.code == 5 and "expected 2ff9254d67fb13d04824621ca1387622" in ended.err
+    recipe = Path(__file__).resolve().parent.parent / "registry/pog.yaml"
+    text = re.sub(r"checksums: \[.*\]", "checksums: unknown", recipe.read_text())
+    put(tmp_path / "recipes", {"pog.yaml": text.encode()})
+    with shop(tables) as server:
+        options = ("--mirror", server.url, "--mirror-only", "--registry", str(tmp_path / "recipes"))
+        ended = get("pog", out, "--from", str(mine), *options)
+    assert ended.code == 0, ended.err
+    drawn = (out / "pog/selection/users.txt").read_text().splitlines()
+    assert documents(out, "pog") == rules.pog(drawn, found_in(out, "pog", "images_sampled"))
 
 
 def test_a_dead_picture_drops_its_windows_and_brought_ones_are_not_asked_for(tmp_path: Path) -> None:

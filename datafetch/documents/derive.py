@@ -71,10 +71,11 @@ def derive(task: Task, artifact: Artifact, emit: Callable[[Event], None], stop: 
     records = list(_write(task, artifact, source, made.documents, stop))
     for note in (*made.notes, _in_words(made.summary)):
         emit(Event("note", name, text=f"{artifact.folder}: {note}"))
-    write_atomic(home.derived(name), msgspec.json.encode(Told(of, absolute, dict(made.summary))))
     with journal.Journal(home.journal(name)) as rows:
         rows.append(journal.Staged(len(records), task.settings.names))
     seal(home.state, slug(name), records)
+    # Last: cut off before it, what was told of the documents before differs, and they are made once more.
+    write_atomic(home.derived(name), msgspec.json.encode(Told(of, absolute, dict(made.summary))))
     emit(Event("staged", name, done=sum(record.size for record in records), count=len(records)))
 
 
