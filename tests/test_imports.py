@@ -107,6 +107,9 @@ LIBRARIES = {
     "PIL": {"images", "own", "demo"},
     "pyarrow": {"archive", "images"},
     "isal": {"archive", "transfer"},
+    "inflate64": {"archive"},
+    "backports": {"archive"},
+    "compression": {"archive"},
 }
 
 

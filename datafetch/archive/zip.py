@@ -31,9 +31,9 @@ _SLACK = 320  # bytes read beyond a small member for its name and extra fields, 
 class ZipArchive(Archive):
     kind = reader = "zip"
 
-    def __init__(self, file: ShardsReader, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(self, file: ShardsReader, limits: Limits = DEFAULT_LIMITS, page: str = "") -> None:
         self._file = file
-        self.members = tuple(read_directory(file.pread, file.size, limits))
+        self.members = tuple(read_directory(file.pread, file.size, limits, page))
         check_members(self.members, file.size, limits)
         self._reader = ZipReader(file)
 
@@ -121,7 +121,9 @@ class ZipReader:
                 or size not in (member.size, _FULL32)
                 or packed not in (member.packed, _FULL32)
             )
-        if differs or (spelled != member.name.encode() and safe_name(decode(spelled)) != member.name):
+        if differs or (
+            spelled != (member.raw or member.name.encode()) and safe_name(decode(spelled)) != member.name
+        ):
             raise DamagedArchive(
                 f"the header of {member.name!r} does not agree with the directory of the zip"
             )
