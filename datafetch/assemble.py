@@ -6,17 +6,17 @@ import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from datafetch.finish import finish
-from datafetch.gathered import gather
+from datafetch.documents.finish import finish
+from datafetch.documents.gathered import gather
 from datafetch.layout import manifest
 from datafetch.layout.build import drop_seals, publish, sealed
-from datafetch.layout.placer import placer
 from datafetch.layout.withdraw import remove_ours
 from datafetch.model import Artifact, Event, FileRecord, Own, UrlList
+from datafetch.plan.documents import documents
 from datafetch.store import inventory, journal
 from datafetch.store.home import Home, slug
 from datafetch.task import Task
-from datafetch.unpack import drop_archive
+from datafetch.unpack.unpacker import drop_archive
 from datafetch.verify import remember, write_damaged
 
 
@@ -52,11 +52,14 @@ def assemble(task: Task, folder: str, tell: Callable[[Event], None]) -> Mapping[
     published = {}
     for artifact in staged:
         own = published[artifact.name] = _own(after.values(), artifact)
-        with journal.Journal(home.journal(artifact.name)) as rows:
-            rows.append(journal.Built(own.files, own.bytes, task.settings.names))
+        path = home.journal(artifact.name)
+        picked = staged_now.picked if (staged_now := journal.known(path).staged) else ()
+        with journal.Journal(path) as rows:
+            rows.append(journal.Built(own.files, own.bytes, task.settings.names, picked))
     if not task.settings.keep_archives:
         for artifact in staged:
-            drop_archive(home, artifact, tell)
+            if not documents(task.recipe, artifact):  # kept, to make them anew when more pictures come
+                drop_archive(home, artifact, tell)
     drop_seals(home.state, slugs)  # last: as long as there is a seal, the next run knows that work is left
     built = [record for record in after.values() if record.path.startswith(f"{folder}/")]
     tell(Event("built", folder, count=len(built), done=sum(record.size for record in built)))
@@ -74,6 +77,7 @@ def _withdrawn(task: Task, staged: Sequence[Artifact], owned: Collection[str]) -
     if not lists or not owned:
         return set()
     from datafetch.images.lacking import withdrawn
+    from datafetch.lists.placing import extensions, placing
 
     home, found = task.home, set[str]()
     bad = inventory.damaged(home)
@@ -82,7 +86,7 @@ def _withdrawn(task: Task, staged: Sequence[Artifact], owned: Collection[str]) -
         return path not in owned or (path not in bad and os.path.lexists(home.root / path))
 
     for artifact in lists:
-        place = placer(artifact, task.recipe.layout)
+        place = placing(artifact, task.recipe.layout, extensions(home, artifact))
         found.update(withdrawn(home.batches(artifact.name), place, standing))
     return found.intersection(owned)
 
@@ -96,7 +100,7 @@ def _proven(home: Home, artifact: Artifact) -> Iterator[str]:
     """The sealed paths whose bytes are known to be right: those that are on their way. Others are published, and
     kept by their size alone.
     """
-    places = (home.staging(artifact.name), home.state / "assembling")
+    places = (f"{home.staging(artifact.name)}/", f"{home.state}/assembling/")
     for record in sealed(home.state, slug(artifact.name)) or ():
-        if any(os.path.lexists(place / record.path) for place in places):
+        if any(os.path.lexists(place + record.path) for place in places):
             yield record.path

@@ -14,6 +14,7 @@ class Extra:
     library: str  # what is imported
 
 
+HDF5 = Extra("hdf5", "h5py")
 PARQUET = Extra("parquet", "pyarrow")
 
 

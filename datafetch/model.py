@@ -276,12 +276,49 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
+class Subset:
+    """Which files of a tree are wanted; empty is all of them. `layout.subset` has the rule."""
+
+    splits: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()  # globs
+    most: int | None = None  # of each class folder
+    include: tuple[str, ...] = ()  # globs of paths below the built folder
+    exclude: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return self != Subset()
+
+    def __str__(self) -> str:
+        """As it is typed."""
+        lists = (
+            ("--split", self.splits),
+            ("--classes", self.classes),
+            ("--max-per-class", () if self.most is None else (str(self.most),)),
+            ("--include", self.include),
+            ("--exclude", self.exclude),
+        )
+        return " ".join(f"{option} {','.join(values)}" for option, values in lists if values)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepro:
+    """What NeuralTalk2's prepro.py is told."""
+
+    num_val: int = 5000
+    num_test: int = 5000
+    word_count_threshold: int = 5  # words that occur so often or less are UNK
+    max_length: int = 16  # words of a caption; what is beyond is cut off
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
-    """How a run behaves; nothing here changes what is fetched but `names`."""
+    """How a run behaves; nothing here changes what is fetched but `names`, `window` and `subset`."""
 
     root: str  # absolute path of the output directory
-    jobs: int = 4
-    max_per_host: int = 4
+    jobs: int = 4  # transfers of files at once …
+    max_per_host: int = 4  # … from one host
+    items: int = 64  # rows of lists under way …
+    items_per_host: int = 32  # … at one host, where its answers bear it
     connections: int = 4  # for one large file, of those to its host
     limit_rate: int | None = None  # bytes per second of the whole run
     mirrors: tuple[str, ...] = ()
@@ -301,6 +338,8 @@ class Settings:
     retry_gone: bool = False
     ignore_opt_out: bool = False
     window: Window | None = Window()  # None: the rows that earlier runs were asked for
+    subset: Subset | None = Subset()  # None: what earlier runs were asked for
+    prepro: Prepro | None = None  # also make the files that NeuralTalk2 trains on
 
 
 # --- Inventory and plan: what exists, and the difference ----------------------------------------------------
@@ -317,6 +356,14 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Members:
+    """Of a remote archive only the members that are wanted are to be asked for; None until its directory was read."""
+
+    fetch: int | None = None  # bytes
+    tree: int | None = None  # bytes they unpack to
+
+
+@dataclass(frozen=True, slots=True)
 class Seen:
     """What was observed of one artifact."""
 
@@ -326,6 +373,7 @@ class Seen:
     files: int = 0  # published
     tree_bytes: int = 0  # published
     lost: frozenset[str] = frozenset()  # published paths to bring back; such an artifact is never BUILT
+    members: Members | None = None  # how, when not as a whole
 
 
 Inventory = Mapping[str, Seen]
@@ -391,6 +439,7 @@ class Why(StrEnum):
     LAYOUT = "layout"  # the archive holds nothing that the recipe's layout knows
     BAD_LIST = "bad list"
     LOCKED = "locked"
+    NOT_CHOSEN = "not chosen"  # left out by --split, --classes and their like
     LIMIT = "limit"  # of time or bytes, by the user
     INTERRUPTED = "interrupted"
     UNKNOWN = "unknown"

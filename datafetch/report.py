@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from datafetch.errors import worst
 from datafetch.model import Event, Outcome, Why
+from datafetch.store.subsets import Partial
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class Report:
     problems: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
     finished_at: str = ""
+    subset: tuple[Partial, ...] = ()  # of what only a part is here, by choice
 
     def as_json(self) -> dict[str, object]:
         return {
@@ -63,6 +65,7 @@ class Report:
             "tree_digest": self.tree_digest,
             "problems": [problem.as_json() for problem in self.problems],
             "notes": list(self.notes),
+            "subset": [each.as_json() for each in self.subset],
             "finished_at": self.finished_at,
         }
 

@@ -131,9 +131,10 @@ def write_sights(path: Path, sights: Sequence[Sight]) -> None:
 def remember(home: Home, records: Sequence[FileRecord]) -> None:
     """Add the sights of files that have just been published with verified bytes."""
     sights = read_sights(home.seen)
+    root = f"{home.root}/"
     for record in records:
         with suppress(FileNotFoundError):
-            sights[record.path] = sight_of(record.path, os.lstat(home.root / record.path))
+            sights[record.path] = sight_of(record.path, os.lstat(root + record.path))
     write_sights(home.seen, list(sights.values()))
 
 

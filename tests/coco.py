@@ -74,7 +74,8 @@ class Release:
         return self._document(split) | {"annotations": annotations}
 
     def _caption(self, draw: random.Random) -> str:
-        words = draw.choices(SAID.split(), k=draw.randint(3, 24))
+        words = [*draw.choices(SAID.split(), k=draw.randint(3, 24)), f"rare{draw.randrange(60)}"]
+        draw.shuffle(words)
         return " ".join(words).capitalize() + draw.choice([".", ". ", " !", ""])
 
     def _document(self, split: str) -> dict[str, Any]:

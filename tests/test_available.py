@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from archives import zip_of
 from lists import picture
 from process import Ended, datafetch_
 
@@ -33,6 +34,8 @@ layout:
 class Two(FaultServer):
     """Serves two JSONs and their pictures but those that are gone."""
 
+    recipe = RECIPE
+
     def __init__(self, gone: set[str]) -> None:
         self.gone = gone
         super().__init__(self._find)
@@ -57,7 +60,7 @@ class Two(FaultServer):
     def run(self, folder: Path, command: str, *options: str) -> Ended:
         recipes = folder / "recipes"
         recipes.mkdir(exist_ok=True)
-        (recipes / "p.yaml").write_text(RECIPE.format(url=self.url))
+        (recipes / "p.yaml").write_text(self.recipe.format(url=self.url))
         named = ("p", "--registry", "recipes", "-o", "out", "--allow-private")
         return datafetch_(command, *named, *options, cwd=folder)
 
@@ -132,3 +135,79 @@ def test_pictures_that_no_json_names_are_counted(tmp_path: Path, two: Two) -> No
     said = two.run(tmp_path, "verify", "--full", "--json").report["notes"]
     assert "1 picture here that no JSON names" in said
     assert "p/json/test.json: 2 records, 2 without a picture here" in said
+
+
+FORMS = """
+name: p
+title: p
+artifacts:
+  - {{name: lists, url: '{url}/lists.zip', checksums: unknown, unpack: true, folder: p_lists}}
+  - name: wide
+    url_list: {{file: lists/wide.json, read: columns, url: '<link>', save_as: 'w<row>.png', check: image}}
+  - name: long
+    url_list: {{file: lists/long.jsonl, read: jsonl, url: '<link>', save_as: 'l<id>.png', check: image}}
+layout:
+  - {{from: 'lists/<file>', to: '<file>'}}
+  - {{from: 'wide/<image>', to: 'wide/<image>'}}
+  - {{from: 'long/<image>', to: 'long/<image>'}}
+finish:
+  - {{make: sbu, from: wide, to: wide.json}}
+"""
+
+
+class Forms(Two):
+    """Serves one list as columns and one as lines."""
+
+    @property
+    def wide(self) -> dict[str, object]:
+        links = [f"{self.url}/{n}.png" for n in range(1, 5)]
+        return {"version": 1.50, "link": links, "captions": ["a", "é \\ b", "c", " d"]}
+
+    @property
+    def long(self) -> list[str]:
+        lines = [json.dumps({"id": n, "link": f"{self.url}/{n}.png", "price": 1.5}) for n in (7, 8, 9)]
+        return [lines[0], "", "nonsense", *lines[1:]]
+
+    def _find(self, path: str) -> Answer:
+        if path == "/lists.zip":
+            return Thing(
+                zip_of(
+                    {"wide.json": json.dumps(self.wide).encode(), "long.jsonl": "\n".join(self.long).encode()}
+                )
+            )
+        return status(404) if path in self.gone else Thing(picture(path))
+
+    recipe = FORMS
+
+
+def test_columns_lines_and_made_records_are_written_without_what_is_missing(tmp_path: Path) -> None:
+    with Forms({"/2.png", "/8.png"}) as server:
+        server.run(tmp_path, "get")
+        (tmp_path / "out/p/wide/w3.png").unlink()
+        ended = server.run(tmp_path, "verify", "--write-available", "--json")
+        wide, long = server.wide, server.long
+    assert ended.report["notes"][:3] == [
+        "p_lists/wide.json: 4 records, 2 without a picture here",
+        "p_lists/long.jsonl: 5 records, 3 without a picture here",
+        "p/wide.json: 3 records, 1 without a picture here",
+    ]
+    out = tmp_path / "out"
+    links, captions = wide["link"], wide["captions"]
+    assert isinstance(links, list) and isinstance(captions, list)
+    assert json.loads((out / "p_lists/wide.available.json").read_text()) == {
+        "version": 1.50,
+        "link": [links[0], links[3]],
+        "captions": [captions[0], captions[3]],
+    }
+    assert (out / "p_lists/long.available.jsonl").read_text().splitlines() == [long[0], long[4]]
+    made = json.loads((out / "p/wide.available.json").read_text())
+    assert [record["file_path"] for record in made] == ["wide/w1.png", "wide/w4.png"]
+    assert (out / "p/wide.available.json").stat().st_size < (out / "p/wide.json").stat().st_size
+
+
+def test_of_a_json_without_a_picture_nothing_is_left(tmp_path: Path) -> None:
+    with Forms({f"/{n}.png" for n in range(1, 5)}) as server:
+        server.run(tmp_path, "get")
+        server.run(tmp_path, "verify", "--write-available")
+    assert json.loads((tmp_path / "out/p_lists/long.available.jsonl").read_text().splitlines()[0])["id"] == 7
+    assert not (tmp_path / "out/p_lists/wide.available.json").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from test_cli_tree import files_below, scaffolding
 
 from datafetch.annotate import MAKERS
 from datafetch.annotate.captions import captions
+from datafetch.annotate.entries import entry_maker
 from datafetch.errors import BadList
 from datafetch.recipe import expand
 
@@ -94,6 +96,9 @@ def test_a_record_that_is_none_is_refused_by_its_number(bad: object) -> None:
 
 def test_recipes_know_the_makers_there_are() -> None:
     assert set(expand.MAKERS) == set(MAKERS)
+    with io.BytesIO(b"") as nothing:
+        for name in expand.ENTRY_MAKERS:
+            assert entry_maker(name, nothing if name in expand.WITH_ANOTHER else None)
 
 
 # --- Through the command line ------------------------------------------------------------------------------------
@@ -139,6 +144,7 @@ class World:
         return self.root / "im2text/im2text.json"
 
 
+KEPT = ["archives/im2text.json.tar.gz"]  # of it the document is made anew when more pictures come
 WANTED = sorted({3, 7, *range(10, 20)})
 
 
@@ -167,7 +173,25 @@ def test_the_document_fits_the_pictures_and_stands_in_the_manifest(tmp_path: Pat
         world.document.unlink()
         assert world.run(server.url, "get", "im2text").code == 0
     assert files_below(world.root) == before
-    assert scaffolding(world.root, "im2text") == []
+    assert scaffolding(world.root, "im2text") == KEPT
+
+
+@pytest.mark.parametrize("only", [(), ("--only", "im2text.tar.gz")])
+def test_pictures_that_come_later_bring_their_captions(tmp_path: Path, only: tuple[str, ...]) -> None:
+    """The document told of no picture for ever, because there was none when it was made."""
+    world = World(tmp_path)
+    with world.serve() as server:
+        assert world.run(server.url, "get", "im2text", "--only", "im2text.json.tar.gz").code == 0
+        assert json.loads(world.document.read_bytes()) == []
+        before = len(server.seen)
+        ended = world.run(server.url, "get", "im2text", *only)
+        assert ended.code == 0, ended.err
+        assert len(server.seen) == before + 12, "the shards, and the captions not again"
+        assert [int(each["id"]) for each in json.loads(world.document.read_bytes())] == WANTED
+        assert world.run(server.url, "get", "im2text").code == 0
+        assert len(server.seen) == before + 12
+        there = ("-o", str(world.root), "--registry", str(tmp_path / "recipes"))
+        assert datafetch_("verify", "im2text", "--full", *there, cwd=tmp_path).code == 0
 
 
 @pytest.mark.parametrize("after", ["staged", "freed", "grown"])
@@ -184,7 +208,7 @@ def test_a_kill_while_it_is_made_leaves_nothing_half(tmp_path: Path, after: str)
                 process.stderr.read()
         assert world.run(server.url, "get", "im2text").code == 0
     assert [each["id"] for each in json.loads(world.document.read_bytes())] == [f"{n:012d}" for n in WANTED]
-    assert scaffolding(world.root, "im2text") == []
+    assert scaffolding(world.root, "im2text") == KEPT
 
 
 @pytest.mark.parametrize(

@@ -232,6 +232,72 @@ def test_a_parked_domain_leaves_no_picture(tmp_path: Path, answer: Answer) -> No
     assert dataset().keys() - files_below(tmp_path / "out").keys() == {gone}
 
 
+def test_a_web_of_dead_hosts_ends_as_what_it_is(tmp_path: Path) -> None:
+    """A dead list, a page that sells the domain, Flickr's redirect, a host without an answer, a picture cut off."""
+    dead, html = SYNSETS[0], b"<!DOCTYPE html><title>domain for sale</title>"
+    api = f"{API}/imagenet.synset.geturls?wnid={dead}"
+    there = "https://s.yimg.com/pw/images/en-us/photo_unavailable.png"
+    table: dict[str, Answer] = {
+        api: status(404),
+        api.replace("/text", ""): status(404),
+        "/h1.example/1": Thing(html, "image/jpeg"),
+        "/h1.example/img%201/2.jpg?x=1": status(302, Location=there),
+        "/h1.example/3": status(503, Retry_After="0"),
+        "/h1.example/4": Thing(picture(4)[:-200]),
+    }
+    out = tmp_path / "out"
+    with serve(table) as server:
+        ended = get(server, out, "--retries", "1")
+        assert ended.code not in (0, 1) and ended.report["status"] == "partial"
+        found = files_below(out)
+        assert {path for path in found if "/dataset/" in path} == dataset(SYNSETS[2]).keys()
+        counts = ended.report["counts"]
+        assert counts["total"] == sum(counts.values()) - counts["total"]
+        least = 100 * counts["ok"] / counts["total"]
+        for asked, code in ((least - 1, 0), (least + 1, ended.code)):
+            again = get(server, out, "--retries", "1", "--min-complete", f"{asked:.1f}%")
+            assert again.code == code, again.err
+    args = ("status", "imagenet", "-o", str(out), "--urls")
+    told = {
+        why: datafetch_(*args, "--why", why, cwd=tmp_path).out.splitlines()
+        for why in ("placeholder", "not an image")
+    }
+    links = LINKS[SYNSETS[1]]
+    assert told == {"placeholder": [links[1]], "not an image": [links[0], links[3]]}
+
+
+def test_a_picture_is_named_by_what_it_is_and_keeps_its_name(tmp_path: Path) -> None:
+    forms = {1: "PNG", 2: "GIF", 3: "WEBP"}
+    table: dict[str, Answer] = {
+        f"/h0.example/{n}": Thing(picture(n, form=form)) for n, form in forms.items() if n != 2
+    }
+    table["/h0.example/img%200/2.jpg?x=1"] = Thing(picture(2, form="GIF"))
+    first, out = SYNSETS[0], tmp_path / "out"
+    base = f"imagenet/dataset/{first}/{first}"
+    with serve(table) as server:
+        assert get(server, out).code == 0
+        found = {path for path in files_below(out) if f"/{first}_0" in path}
+        assert found == {
+            f"{base}_000001.png",
+            f"{base}_000002.gif",
+            f"{base}_000003.webp",
+            f"{base}_000004.jpg",
+        }
+        told = msgspec.json.decode((out / f"imagenet/jsonset/imagenet.{first}.json").read_bytes())
+        assert {f"imagenet/{record['file_path']}" for record in told} == found
+        before = len(server.seen)
+        assert get(server, out).code == 0
+        assert len(server.seen) == before
+        (out / f"{base}_000002.gif").unlink()
+        table["/h0.example/img%200/2.jpg?x=1"] = Thing(picture(5))
+        assert get(server, out).code == 0
+        assert {path for path in files_below(out) if f"/{first}_0" in path} == found, (
+            "a name, once given, stays"
+        )
+        assert len(server.seen) == before + 1
+    assert scaffolding(out, "imagenet") == []
+
+
 VAL = [f"ILSVRC2012_val_{n:08d}.JPEG" for n in range(1, 6)]
 TRUTH = (3, 1, 3, 2, 1)  # of the pictures of VAL, in the order of their names
 IDS = {1: SYNSETS[2], 2: SYNSETS[0], 3: SYNSETS[1]}

@@ -143,3 +143,19 @@ def test_what_is_no_caption_file_is_one_clear_line(tmp_path: Path) -> None:
     assert ended.code == 5
     assert "captions_val2014.json is no caption file of COCO" in ended.err
     assert not (tmp_path / "out/mscoco").exists(), "a folder is complete or absent"
+
+
+def test_a_few_pictures_of_each_set_are_fetched_by_themselves_and_the_rest_later(tmp_path: Path) -> None:
+    release = Release(instead=BROKEN)
+    table: dict[str, Answer] = {**release.things(), f"{S3}/{PATH}": Thing(picture(99))}
+    whole = tree(release, "train", "val") | {f"mscoco/{PATH}": picture(99)}
+    with FaultServer(table.get) as server:
+        few = get(server, tmp_path / "out", "--max-per-class", "3")
+        assert few.code == 0, few.err
+        files, raw = found(tmp_path / "out")
+        assert raw == release.raw()[:6], "the corrupt one of them from elsewhere"
+        assert files == {path: data for path, data in whole.items() if "000000318219" not in path}
+        ended = get(server, tmp_path / "out")
+        assert ended.code == 0, ended.err
+    assert found(tmp_path / "out") == (whole, release.raw())
+    assert scaffolding(tmp_path / "out", "mscoco") == []

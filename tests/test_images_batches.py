@@ -106,7 +106,6 @@ class Bench:
             settings = Settings(
                 root=str(self.root),
                 allow_private=allow_private,
-                max_per_host=8,
                 ignore_opt_out=ignore_opt_out,
             )
             async with client(settings) as http:
@@ -116,6 +115,7 @@ class Bench:
                     Allowance.of(settings),
                     Patience(tries=3, first=0.01, cap=0.05),
                     jobs=jobs,
+                    per_host=8,
                     total=total,
                     processes=processes,
                     decode=decode,
@@ -357,7 +357,7 @@ def test_a_full_disk_ends_the_run_and_the_next_one_goes_on(bench: Bench, server:
 def test_ok_is_journalled_only_after_its_file_is_durable(
     bench: Bench, server: Pictures, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fails(self: Staged) -> None:
+    def fails(self: Staged, paths: list[str]) -> None:
         raise NoRoom("the disk reports an input/output error")
 
     monkeypatch.setattr(Staged, "sync", fails)

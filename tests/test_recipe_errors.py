@@ -397,6 +397,40 @@ SOURCE = {
         "name: a\nartifacts:\n  - {name: r, url: 'http://h/x.tar', nested: true}",
         "3: artifact r, key nested: goes with unpack, and not with rows",
     ),
+    "mends what is no archive": (
+        "name: a\nartifacts:\n"
+        "  - {name: zip, url: 'http://h/x.zip', unpack: true}\n"
+        "  - {name: r, url_list: {file: zip/x, read: damaged, url: 'http://h/<file>', save_as: '<file>'}}",
+        "4: artifact r, key url_list.file: expected, with read: damaged, the name of an archive that is unpacked,"
+        ' found "zip/x"',
+    ),
+    "copies that nothing asks for": (
+        "name: a\nartifacts:\n"
+        "  - {name: json, url: 'http://h/x'}\n"
+        "  - {name: r, url_list: {file: json, read: map, url: '<u>', save_as: '<u>', known: {a: 'http://h/a'}}}",
+        "4: artifact r, key url_list.known: goes with read: damaged",
+    ),
+    "copy that is no address": (
+        "name: a\nartifacts:\n"
+        "  - {name: zip, url: 'http://h/x.zip', unpack: true}\n"
+        "  - {name: r, url_list: {file: zip, read: damaged, url: '<known>', save_as: '<file>', known: {a: 'file:/x'}}}",
+        "4: artifact r, key url_list.known.a: expected http or https, found file",
+    ),
+    "captions without their pictures": (
+        "name: a\nartifacts:\n  - {name: r, url: 'http://h/x', unpack: true}\n"
+        "finish:\n  - {make: neuraltalk2, from: [r/a.json, r/b.json], pictures: [val], to: a.json}",
+        "5: finish 1, key pictures: expected a folder for each path of `from`",
+    ),
+    "captions of no artifact": (
+        "name: a\nartifacts:\n  - {name: r, url: 'http://h/x', unpack: true}\n"
+        "finish:\n  - {make: neuraltalk2, from: s/a.json, pictures: [val], to: a.json}",
+        '5: finish 1, key from: expected a path that begins with an artifact, found "s/a.json"',
+    ),
+    "several where one is read": (
+        "name: a\nartifacts:\n  - {name: r, url: 'http://h/x', unpack: true}\n"
+        "finish:\n  - {make: captions, from: [r/a.json, r/b.json], to: a.json}",
+        "5: finish 1, key from: expected one path, found 2",
+    ),
     "finish of no list": (
         "name: a\nartifacts:\n  - {name: r, url: 'http://h/x'}\n"
         "finish:\n  - {make: sbu, from: pictures, to: a.json}",

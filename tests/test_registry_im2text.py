@@ -67,7 +67,7 @@ def test_members_go_where_the_contract_wants_them() -> None:
     assert place(PICTURES, RECIPE.layout, [picture]).targets == (f"im2text/{picture}",)
     for member in ("im2text.json", "im2text/im2text.json"):
         assert place(CAPTIONS, RECIPE.layout, [member]).targets == ("im2text/im2text.json",)
-    assert RECIPE.finish[0] == Finish("captions", "im2text.json")
+    assert RECIPE.finish[0] == Finish("captions", "im2text.json", prepro="im2texttalk")
 
 
 def test_the_lists_are_those_of_the_facts_with_their_checksums() -> None:
@@ -87,4 +87,4 @@ def test_a_list_brings_its_pictures_by_row(source: str) -> None:
     (pictures,) = [each for each in chosen if isinstance(each.source, UrlList)]
     assert isinstance(pictures.source, UrlList)
     assert pictures.source.save_as == "im2text_<row:012>.jpg" and pictures.source.window
-    assert Finish("sbu", "im2text.json", pictures.name) in RECIPE.finish
+    assert Finish("sbu", "im2text.json", pictures.name, prepro="im2texttalk") in RECIPE.finish

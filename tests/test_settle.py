@@ -9,7 +9,7 @@ import pytest
 
 from datafetch.errors import NoRoom
 from datafetch.model import Plan, Step, Verb
-from datafetch.run import TRIES, settle
+from datafetch.run.settle import TRIES, settle
 
 A, B = Step(Verb.GET, "a"), Step(Verb.GET, "b")
 

@@ -16,8 +16,9 @@ from datafetch.demo.server import Thing, status, web_page
 from datafetch.images.samples import IN_ALL, OF_EACH, Samples
 from datafetch.images.thumbnail import EDGE, thumbnail
 from datafetch.model import Recipe, Why
-from datafetch.show.facts import CLASSES, gather
+from datafetch.show.facts import gather
 from datafetch.show.html import link, tag, text
+from datafetch.show.opened import CLASSES
 from datafetch.show.page import page
 from datafetch.store import history
 from datafetch.store.history import KEPT, Past
@@ -112,7 +113,7 @@ def test_a_page_tells_counts_hosts_reasons_runs_and_samples(shown: tuple[Parsed,
     ):
         assert words in parsed.said
     assert sum(name == "img" for name, _ in parsed.found) >= 6
-    assert sum(name == "svg" for name, _ in parsed.found) == 2  # runs, sizes
+    assert sum(name == "svg" for name, _ in parsed.found) == 1  # all pictures are of one size
 
 
 def test_what_hosts_sent_is_shown_and_never_becomes_part_of_the_page(shown: tuple[Parsed, Shop]) -> None:

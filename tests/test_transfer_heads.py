@@ -13,7 +13,7 @@ from datafetch.demo.server import Answer, Exchange, FaultServer, Thing
 from datafetch.errors import TransferFailed
 from datafetch.model import Settings, Why
 from datafetch.transfer.addresses import Policy, redirected
-from datafetch.transfer.direct import Direct
+from datafetch.transfer.direct import Direct, Got
 from datafetch.transfer.engine import Engine, Limits
 from datafetch.transfer.environment import Environment
 from datafetch.transfer.http import client, open_url
@@ -113,7 +113,11 @@ def test_a_redirect_leads_to_the_very_bytes_that_the_server_named(
             engine = Engine(Environment.read().trust)
             try:
                 direct = Direct(engine, Policy(allow_private=True), Environment.read())
-                return (await direct.get(f"{server.url}/a", Limits(body_bytes=1 << 20))).answer.body
+                came: asyncio.Future[Got | TransferFailed] = asyncio.get_running_loop().create_future()
+                direct.get(f"{server.url}/a", Limits(body_bytes=1 << 20), came.set_result)
+                got = await came
+                assert isinstance(got, Got)
+                return got.answer.body
             finally:
                 await engine.close()
 

@@ -122,7 +122,9 @@ def test_each_host_is_asked_for_all_rows_together_and_its_answer_is_obeyed(
 
     async def ask() -> list[bool]:
         robots = Robots(get)
-        return await asyncio.gather(*(robots.allow(f"{URL}/{number}.jpg") for number in range(5)))
+        urls = [f"{URL}/{number}.jpg" for number in range(5)]
+        found = await asyncio.gather(*(robots.rules(url) for url in urls))
+        return [rules.allow(url) for rules, url in zip(found, urls, strict=True)]
 
     assert asyncio.run(ask()) == [allowed] * 5
     assert asked == [f"{URL}/robots.txt"] * (3 if status == 429 or status >= 500 else 1)

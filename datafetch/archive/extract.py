@@ -17,7 +17,7 @@ from datafetch.archive.writing import write_new
 from datafetch.errors import LayoutMismatch, NoRoom, UnsafeArchive
 from datafetch.layout.place import place, place_ahead
 from datafetch.layout.ready import file_name
-from datafetch.model import Artifact, Event, Rule
+from datafetch.model import Artifact, Event, Rule, Subset
 from datafetch.store.durable import sync_tree
 from datafetch.store.faults import user_errors
 from datafetch.store.files import Tree, remove_tree
@@ -44,6 +44,8 @@ def extract(
     url: str,
     fetched_at: str,
     only: frozenset[str] = frozenset(),
+    picks: Sequence[Subset] = (),
+    have: frozenset[str] = frozenset(),
     sort: Sort | None = None,
     emit: Emit,
     stop: Stop,
@@ -53,7 +55,8 @@ def extract(
 
     Every member is listed, checked and placed before the first byte is written, but those of a compressed tar, which
     are when all of it has been read. Unless `only` is empty, just its paths are written; one that the archive does
-    not hold is simply not among the records. `sort` puts members into folders before they are placed.
+    not hold is simply not among the records. Nor is what `picks` leave out, and what is in `have`, published before.
+    `sort` puts members into folders before they are placed.
     UnsafeArchive, LayoutMismatch, NoRoom, or Interrupted once `stop` turns true; then `into` is gone. May be
     called again; what stood in `into` is removed first.
     """
@@ -65,6 +68,8 @@ def extract(
         and not artifact.nested
         and not artifact.several
         and sort is None
+        and not picks
+        and not have
     ):
         passed = _in_one_pass(archive, artifact, rules, into, origin, only, emit, stop, limits)
         if passed is not None:
@@ -83,13 +88,13 @@ def extract(
     ):
         files = [member for member in opened.members if not member.is_dir]
         named = _sorted(artifact, [member.name for member in files], sort)
-        placed = place(artifact, rules, [name for _, name in named], names)
+        placed = place(artifact, rules, [name for _, name in named], names, picks)
         work = [
             (files[at], target)
             for (at, _), target in zip(named, placed.targets, strict=True)
-            if target is not None and (not only or target in only)
+            if target is not None and target not in have and (not only or target in only)
         ]
-        _check_room(into, artifact.name, [member.size for member, _ in work])
+        check_room(into, artifact.name, [member.size for member, _ in work])
         emit(Event("extract", artifact.name, total=len(work)))
         with _named(archive, artifact), user_errors(into):
             written: list[tuple[int, str]] = [(0, "")] * len(work)
@@ -164,7 +169,7 @@ def _in_one_pass(
     return Extracted(tuple(records), dict(Counter(why for _, why in placed.skipped)), placed.root)
 
 
-def _check_room(into: Path, name: str, sizes: Sequence[int]) -> None:
+def check_room(into: Path, name: str, sizes: Sequence[int]) -> None:
     """NoRoom when files of these sizes will not fit: better now than hours later, with a full disk for everybody."""
     (free, inodes), needed = free_space(into), sum(sizes)
     if needed > free:

@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 
 from datafetch.archive.directory import LOCAL_SIZE, read_directory
 from datafetch.archive.inflate import DEFLATED, STORED, crc32, damage, inflate_whole, unpack
 from datafetch.archive.join import ShardsReader
-from datafetch.archive.members import (
-    CHUNK,
-    DEFAULT_LIMITS,
-    Archive,
-    Chunk,
-    Limits,
-    Member,
-    check_members,
-    decode,
-    safe_name,
-)
+from datafetch.archive.local import check_header, lengths
+from datafetch.archive.members import CHUNK, DEFAULT_LIMITS, Archive, Chunk, Limits, Member, check_members
 from datafetch.errors import DamagedArchive
 
-_LOCAL = struct.Struct("<IHHHHHIIIHH")
-_LOCAL_MARK = 0x04034B50
-_SIZES_FOLLOW = 0x8
-_FULL32 = 0xFFFFFFFF
 _SLACK = 320  # bytes read beyond a small member for its name and extra fields, to need no second read
 
 
@@ -103,30 +89,11 @@ class ZipReader:
 
     def _data_start(self, member: Member, raw: bytes) -> int:
         """Where the bytes begin after the local header; UnsafeArchive when that is not the directory's."""
-        if len(raw) < LOCAL_SIZE:
-            raise DamagedArchive(f"the zip ends before {member.name!r}")
-        mark, _, flags, method, _, _, crc, packed, size, name_size, extra_size = _LOCAL.unpack_from(raw)
+        name_size, start = lengths(member, raw)
         spelled = raw[LOCAL_SIZE : LOCAL_SIZE + name_size]
         if len(spelled) < name_size:
             spelled = self._file.pread(name_size, member.offset + LOCAL_SIZE)
-        start: int = LOCAL_SIZE + name_size + extra_size
-        differs = (
-            mark != _LOCAL_MARK
-            or method != member.method
-            or member.offset + start + member.packed > member.end
-        )
-        if not differs and not flags & _SIZES_FOLLOW:
-            differs = (
-                crc != member.crc
-                or size not in (member.size, _FULL32)
-                or packed not in (member.packed, _FULL32)
-            )
-        if differs or (
-            spelled != (member.raw or member.name.encode()) and safe_name(decode(spelled)) != member.name
-        ):
-            raise DamagedArchive(
-                f"the header of {member.name!r} does not agree with the directory of the zip"
-            )
+        check_header(member, raw, spelled)
         return start
 
 

@@ -18,9 +18,13 @@ from datafetch.model import Event, Outcome, Recipe, Settings, UrlList
 from datafetch.report import Problem, Report, add_up
 from datafetch.store.home import Home
 from datafetch.store.lease import Lease
+from datafetch.store.subsets import subsets, words
 from datafetch.verify import Level, Verified, verify
 
 SHOWN = 20  # findings printed; --json holds all of them
+
+
+MANY = 20  # JSONs, beyond which they are not told one by one
 
 
 def verify_and_repair(
@@ -51,20 +55,28 @@ def verify_and_repair(
     if write_available:
         found = _verify(home, recipe, wanted, full=False, emit=emit)
     report = replace(_report(recipe, home, found, mended, time.monotonic() - started), notes=notes)
-    return report, [*notes, *verify_lines(report, found, mended)]
+    report = replace(report, subset=subsets(home, recipe))
+    return report, [*notes, *words(report.subset), *verify_lines(report, found, mended)]
 
 
 def _compare(recipe: Recipe, home: Home, found: Verified, *, write: bool) -> tuple[str, ...]:
     """What JSONs and pictures lack of each other, and what was written of it."""
-    from datafetch import available
+    from datafetch.documents import available
 
     compared, unnamed = available.compare(recipe, home, found.damaged)
-    said = [each.words for each in compared]
+    told = compared if len(compared) <= MANY else [each for each in compared if each.lacking]
+    said = [each.words for each in told]
+    if len(told) < len(compared):
+        said.append(f"{len(compared) - len(told):,} further JSONs name no picture that is not here")
     if unnamed:
         said.append(f"{plural(unnamed, 'picture')} here that no JSON names")
     if write:
         with Lease(home.lease):
-            said += [f"{path} is written" for path in available.write(recipe, home, compared)]
+            written = available.write(home, compared)
+        if len(written) > MANY:
+            said.append(f"{len(written):,} JSONs are written, such as {written[0]}")
+        else:
+            said += [f"{path} is written" for path in written]
         if not compared:
             said.append("no JSON here names pictures one by one: nothing to write")
     return tuple(said)
@@ -80,7 +92,7 @@ def _gaps(recipe: Recipe, home: Home) -> bool:
 
 def _unfinished(home: Home) -> bool:
     """Whether a repair was killed after it had mended everything and before it had tidied up."""
-    scaffolding = (home.state / folder for folder in ("staging", "assembling", "parts"))
+    scaffolding = (home.state / folder for folder in ("staging", "assembling", "parts", "prepro"))
     return any(folder.exists() for folder in scaffolding) or any(home.state.glob(".*.tmp"))
 
 

@@ -17,23 +17,33 @@ from datafetch.cli.options import (
     WHERE_FROM,
     WHERE_TO,
     AllowPrivate,
+    Classes,
     Count,
     Everything,
+    Exclude,
     First,
     FromDir,
+    Include,
     Json,
+    MaxLength,
+    MaxPerClass,
     Mirror,
     MirrorOnly,
     Name,
     Names,
+    NumTest,
+    NumVal,
     Only,
     OutputDir,
     PanelCommand,
+    Prepro,
     Progress,
     ProgressMode,
     Quiet,
     RecipeCommand,
     Registry,
+    Split,
+    Threshold,
     Verbose,
     option,
     parse_duration,
@@ -45,11 +55,13 @@ from datafetch.cli.output import print_lines, say, watching, width
 from datafetch.errors import UsageError
 
 if TYPE_CHECKING:
-    from datafetch.model import Choice, Recipe, Settings, Window
+    from datafetch import model
+    from datafetch.model import Choice, Recipe, Settings, Subset, Window
     from datafetch.plan.budget import Budget
     from datafetch.report import Report
 
-PLACES = 4  # transfers from one host at once, unless told otherwise
+JOBS, PLACES = 4, 4  # transfers at once, and from one host, unless told otherwise
+ITEMS, ITEMS_PER_HOST = 64, 32  # the same of the rows of a list, which wait for the network most of the time
 
 
 @app.command("get", cls=RecipeCommand, rich_help_panel=GET)
@@ -60,6 +72,11 @@ def get_command(
     everything: Everything = False,
     first: First = None,
     count: Count = None,
+    split: Split = [],  # noqa: B006
+    classes: Classes = [],  # noqa: B006
+    max_per_class: MaxPerClass = None,
+    include: Include = [],  # noqa: B006
+    exclude: Exclude = [],  # noqa: B006
     output_dir: OutputDir = DEFAULT_DIR,
     names: Annotated[
         Names,
@@ -85,12 +102,25 @@ def get_command(
         bool, option("-n", "--dry-run", help="show the plan, fetch nothing", panel=LIMITS)
     ] = False,
     jobs: Annotated[
-        int, option("-j", "--jobs", help="transfers at once (default 4)", panel=LIMITS, min=1, metavar="N")
-    ] = 4,
+        int | None,
+        option(
+            "-j",
+            "--jobs",
+            help="transfers at once (default 4, list rows 64)",
+            panel=LIMITS,
+            min=1,
+            metavar="N",
+        ),
+    ] = None,
     max_per_host: Annotated[
         int | None,
         option(
-            "-x", "--max-per-host", help="of them from one host (default 4)", panel=LIMITS, min=1, metavar="N"
+            "-x",
+            "--max-per-host",
+            help="of them from one host (default 4, list rows 32)",
+            panel=LIMITS,
+            min=1,
+            metavar="N",
         ),
     ] = None,
     connections: Annotated[
@@ -136,6 +166,11 @@ def get_command(
         bool,
         option("--ignore-opt-out", help="of lists, also what robots.txt or headers withhold", panel=LIMITS),
     ] = False,
+    prepro: Prepro = False,
+    num_val: NumVal = None,
+    num_test: NumTest = None,
+    word_count_threshold: Threshold = None,
+    max_length: MaxLength = None,
     progress: ProgressMode = Progress.AUTO,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -152,8 +187,10 @@ def get_command(
     check_places(mirror, from_dir, mirror_only=mirror_only)
     settings = Settings(
         root=str(output_dir),
-        jobs=jobs,
+        jobs=jobs or JOBS,
         max_per_host=max(PLACES, connections or 0) if max_per_host is None else max_per_host,
+        items=jobs or ITEMS,
+        items_per_host=max_per_host or ITEMS_PER_HOST,
         connections=connections or PLACES,
         retries=retries,
         limit_rate=parse_rate(limit_rate) if limit_rate else None,
@@ -171,6 +208,8 @@ def get_command(
         retry_gone=retry_gone,
         ignore_opt_out=ignore_opt_out,
         window=_window(first, count),
+        subset=_subset(split, classes, max_per_class, include, exclude),
+        prepro=prepro_rules(prepro, num_val, num_test, word_count_threshold, max_length),
     )
     if dry_run:
         return _show_plan(recipe, choice, settings, as_json)
@@ -193,6 +232,11 @@ def plan_command(
     everything: Everything = False,
     first: First = None,
     count: Count = None,
+    split: Split = [],  # noqa: B006
+    classes: Classes = [],  # noqa: B006
+    max_per_class: MaxPerClass = None,
+    include: Include = [],  # noqa: B006
+    exclude: Exclude = [],  # noqa: B006
     output_dir: OutputDir = DEFAULT_DIR,
     registry: Registry = [],  # noqa: B006
     as_json: Json = False,
@@ -200,7 +244,8 @@ def plan_command(
     """What `get` would do now: files, bytes, disk."""
     from datafetch.model import Settings
 
-    settings = Settings(root=str(output_dir), window=_window(first, count))
+    subset = _subset(split, classes, max_per_class, include, exclude)
+    settings = Settings(root=str(output_dir), window=_window(first, count), subset=subset)
     return _show_plan(
         recipe_of(name, registry, output_dir), _choice(ctx, only, everything), settings, as_json
     )
@@ -239,11 +284,48 @@ def _choice(ctx: typer.Context, only: Sequence[str], everything: bool) -> Choice
     return Choice(tuple(ctx.meta.get(PICKED, ())), groups, everything)
 
 
+def prepro_rules(
+    wanted: bool, num_val: int | None, num_test: int | None, threshold: int | None, max_length: int | None
+) -> model.Prepro | None:
+    """The rules of --prepro, or None without it. UsageError for options that only it reads."""
+    from datafetch.model import Prepro
+
+    asked = {
+        "num_val": num_val,
+        "num_test": num_test,
+        "word_count_threshold": threshold,
+        "max_length": max_length,
+    }
+    given = {name: value for name, value in asked.items() if value is not None}
+    if wanted:
+        return Prepro(**given)
+    if given:
+        raise UsageError(f"--{next(iter(given)).replace('_', '-')} goes with --prepro", "add --prepro")
+    return None
+
+
 def _window(first: int | None, count: int | None) -> Window:
     from datafetch.model import Window
 
     start = first or 1
     return Window(start, None if count is None else start + count - 1)
+
+
+def _subset(
+    split: Sequence[str],
+    classes: Sequence[str],
+    most: int | None,
+    include: Sequence[str],
+    exclude: Sequence[str],
+) -> Subset:
+    from datafetch.model import Subset
+
+    return Subset(_listed(split), _listed(classes), most, _listed(include), _listed(exclude))
+
+
+def _listed(given: Sequence[str]) -> tuple[str, ...]:
+    """The words of an option that takes A,B and may be repeated; one order, so that one choice is one value."""
+    return tuple(sorted({word.strip() for each in given for word in each.split(",") if word.strip()}))
 
 
 def check_places(mirrors: Sequence[str], from_dir: Path | None, *, mirror_only: bool) -> None:
@@ -264,13 +346,15 @@ def _show_plan(recipe: Recipe, choice: Choice, settings: Settings, as_json: bool
     from datafetch.cli.look import plan_document
     from datafetch.console.screens import plan_screen
     from datafetch.store.room import free_space
+    from datafetch.store.subsets import subsets, words
 
     budget = run.plan(recipe, choice, settings)
+    here = subsets(run.home_of(settings, recipe.name), recipe)
     free = free_space(Path(settings.root))[0]
     if as_json:
-        say(json.dumps(plan_document(recipe, settings, budget, free), ensure_ascii=False))
+        say(json.dumps(plan_document(recipe, settings, budget, free, here), ensure_ascii=False))
     else:
-        print_lines(plan_screen(recipe, budget, free, width()))
+        print_lines([*words(here), *plan_screen(recipe, budget, free, width())])
     return 0
 
 

@@ -17,6 +17,7 @@ from datafetch.errors import DatafetchError
 from datafetch.model import Recipe, Settings, State
 from datafetch.plan.budget import Budget
 from datafetch.store.home import STATE_FOLDER, Home
+from datafetch.store.subsets import Partial, subsets
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class Listed:
     recipe: Recipe
     state: str  # absent, partial or complete
     on_disk: int  # bytes of published files
+    subset: tuple[Partial, ...] = ()  # of what only a part is here, by choice
 
     def as_json(self) -> dict[str, object]:
         return {
@@ -36,6 +38,7 @@ class Listed:
             "size": known_size(self.recipe),
             "state": self.state,
             "on_disk": self.on_disk,
+            "subset": [each.as_json() for each in self.subset],
         }
 
 
@@ -77,9 +80,8 @@ def _listed(recipe: Recipe, home: Home) -> Listed:
         return Listed(recipe, "partial" if home.state.exists() else "absent", 0)
     if not any((home.root / folder).exists() for folder in recipe.folders):
         return Listed(recipe, "partial" if any(home.state.glob("parts/*")) else "absent", 0)
-    return Listed(
-        recipe, "complete" if last.status == "complete" else "partial", last.bytes.get("on_disk", 0)
-    )
+    state = "complete" if last.status == "complete" else "partial"
+    return Listed(recipe, state, last.bytes.get("on_disk", 0), subsets(home, recipe))
 
 
 def list_lines(found: Sequence[Listed], width: int | None) -> list[str]:
@@ -90,7 +92,7 @@ def list_lines(found: Sequence[Listed], width: int | None) -> list[str]:
             how(one.recipe),
             size(known_size(one.recipe)),
             size(one.on_disk) if one.on_disk else "-",
-            one.state,
+            "subset" if one.subset and one.state == "complete" else one.state,
             one.recipe.title,
         )
         for one in found
@@ -98,22 +100,26 @@ def list_lines(found: Sequence[Listed], width: int | None) -> list[str]:
     return [cut(line, width) for line in table([header, *rows], right=(2, 3))]
 
 
-def info_document(recipe: Recipe) -> dict[str, Any]:
+def info_document(recipe: Recipe, home: Home) -> dict[str, Any]:
     """The recipe as plain data; an unknown size is null and an unknown checksum an empty list."""
     document: dict[str, Any] = msgspec.to_builtins(asdict(recipe))
     for artifact, plain in zip(recipe.artifacts, document["artifacts"], strict=True):
         plain["kind"] = type(artifact.source).__name__
     document["groups"] = list(recipe.groups)
     document["folders"] = list(recipe.folders)
+    document["subset"] = [each.as_json() for each in subsets(home, recipe)]
     return document
 
 
-def plan_document(recipe: Recipe, settings: Settings, budget: Budget, free: int) -> dict[str, Any]:
+def plan_document(
+    recipe: Recipe, settings: Settings, budget: Budget, free: int, here: Sequence[Partial]
+) -> dict[str, Any]:
     return {
         "dataset": recipe.name,
         "root": os.path.realpath(settings.root),
         "files": [asdict(line) for line in budget.lines],
         "bytes": {"fetch": budget.fetch, "disk": budget.disk, "free": free},
         "unknown_sizes": budget.unknown,
+        "subset": [each.as_json() for each in here],
         "complete": all(line.state is State.BUILT for line in budget.lines),
     }

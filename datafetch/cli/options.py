@@ -90,6 +90,7 @@ def option(*flags: str, help: str, panel: str = "", env: str = "", **more: Any) 
 
 
 WHAT, WHERE_FROM, WHERE_TO, LIMITS, OUTPUT = "What", "Where from", "Where to", "How far, how hard", "Output"
+TALK = "For NeuralTalk2"
 
 Name = Annotated[
     str, typer.Argument(metavar="NAME", help="a dataset, see: datafetch list", autocompletion=complete_names)
@@ -102,6 +103,27 @@ First = Annotated[
     option("--first", help="of a list of addresses, begin at row N", panel=WHAT, min=1, metavar="N"),
 ]
 Count = Annotated[int | None, option("--count", help="and take M rows of it", panel=WHAT, min=1, metavar="M")]
+Split = Annotated[
+    list[str],
+    option("--split", help="only these splits, masks with them: train,test …", panel=WHAT, metavar="A,B"),
+]
+Classes = Annotated[
+    list[str], option("--classes", help="only these classes; globs", panel=WHAT, metavar="A,B")
+]
+MaxPerClass = Annotated[
+    int | None,
+    option("--max-per-class", help="of each class folder, the first N", panel=WHAT, min=1, metavar="N"),
+]
+Include = Annotated[
+    list[str],
+    option(
+        "--include",
+        help="of class folders, only these files: '0.jpg', 'train/*/*.png'",
+        panel=WHAT,
+        metavar="GLOB,…",
+    ),
+]
+Exclude = Annotated[list[str], option("--exclude", help="none of these files", panel=WHAT, metavar="GLOB,…")]
 Everything = Annotated[bool, option("--all", help="everything the recipe has", panel=WHAT)]
 OutputDir = Annotated[
     Path,
@@ -156,6 +178,31 @@ ProgressMode = Annotated[
 ]
 
 
+Prepro = Annotated[
+    bool, option("--prepro", help="also make the .json and .h5 that NeuralTalk2 trains on", panel=TALK)
+]
+NumVal = Annotated[
+    int | None, option("--num-val", help="pictures for val (default 5000)", panel=TALK, min=0, metavar="N")
+]
+NumTest = Annotated[
+    int | None, option("--num-test", help="pictures for test (default 5000)", panel=TALK, min=0, metavar="N")
+]
+Threshold = Annotated[
+    int | None,
+    option(
+        "--word-count-threshold",
+        help="words that occur so often or less become UNK (default 5)",
+        panel=TALK,
+        min=0,
+        metavar="N",
+    ),
+]
+MaxLength = Annotated[
+    int | None,
+    option("--max-length", help="words a caption keeps (default 16)", panel=TALK, min=1, metavar="N"),
+]
+
+
 class PanelCommand(TyperCommand):
     """A command whose help shows its options in panels, and that starts without importing rich or pydantic."""
 
@@ -179,6 +226,10 @@ class RecipeCommand(PanelCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         recipe = _named_recipe(args, self.params, strict=not ctx.resilient_parsing)
         if recipe is not None:
+            own = {
+                f"--{offered.name}" for offered in recipe.options
+            }  # a recipe's own --split is the one meant
+            self.params = [param for param in self.params if own.isdisjoint(getattr(param, "opts", ()))]
             at = next(i for i, param in enumerate(self.params) if param.param_type_name == "option")
             self.params = [*self.params[:at], *_options_of(recipe), *self.params[at:]]
         return super().parse_args(ctx, args)

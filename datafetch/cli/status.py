@@ -17,10 +17,11 @@ import msgspec
 from datafetch.console.text import cut, fields, number, size, table
 from datafetch.images.again import NEVER, due_at
 from datafetch.images.lacking import lacking
-from datafetch.model import Artifact, Http, Outcome, Recipe, Seen, State, UrlList
+from datafetch.model import Artifact, Http, Outcome, Recipe, Seen, State, UrlList, Why
 from datafetch.report import add_up
 from datafetch.store import inventory, journal
 from datafetch.store.home import Home
+from datafetch.store.subsets import subsets, words
 
 SHOWN = 20  # of what is missing, unless --urls or --json asks for all
 
@@ -92,6 +93,7 @@ class Look:
         self._recipe, self._home, self._why = recipe, home, why
         self.tally = Tally(time.time())
         self.seen: dict[str, Seen] = {}
+        self.subsets = subsets(home, recipe)
         if files:
             published = inventory.published(home)
             gone = inventory.lost(home.root, published)
@@ -109,6 +111,8 @@ class Look:
                 for row in lacking(self._home.batches(artifact.name)):
                     why = row.why or str(row.outcome)
                     self.tally.add(row.outcome, why, row.at)
+                    if why == Why.NOT_CHOSEN and not self._why:
+                        continue  # counted; nobody misses it
                     yield Missing(f"{artifact.name} row {row.row}", why, row.url)
 
     def _of_last_run(self) -> Iterator[Missing]:
@@ -151,6 +155,7 @@ class Look:
         if rows:
             header = ("FILE", "STATE", "FILES", "SIZE", "LEFT OUT")
             yield from (cut(line, width) for line in table([header, *rows], right=(2, 3)))
+        yield from (cut(line, width) for line in words(self.subsets))
         missing = self.missing()
         first = list(islice(missing, SHOWN))
         more = sum(1 for _ in missing)
@@ -164,6 +169,7 @@ class Look:
     def json(self) -> Iterator[str]:
         """One JSON document, in pieces."""
         head = {"dataset": self._recipe.name, "root": str(self._home.root), "artifacts": self.artifacts()}
+        head["subset"] = [each.as_json() for each in self.subsets]
         yield json.dumps(head, ensure_ascii=False)[:-1] + ', "missing": ['
         between = ""
         for one in self.missing():

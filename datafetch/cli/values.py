@@ -25,9 +25,9 @@ def convert_plainly(param: Any) -> Any:
         if convert is None and value is not None:
             return by_typer(ctx, value)
         if self.required and self.value_is_missing(value):
-            raise UsageError(
-                f"{self.display_name_raw} is missing", hint=f"{ctx.command_path} --help shows what it takes"
-            )
+            is_option = self.param_type_name == "option"
+            name = f"{self.opts[0]} {self.metavar or ''}".strip() if is_option else self.display_name_raw
+            raise UsageError(f"{name} is missing", hint=f"{ctx.command_path} --help shows what it takes")
         try:
             value = convert(value) if convert and value is not None else ([] if self.multiple else None)
         except ValueError:

@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Self
 
 _RANGE = re.compile(r"bytes=(\d+)-(\d*)\Z")
+_SUFFIX = re.compile(r"bytes=-(\d+)\Z")
 _OLD = 1_600_000_000.0  # seconds since 1970: a Last-Modified that is strong
 _PIECE = 64 << 10
 
@@ -41,6 +42,12 @@ class Seen:
         """Behind the last byte of the range that is asked for; None when it goes to the end."""
         match = _RANGE.match(self.headers.get("range", ""))
         return int(match[2]) + 1 if match and match[2] else None
+
+    @property
+    def suffix(self) -> int | None:
+        """How many last bytes are asked for; None when that is not how they are asked for."""
+        match = _SUFFIX.match(self.headers.get("range", ""))
+        return int(match[1]) if match else None
 
 
 class Exchange:
@@ -124,8 +131,9 @@ class Thing:
         )
         if not wants:
             return 200, self.data, headers | {"Content-Length": len(self.data)}
-        start, total = seen.start, len(self.data)
-        if start >= total:
+        total = len(self.data)
+        start = seen.start if seen.suffix is None else max(0, total - seen.suffix)
+        if start >= total or seen.suffix == 0:
             return 416, b"", headers | {"Content-Range": f"bytes */{total}", "Content-Length": 0}
         body = self.data[start : seen.stop]
         extra: dict[str, str | int] = {

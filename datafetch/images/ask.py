@@ -1,20 +1,17 @@
-"""One item over HTTP: its addresses in turn, with the retries of `transfer.retry`, until a body passes or
-none is left. The workers ask; what is decided about it is decided here, for all of them.
+"""One item over HTTP: its addresses in turn, with the retries of `transfer.retry`, until a body passes or none is
+left. Nothing is asked here: what came of each try goes in, what follows from it comes out.
 """
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, field
 
+from datafetch.images.items import Item
 from datafetch.images.ledger import outcome_of
 from datafetch.images.wire import Ended
-from datafetch.images.workers import WorkerDied, Workers
 from datafetch.model import Event, Outcome, Why
 from datafetch.transfer.addresses import candidates, origin, safe_url, shown_host
-from datafetch.transfer.courtesy import Courtesy
-from datafetch.transfer.retry import Patience, Tries, Verdict, backoff, decide, wait_for
-from datafetch.transfer.robots import Robots
+from datafetch.transfer.retry import Patience, Tries, backoff, decide, wait_for
 from datafetch.transfer.wanted import Ways
 
 # A list has many rows and a later run asks again, so one row is not insisted on as a whole archive is.
@@ -49,106 +46,109 @@ class Lost:
 
 
 @dataclass(frozen=True, slots=True)
+class Again:
+    """The address that stands in the errand is to be asked after so many seconds."""
+
+    wait: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """The process that was at an item is gone."""
+
+    how: str
+    decoding: bool  # the item, at that moment
+    suspect: bool  # it may be the reason
+    guilty: bool  # it is
+
+
+@dataclass(eq=False, slots=True)
+class Errand:
+    """An item on its way. All that it may cost is bounded: bytes, time, tries, processes."""
+
+    item: Item
+    path: str  # below the staging folder
+    asked: tuple[tuple[str, str], ...]  # in order: an address, and the one of the list that it stands for
+    at: int = 0  # the one that is asked
+    tries: Tries = field(default_factory=Tries)  # of that one
+    deaths: int = 0
+    lost: list[Lost] = field(default_factory=list)  # of those before
+
+    @property
+    def address(self) -> str:
+        return self.asked[self.at][0]
+
+    @property
+    def url(self) -> str:
+        return self.asked[self.at][1]
+
+    @property
+    def last(self) -> bool:
+        """Whether no other address stands for the same one of the list."""
+        return self.at + 1 == len(self.asked) or self.asked[self.at + 1][1] != self.url
+
+
+@dataclass(frozen=True, slots=True)
 class Asker:
-    """Asks for items; one per list. All that a single item may cost is bounded: bytes, time, tries, processes."""
+    """Decides for the items of one list."""
 
     name: str  # of the artifact, for the events
     ways: Ways
-    workers: Workers
-    at_once: asyncio.Semaphore  # requests under way, of all hosts together
-    courtesy: Courtesy
-    robots: Robots | None  # None: what they forbid is taken, too
     patience: Patience = PATIENCE
-    alone: asyncio.Lock = field(default_factory=asyncio.Lock)  # for those that may have killed a process
 
-    def host(self, urls: tuple[str, ...]) -> str:
-        """Who is asked first."""
-        return shown_host(self._asked(urls[0])[0])
+    def errand(self, item: Item, path: str) -> Errand:
+        ways = self.ways
+        if not ways.mirrors:
+            return Errand(item, path, tuple((url, url) for url in item.urls))
+        pairs = ((at, url) for url in item.urls for at in candidates((url,), ways.mirrors, ways.mirror_only))
+        return Errand(item, path, tuple(pairs))
 
-    async def __call__(self, urls: tuple[str, ...], path: str) -> Found | Lost:
-        """The first body that passes, written to `path`; of what was lost, a way that may mend counts first.
+    def never(self, errand: Errand) -> str:
+        """An origin that no redirect may lead to, or empty."""
+        return origin(errand.url) if self.ways.mirror_only and self.ways.mirrors else ""
 
-        Raises TransferLimit and NoRoom.
-        """
-        lost: list[Lost] = []
-        for url in urls:
-            asked = self._asked(url)
-            for at, address in enumerate(asked, 1):
-                found = await self._insist(address, url, path, last=at == len(asked))
-                if isinstance(found, Found):
-                    return found
-                lost.append(found)
-        return next((each for each in lost if each.outcome is not Outcome.MISSING), lost[0])
+    def forbidden(self, errand: Errand) -> Lost | Again:
+        """What follows when robots.txt keeps its address from being asked."""
+        url = errand.url
+        return self._lost(errand, Why.OPTED_OUT, f"{shown_host(url)}: robots.txt forbids it")
 
-    def _asked(self, url: str) -> tuple[str, ...]:
-        return candidates((url,), self.ways.mirrors, self.ways.mirror_only) if self.ways.mirrors else (url,)
+    def died(self, errand: Errand, death: Death) -> Lost | Again:
+        """What follows when the process that was at it is gone."""
+        errand.deaths += death.suspect
+        if not death.guilty and errand.deaths < DEATHS:
+            return Again()
+        why = Why.NOT_AN_IMAGE if death.decoding else Why.UNKNOWN
+        return self._lost(errand, why, f"{shown_host(errand.address)}: {death.how}")
 
-    async def _insist(self, address: str, url: str, path: str, *, last: bool) -> Found | Lost:
-        """One address, asked as often as the table in `transfer.retry` says."""
-        if self.robots is not None and address == url and (no := await self._forbidden(url)) is not None:
-            return no
-        tries = Tries()
-        while True:
-            try:
-                ended = await self._survived(address, url, path)
-            except WorkerDied as died:
-                why = Why.NOT_AN_IMAGE if died.decoding else Why.UNKNOWN
-                return Lost(why, safe_url(url), f"{shown_host(address)}: {died}")
-            if ended.unnameable:
-                return Lost(Why.UNKNOWN, safe_url(url), f"no file can be called {path}", unnameable=True)
-            if not ended.why:
-                return Found(url, ended.received, ended.sha256, ended.width, ended.height)
-            why = Why(ended.why)
-            if why is Why.LIMIT:
-                self.workers.check()
-            count = tries.after(why, advanced=False)
-            verdict = decide(why, count, last=last, patience=self.patience)
-            if not await self._waited(address, ended, verdict, count):
-                return Lost(why, safe_url(url), ended.text)
-
-    async def _waited(self, address: str, ended: Ended, verdict: Verdict, count: int) -> bool:
-        """Waits as the verdict says, the host's other items too if it says so; False when it says no."""
+    def ended(self, errand: Errand, ended: Ended) -> Found | Lost | Again:
+        """What follows from a try."""
+        if ended.unnameable:
+            text = f"no file can be called {errand.path}"
+            return Lost(Why.UNKNOWN, safe_url(errand.url), text, unnameable=True)
+        if not ended.why:
+            return Found(errand.url, ended.received, ended.sha256, ended.width, ended.height)
+        why = Why(ended.why)
+        count = errand.tries.after(why, advanced=False)
+        verdict = decide(why, count, last=errand.last, patience=self.patience)
         wait = 0.0
         if verdict.wait or verdict.host_wide:
             own = backoff(count, self.ways.chance(), self.patience)
             wait = wait_for(ended.wait, own, self.patience)
-        answered = ended.told is not None
+        answered = ended.answered is not None  # then the manners of the host know how long to wait
         if verdict.host_wide and not answered:
-            self.ways.hosts.slow(shown_host(address), wait)
+            self.ways.hosts.slow(shown_host(errand.address), wait)
         if not verdict.again:
-            return False
+            return self._lost(errand, why, ended.text)
         soon = f"again in {wait:.0f} s" if wait >= 0.5 else "again at once"
         text = f"{ended.text}; {soon}"
         self.ways.emit(Event("retry", self.name, count=count, why=ended.why, url=ended.url, text=text))
-        if not verdict.host_wide:
-            await self.ways.hosts.pause(wait)
-        return True  # after a refusal the next turn waits for as long as is due
+        return Again(0.0 if verdict.host_wide else wait)
 
-    async def _forbidden(self, url: str) -> Lost | None:
-        """The end of a row that robots.txt keeps from being asked; None when it may be."""
-        assert self.robots is not None
-        if await self.robots.allow(url):
-            return None
-        return Lost(Why.OPTED_OUT, safe_url(url), f"{shown_host(url)}: robots.txt forbids it")
-
-    async def _survived(self, address: str, url: str, path: str) -> Ended:
-        """One try that a worker lives through. Raises WorkerDied when it is the item that kills them."""
-        deaths = 0
-        while True:
-            try:
-                if not deaths:
-                    return await self._once(address, url, path)
-                async with self.alone:  # so that the next death has one suspect
-                    return await self._once(address, url, path)
-            except WorkerDied as died:
-                deaths += died.suspect
-                if died.guilty or deaths >= DEATHS:
-                    raise
-
-    async def _once(self, address: str, url: str, path: str) -> Ended:
-        never = origin(url) if self.ways.mirror_only and self.ways.mirrors else ""
-        async with self.courtesy.turn(shown_host(address)) as turn, self.at_once:
-            flight = self.workers.ask(address, path, never)
-            if (heard := await flight.came) is not None:
-                turn.heard(heard)
-        return await flight.ended
+    def _lost(self, errand: Errand, why: Why, text: str) -> Lost | Again:
+        """The next address; or, of what was lost, what may mend counts first."""
+        errand.lost.append(Lost(why, safe_url(errand.url), text))
+        if errand.at + 1 < len(errand.asked):
+            errand.at += 1
+            errand.tries = Tries()
+            return Again()
+        return next((each for each in errand.lost if each.outcome is not Outcome.MISSING), errand.lost[0])

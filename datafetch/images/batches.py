@@ -14,9 +14,10 @@ from datafetch.images.check import Limits
 from datafetch.images.items import Item, items
 from datafetch.images.ledger import Ledger, Records
 from datafetch.images.rows import BadRow, Row
+from datafetch.images.spread import Spread
 from datafetch.images.staged import Staged, stands
 from datafetch.images.wire import Begin
-from datafetch.images.work import Work, go_on
+from datafetch.images.work import Then, Work, go_on
 from datafetch.images.workers import DECODE, Workers
 from datafetch.model import Artifact, Event, FileRecord, Outcome, Settings, UrlList
 from datafetch.transfer.allowance import Allowance
@@ -38,7 +39,8 @@ class Manners:
     ways: Ways
     allowance: Allowance
     patience: Patience = PATIENCE
-    jobs: int = 16  # requests under way
+    jobs: int = 16  # requests under way …
+    per_host: int = 4  # … at one host
     total: float = 120.0  # seconds for one body
     processes: int = 0  # at most; 0 is by the machine
     decode: float = DECODE  # seconds for one picture
@@ -108,15 +110,18 @@ async def fetch_list(
     placed = place or (lambda path: f"{artifact.folder}/{path}")
     name, ways = artifact.name, manners.ways
     begin = manners.begin(artifact.source, staging)
-    workers = Workers(begin, manners.allowance, _noting(name, ways), manners.processes, manners.decode)
-    per_host = manners.settings.max_per_host
+    note = _noting(name, ways)
+    workers = Workers(begin, manners.allowance, note, manners.jobs, manners.processes, manners.decode)
     known = load(manners.learned, time.time()) if manners.learned is not None else {}
-    courtesy = Courtesy(ways.hosts, per_host, known)
+    courtesy = Courtesy(ways.hosts, manners.per_host, known)
     robots = None if manners.settings.ignore_opt_out else Robots(asking(ways.http, courtesy))
-    at_once = asyncio.Semaphore(max(1, manners.jobs))
-    ask = Asker(name, ways, workers, at_once, courtesy, robots, manners.patience)
+    asker = Asker(name, ways, manners.patience)
+
+    def spread(then: Then, going: Callable[[], None]) -> Spread:
+        return Spread(asker, workers, courtesy, robots, then, going)
+
     with Staged(staging, tuple(published)) as staged:
-        run = Work(name, ask, per_host, staged, Ledger(journal), placed, ways.emit, retry_gone, redo, stop)
+        run = Work(name, spread, workers, staged, Ledger(journal), placed, ways.emit, retry_gone, redo, stop)
         try:
             async with workers:
                 await _work(run, iter(items(artifact.source, rows)))
@@ -146,8 +151,9 @@ async def _work(run: Work, feed: Iterator[Item | BadRow]) -> None:
         await run.come_to_rest()
         raise
     finally:
+        run.let_go()
         pulling.cancel()
-        await asyncio.gather(pulling, run.let_go(), return_exceptions=True)
+        await asyncio.gather(pulling, return_exceptions=True)
 
 
 def _noting(name: str, ways: Ways) -> Callable[[str], None]:

@@ -1,10 +1,11 @@
-"""Templates of a URL list: `<name>`, `<row>` and `<row:012>` filled from one row, and paths made safe."""
+"""Templates of a URL list: `<name>`, `<row>`, `<row:012>` and `<ext>` filled from one row, and paths made safe."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 
 BLANK = re.compile(r"<([^<>:]+)(?::(\d+))?>")
 # What may not stand in a file name: separators and control characters. Everything else is kept as upstream
@@ -12,6 +13,7 @@ BLANK = re.compile(r"<([^<>:]+)(?::(\d+))?>")
 UNSAFE = re.compile(r"[/\\\x00-\x1f\x7f]")
 # Names that DOS reserves, with any extension: a tree that holds one cannot be copied to such a machine.
 DEVICE = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(?=$|\.)")
+UNTIL_KNOWN = "jpg"  # what `<ext>` stands for, see `extensions`
 LONGEST_NAME = 255  # bytes, of one path component on every file system in use
 
 
@@ -22,6 +24,9 @@ def fill(template: str, row: int, fields: Mapping[str, str]) -> str | None:
 
 def candidates(templates: Sequence[str], row: int, fields: Mapping[str, str]) -> tuple[str, ...]:
     """The addresses of a row in the order to ask: of each template that can be filled, without repeats."""
+    if len(templates) == 1:
+        url = (fill(templates[0], row, fields) or "").strip()
+        return (url,) if url else ()
     filled = (fill(template, row, fields) for template in templates)
     return tuple(dict.fromkeys(url.strip() for url in filled if url and url.strip()))
 
@@ -62,17 +67,26 @@ def suffixed(path: str, key: str) -> str:
 
 def _fill(template: str, row: int, fields: Mapping[str, str], clean: Callable[[str], str]) -> str | None:
     pieces: list[str] = []
+    for before, name, width in _taken_apart(template):
+        pieces.append(before)
+        if name:
+            value = str(row) if name == "row" else UNTIL_KNOWN if name == "ext" else fields.get(name, "")
+            if not value:
+                return None
+            pieces.append(clean(value.zfill(width) if width else value))
+    filled = "".join(pieces)
+    return None if _is_broken(filled) else filled
+
+
+@lru_cache(maxsize=256)
+def _taken_apart(template: str) -> tuple[tuple[str, str, int], ...]:
+    """Text, the name of the blank behind it, and the digits that this has at the least; none behind the last."""
+    found: list[tuple[str, str, int]] = []
     end = 0
     for blank in BLANK.finditer(template):
-        name, width = blank[1], blank[2]
-        value = str(row) if name == "row" else fields.get(name, "")
-        if not value:
-            return None
-        pieces.append(template[end : blank.start()])
-        pieces.append(clean(value.zfill(int(width or 0))))
+        found.append((template[end : blank.start()], blank[1], int(blank[2] or 0)))
         end = blank.end()
-    filled = "".join((*pieces, template[end:]))
-    return None if _is_broken(filled) else filled
+    return (*found, (template[end:], "", 0))
 
 
 def _is_broken(text: str) -> bool:

@@ -1,114 +1,364 @@
-"""Items spread over their hosts: each host has a queue, so that a slow one holds up nobody else's."""
+"""Errands spread over hosts and processes: each host has a queue, so that a slow one holds up nobody else's.
+
+What one host may be asked together is shared among the processes that ask it: one of them, or several when the host
+has no pace and one process is not enough. A process is given a few more rows than it may ask at once, so that it never
+waits for us; the faster they come back, the more.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
 
-Item = TypeVar("Item")
+from datafetch.errors import TransferLimit
+from datafetch.images.ask import Again, Asker, Death, Errand, Found, Lost
+from datafetch.images.items import Item
+from datafetch.images.wire import Answered, Ended, Terms
+from datafetch.images.workers import Load, Process, Workers
+from datafetch.model import Why
+from datafetch.transfer.addresses import shown_host
+from datafetch.transfer.courtesy import Courtesy
+from datafetch.transfer.courtesy import Terms as OfHost
+from datafetch.transfer.gait import Grant, asks_for_less
+from datafetch.transfer.robots import Robots
+from datafetch.transfer.signs import Sent
 
-RUNNERS = 1024  # items begun, of all hosts together
+MANY, LONG = 8, 64  # places of a host, and rows that wait for it, from which on several processes ask it
+SOON = 0.5  # seconds for which rows of a host with a pace are given away
+
+NONE = Grant(0)
 
 
 @dataclass(eq=False, slots=True)
-class _Queue(Generic[Item]):
-    host: str
-    items: deque[Item] = field(default_factory=deque)
-    runners: int = 0
-    ready: bool = False  # it waits for a runner
+class _Post:
+    """One process at one host."""
+
+    process: Process
+    grant: Grant = NONE  # what it was told last
+    granted: float = 0.0  # when
+    using: int = 0  # places that it may still use: more than granted, until it is known to have heard of that
+    load: Load = field(default_factory=Load)
+    halts: int = 0  # answers for which it holds
+    closed: bool = False  # what it has comes back or to its end
+
+    @property
+    def taken(self) -> int:
+        """Places that are lost to others."""
+        return self.using if self.load.asking else 0
+
+    @property
+    def room(self) -> int:
+        """Rows that it can be given."""
+        if self.closed or not self.grant.places:
+            return 0
+        most = self.load.room(self.grant.places)
+        if self.grant.pace is None:
+            return most
+        return min(most, 1 + int(self.grant.pace * SOON) - self.load.asking)
 
 
-class Spread(Generic[Item]):
-    """Applies `work` to items, `per_host` of a host at a time, in their order. Its first error ends all."""
+@dataclass(eq=False, slots=True)
+class _Host:
+    name: str
+    number: int
+    waiting: deque[Errand] = field(default_factory=deque)
+    posts: dict[Process, _Post] = field(default_factory=dict)
+    hungry: bool = False  # it waits to be looked at
+    timer: asyncio.TimerHandle | None = None
 
-    def __init__(self, work: Callable[[Item], Awaitable[None]], per_host: int, window: int) -> None:
-        self._work = work
-        self._per_host = max(1, per_host)
-        self._window = window
-        self._spare = RUNNERS
-        self._waiting = 0
-        self._queues: dict[str, _Queue[Item]] = {}  # of hosts with items that wait or run
-        self._ready: deque[_Queue[Item]] = deque()
-        self._tasks: set[asyncio.Task[None]] = set()
+
+class Spread:
+    """`then` is called with each item and what became of it. `go_on` raises when no more may be begun."""
+
+    def __init__(
+        self,
+        asker: Asker,
+        workers: Workers,
+        courtesy: Courtesy,
+        robots: Robots | None,  # None: what they forbid is taken, too
+        then: Callable[[Item, Found | Lost], None],
+        go_on: Callable[[], None],
+    ) -> None:
+        self._asker, self._workers, self._courtesy, self._robots = asker, workers, courtesy, robots
+        self._then, self._go_on = then, go_on
+        self._loop = asyncio.get_running_loop()
+        self._hosts: dict[str, _Host] = {}
+        self._of: dict[Errand, _Host] = {}  # of those that a process has
+        self._number = 0
+        self._hungry: deque[_Host] = deque()
+        self._dealing = False
+        self._alone: deque[Errand] = deque()  # those that may have killed a process are asked one at a time
+        self._suspect: Errand | None = None
+        self._waits: dict[Errand, asyncio.TimerHandle] = {}
         self._error: BaseException | None = None
-        self._moved = asyncio.Event()  # what `put` or `drained` waits for may have come
+        self._moved = asyncio.Event()
+        self._touched: set[Load] = set()  # by the frame that is being read
+        self._halted = False
+        self.open = 0  # items that are not settled
+        workers.listener = self
 
-    async def put(self, host: str, item: Item) -> None:
-        """Queues an item; waits while too many do. Raises what `work` raised."""
-        if self._waiting >= self._window:
-            # For more than one place: each wait costs a turn of the loop.
-            await self._until(lambda: self._waiting <= self._window * 3 // 4)
-        queue = self._queues.get(host)
-        if queue is None:
-            queue = self._queues[host] = _Queue(host)
-        queue.items.append(item)
-        self._waiting += 1
-        if not queue.ready and queue.runners < self._per_host:
-            queue.ready = True
-            self._ready.append(queue)
-            self._start()
+    # --- What the list does ---------------------------------------------------------------------------------
 
-    async def drained(self) -> None:
-        """Returns when nothing waits or runs. Raises what `work` raised."""
-        await self._until(lambda: not self._tasks)
+    def put(self, item: Item, path: str) -> None:
+        self.open += 1
+        self._route(self._asker.errand(item, path))
 
-    async def rest(self, seconds: float) -> None:
-        """Waits until nothing runs, but no longer than that."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=seconds)
-
-    async def stop(self) -> None:
-        """Forgets what waits and cancels what runs."""
-        self._ready.clear()
-        for queue in self._queues.values():
-            queue.items.clear()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def check(self) -> None:
-        """Raises what `work` raised."""
-        if self._error is not None:
-            raise self._error
-
-    async def _until(self, come: Callable[[], bool]) -> None:
+    async def below(self, most: int) -> None:
+        """Returns once at most so many items are not settled. Raises what went wrong."""
         self.check()
-        while not come():
+        while self.open > most:
             self._moved.clear()
             await self._moved.wait()
             self.check()
 
-    def _start(self) -> None:
-        while self._ready and self._spare:
-            queue = self._ready.popleft()
-            queue.ready = False
-            if queue.items and queue.runners < self._per_host:
-                queue.runners += 1
-                self._spare -= 1
-                task = asyncio.create_task(self._run(queue))
-                self._tasks.add(task)
-                task.add_done_callback(self._ended)
+    def check(self) -> None:
+        """Raises what went wrong."""
+        if self._error is not None:
+            raise self._error
 
-    async def _run(self, queue: _Queue[Item]) -> None:
-        try:
-            while queue.items:
-                item = queue.items.popleft()
-                self._waiting -= 1
-                if self._waiting <= self._window * 3 // 4:
-                    self._moved.set()
-                await self._work(item)
-        finally:
-            queue.runners -= 1
-            self._spare += 1
-            if not queue.runners and not queue.items:
-                self._queues.pop(queue.host, None)
-            self._start()
+    async def rest(self, seconds: float) -> None:
+        """Begins nothing more, and waits for what is under way, but no longer than that."""
+        self.halt()
+        until = self._loop.time() + seconds
+        while self._of and (left := until - self._loop.time()) > 0:
+            self._moved.clear()
+            try:
+                await asyncio.wait_for(self._moved.wait(), left)
+            except TimeoutError:
+                return
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            self._error = self._error or task.exception()
+    def halt(self) -> None:
+        """Begins nothing more, and takes back what was not asked."""
+        self._halted = True
+        for timer in self._waits.values():
+            timer.cancel()
+        for host in self._hosts.values():
+            if host.timer is not None:
+                host.timer.cancel()
+            for post in tuple(host.posts.values()):
+                self._recall(host, post)
+
+    # --- What the processes say -----------------------------------------------------------------------------
+
+    def answered(self, process: Process, errand: Errand, answered: Answered | None) -> None:
+        host = self._of[errand]
+        post = host.posts[process]
+        for load in (process.load, post.load):
+            load.answered()
+        self._touched.add(post.load)
+        self._look_at(host)
+        if post.closed and not post.load.asking:
+            del host.posts[process]
+        if answered is None:
+            return
+        among = answered.among - post.grant.others
+        if post.using > post.grant.places and answered.at > post.granted and among <= post.grant.places:
+            post.using = post.grant.places
+        post.halts += asks_for_less(answered.told)
+        self._courtesy.heard(host.name, Sent(answered.at, answered.among), answered.told)
+
+    def ended(self, process: Process, errand: Errand, ended: Ended) -> None:
+        del self._of[errand]
+        if ended.why == Why.LIMIT:
+            try:
+                self._workers.check()
+            except TransferLimit as error:
+                self._fail(error)
+                return
+        self._act(errand, self._asker.ended(errand, ended))
+
+    def came_back(self, process: Process, errands: list[Errand]) -> None:
+        for errand in reversed(errands):
+            host = self._of.pop(errand)
+            post = host.posts[process]
+            post.load.asking -= 1
+            process.load.asking -= 1
+            if post.closed and not post.load.asking:
+                del host.posts[process]
+            host.waiting.appendleft(errand)
+            self._look_at(host)
+
+    def heard(self, process: Process) -> None:
+        """Deals at once: the process may have nothing left to ask."""
+        for load in (process.load, *self._touched):
+            load.frame_ended()
+        self._touched.clear()
+        self._deal()
         self._moved.set()
+
+    def died(self, process: Process, deaths: list[tuple[Errand, Death]]) -> None:
+        for host in self._hosts.values():
+            if host.posts.pop(process, None) is not None:
+                self._look_at(host)
+        for errand, death in deaths:
+            del self._of[errand]
+            self._act(errand, self._asker.died(errand, death))
+        self._moved.set()
+
+    # --- From one station of an errand to the next ----------------------------------------------------------
+
+    def _act(self, errand: Errand, then: Found | Lost | Again) -> None:
+        if errand is self._suspect:
+            self._suspect = None
+        if not isinstance(then, Again):
+            self.open -= 1
+            try:
+                self._then(errand.item, then)
+            except Exception as error:
+                self._fail(error)
+        elif then.wait:
+            self._waits[errand] = self._loop.call_later(then.wait, self._waited, errand)
+        elif errand.deaths:
+            self._alone.append(errand)
+        else:
+            self._route(errand)
+        if self._alone and self._suspect is None:
+            self._suspect = self._alone.popleft()
+            self._route(self._suspect)
+
+    def _route(self, errand: Errand) -> None:
+        """To the queue of its host, once its robots.txt is known and does not forbid it."""
+        if self._robots is not None and errand.address == errand.url:
+            rules = self._robots.rules(errand.url)
+            if not rules.done():
+                rules.add_done_callback(lambda _: self._route(errand))
+                return
+            try:
+                allowed = rules.result().allow(errand.url)
+            except BaseException as error:
+                self._fail(error)
+                return
+            if not allowed:
+                self._act(errand, self._asker.forbidden(errand))
+                self._moved.set()
+                return
+        name = shown_host(errand.address)
+        host = self._hosts.get(name)
+        if host is None:
+            self._number += 1
+            host = self._hosts[name] = _Host(name, self._number)
+        host.waiting.append(errand)
+        self._look_at(host)
+
+    def _waited(self, errand: Errand) -> None:
+        del self._waits[errand]
+        self._route(errand)
+
+    def _fail(self, error: BaseException) -> None:
+        self._error = self._error or error
+        self._moved.set()
+
+    # --- Dealing --------------------------------------------------------------------------------------------
+
+    def _look_at(self, host: _Host) -> None:
+        if not host.hungry:
+            host.hungry = True
+            self._hungry.append(host)
+        if not self._dealing:
+            self._dealing = True
+            self._loop.call_soon(self._deal)
+
+    def _deal(self) -> None:
+        """Gives rows away, host by host, while there is a process that can take some."""
+        self._dealing = False
+        if self._halted or self._error is not None:
+            return
+        try:
+            self._go_on()
+            self._workers.check()
+            if self._hungry:
+                self._workers.grow()
+            for _ in range(len(self._hungry)):
+                if not self._has_room():
+                    break
+                host = self._hungry.popleft()
+                host.hungry = False
+                if self._serve(host):
+                    host.hungry = True
+                    self._hungry.append(host)
+        except Exception as error:
+            self._fail(error)
+
+    def _has_room(self) -> bool:
+        return any(process.room > 0 for process in self._workers.processes)
+
+    def _serve(self, host: _Host) -> bool:
+        """Gives away rows of a host; whether some are left that only lack a process."""
+        if not host.waiting:
+            if not any(post.load.asking for post in host.posts.values()):
+                for post in tuple(host.posts.values()):
+                    self._recall(host, post)
+                del self._hosts[host.name]
+            return False
+        terms = self._courtesy.terms(host.name)
+        wait = terms.not_before - self._loop.time()
+        if wait <= SOON:
+            self._staff(host, terms)
+        elif host.timer is None:
+            host.timer = self._loop.call_later(wait - SOON / 2, self._in_time, host)
+        self._tell(host, terms)
+        if wait > SOON:
+            return False
+        lacking = not host.posts
+        for post in host.posts.values():
+            count = min(post.room, len(host.waiting))
+            lacking = lacking or post.process.room < count
+            for _ in range(min(count, post.process.room)):
+                errand = host.waiting.popleft()
+                self._of[errand] = host
+                post.load.asking += 1
+                post.process.load.asking += 1
+                self._workers.give(post.process, host.number, errand, self._asker.never(errand))
+        return lacking and bool(host.waiting)
+
+    def _in_time(self, host: _Host) -> None:
+        host.timer = None
+        self._look_at(host)
+
+    def _staff(self, host: _Host, terms: OfHost) -> None:
+        """Sees to it that as many processes ask a host as should."""
+        staff = [post for post in host.posts.values() if not post.closed]
+        one = terms.pace is not None or terms.places < 2
+        if one and len(staff) > 1:
+            keep = max(staff, key=lambda post: post.load.asking)
+            for post in staff:
+                if post is not keep:
+                    self._recall(host, post)
+            return
+        crowd = terms.places >= MANY and len(host.waiting) >= LONG
+        full = all(post.process.room <= 0 for post in staff)
+        if not staff or (not one and len(staff) < terms.places and (crowd or full)):
+            others = [p for p in self._workers.processes if p not in host.posts and p.room > 0]
+            if others:
+                process = max(others, key=lambda p: p.room)
+                host.posts[process] = _Post(process)
+
+    def _tell(self, host: _Host, terms: OfHost) -> None:
+        """Shares the places of a host among its processes, and lets them know."""
+        taken = sum(post.taken for post in host.posts.values())
+        staff = [post for post in host.posts.values() if not post.closed]
+        for at, post in enumerate(staff):
+            fair = terms.places // len(staff) + (at < terms.places % len(staff))
+            places = min(fair, terms.places - (taken - post.taken))
+            if places < 1:
+                if not post.grant.places:
+                    continue  # the others must hear of it first
+                places = 1
+            grant = Grant(places, terms.pace, terms.not_before, terms.places - places, post.halts)
+            if grant != post.grant:
+                before = post.taken
+                post.using = max(places, post.taken)
+                post.granted = self._loop.time()
+                post.grant = grant
+                taken += post.taken - before
+                post.process.wire.send(Terms(host.number, grant))
+
+    def _recall(self, host: _Host, post: _Post) -> None:
+        """Lets a process ask a host no more; what it has not asked comes back."""
+        if post.grant.places:
+            post.process.wire.send(Terms(host.number, NONE))
+        post.closed = True
+        if not post.load.asking:
+            host.posts.pop(post.process, None)

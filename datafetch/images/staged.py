@@ -8,13 +8,13 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from datafetch.store.files import Tree, make_folder, remove_entry, sync_tree, user_errors
+from datafetch.store.files import Tree, make_folder, remove_entry, sync_files, user_errors
 
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 # Faults of one path, not of the disk: this row cannot have the name its list gives it, the others can.
@@ -91,9 +91,9 @@ class Staged:
                 return file.read()
         return None
 
-    def sync(self) -> None:
-        """Make everything put so far durable. May run in another thread than the rest."""
-        sync_tree(self._folder)
+    def sync(self, paths: Collection[str]) -> None:
+        """Make what was put at these paths durable. May run in another thread than the rest."""
+        sync_files(self._folder, paths)
 
     def _write(self, path: str, data: bytes) -> None:
         try:

@@ -9,9 +9,11 @@ from typing import Generic, TypeVar
 import msgspec
 
 from datafetch.images.check import Limits
+from datafetch.transfer.gait import Grant
 from datafetch.transfer.told import Told
 
 LENGTH = 4  # bytes of the length before each frame
+TOGETHER = 64  # messages that wait for no more
 
 
 class Begin(msgspec.Struct, array_like=True, frozen=True, tag=0):
@@ -30,27 +32,51 @@ class Begin(msgspec.Struct, array_like=True, frozen=True, tag=0):
     samples: str = ""  # folder for a few of the bodies that are turned away; empty keeps none
 
 
-class Job(msgspec.Struct, array_like=True, frozen=True, tag=1):
+class Share(msgspec.Struct, array_like=True, frozen=True, tag=1):
+    """How many requests this process may have under way, of all hosts together."""
+
+    most: int
+
+
+class Terms(msgspec.Struct, array_like=True, frozen=True, tag=2):
+    """How a host may be asked from now on. What is not asked goes `Back` when it may not be at all, and then the
+    host is forgotten.
+    """
+
+    host: int
+    grant: Grant
+
+
+class Job(msgspec.Struct, array_like=True, frozen=True, tag=3):
     """One address to ask. `path` is where a good body goes, below the staging folder."""
 
     number: int
+    host: int  # whose terms hold
     url: str
     path: str
     never: str  # an origin that no redirect may lead to, or empty
 
 
-class Allow(msgspec.Struct, array_like=True, frozen=True, tag=2):
+class Allow(msgspec.Struct, array_like=True, frozen=True, tag=4):
     """The answer to a Claim."""
 
     number: int
     size: int
 
 
+class Answered(msgspec.Struct, array_like=True, frozen=True):
+    """An answer, and when it was asked for among how many."""
+
+    at: float  # on the monotonic clock
+    among: int
+    told: Told
+
+
 class Came(msgspec.Struct, array_like=True, frozen=True, tag=0):
     """The network's part of a job is done; its Ended follows once the body has been decoded."""
 
     number: int
-    told: Told
+    answered: Answered
 
 
 class Ended(msgspec.Struct, array_like=True, frozen=True, tag=1):
@@ -61,55 +87,74 @@ class Ended(msgspec.Struct, array_like=True, frozen=True, tag=1):
     sha256: str = ""
     width: int | None = None
     height: int | None = None
+    answered: Answered | None = None  # when an answer came and no Came told it
     why: str = ""
     url: str = ""  # of a failure: where it happened, free of secrets
     text: str = ""
     wait: float | None = None  # seconds that the server asks for
     unnameable: bool = False  # no file can have the path
-    told: Told | None = None  # when an answer came and no Came told it
 
 
-class Claim(msgspec.Struct, array_like=True, frozen=True, tag=2):
+class Back(msgspec.Struct, array_like=True, frozen=True, tag=2):
+    """Jobs that were not asked."""
+
+    numbers: tuple[int, ...]
+
+
+class Claim(msgspec.Struct, array_like=True, frozen=True, tag=3):
     """`size` bytes came: how many of them may be taken?"""
 
     number: int
     size: int
 
 
-class Trouble(msgspec.Struct, array_like=True, frozen=True, tag=3):
+class Trouble(msgspec.Struct, array_like=True, frozen=True, tag=4):
     """A fault that no other job would escape, such as a full disk: the run must end."""
 
     text: str
     hint: str
 
 
-ToWorker = Begin | Job | Allow
-FromWorker = Came | Ended | Claim | Trouble
+ToWorker = Begin | Share | Terms | Job | Allow
+FromWorker = Came | Ended | Back | Claim | Trouble
 M = TypeVar("M")
 
 
 class Wire(asyncio.Protocol, Generic[M]):
-    """One end. `got` is called with each message, `lost` once when the other end is gone.
+    """One end. `got` is called with the messages of a frame, `lost` once when the other end is gone.
 
-    Messages of one turn of the loop travel together: a system call costs more than a message.
+    Messages travel together, as many as come within `slack` seconds: a system call, and a turn of the other's
+    loop, cost more than a message.
     """
 
     def __init__(
-        self, decoder: msgspec.msgpack.Decoder[list[M]], got: Callable[[M], None], lost: Callable[[], None]
+        self,
+        decoder: msgspec.msgpack.Decoder[list[M]],
+        got: Callable[[list[M]], None],
+        lost: Callable[[], None],
+        slack: float = 0.0,
     ) -> None:
         self._decoder = decoder
         self._encoder = msgspec.msgpack.Encoder()
         self._got, self._lost = got, lost
+        self._slack = slack
         self._loop = asyncio.get_running_loop()
         self._out: list[msgspec.Struct] = []
         self._in = bytearray()
         self._transport: asyncio.Transport | None = None
+        self._later: asyncio.Handle | None = None
+        self._soon = False
 
-    def send(self, message: msgspec.Struct) -> None:
-        """Queued until there is a connection; into nothing once the other end is gone."""
-        if not self._out:
-            self._loop.call_soon(self._flush)
+    def send(self, message: msgspec.Struct, *, now: bool = False) -> None:
+        """Queued until there is a connection; into nothing once the other end is gone. `now` waits for no other."""
         self._out.append(message)
+        if self._soon:
+            return
+        if now or not self._slack or len(self._out) >= TOGETHER:
+            self._soon = True
+            self._loop.call_soon(self._flush)
+        elif self._later is None:
+            self._later = self._loop.call_later(self._slack, self._flush)
 
     def close(self) -> None:
         """What was sent still goes out."""
@@ -118,6 +163,10 @@ class Wire(asyncio.Protocol, Generic[M]):
             self._transport.close()
 
     def _flush(self) -> None:
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
+        self._soon = False
         if self._transport is None or not self._out:
             return
         if not self._transport.is_closing():
@@ -137,9 +186,9 @@ class Wire(asyncio.Protocol, Generic[M]):
             end = start + LENGTH + int.from_bytes(self._in[start : start + LENGTH], "little")
             if len(self._in) < end:
                 break
-            for message in self._decoder.decode(self._in[start + LENGTH : end]):
-                self._got(message)
+            messages = self._decoder.decode(self._in[start + LENGTH : end])
             start = end
+            self._got(messages)
         del self._in[:start]
 
     def connection_lost(self, error: Exception | None) -> None:

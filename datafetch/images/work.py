@@ -12,20 +12,23 @@ from functools import lru_cache
 import msgspec
 
 from datafetch.errors import DatafetchError, Interrupted
-from datafetch.images.ask import Asker, Found
+from datafetch.images.ask import Found, Lost
 from datafetch.images.items import Item
 from datafetch.images.ledger import Ledger, Settled, asked_again
 from datafetch.images.rows import BadRow
 from datafetch.images.spread import Spread
 from datafetch.images.staged import Staged
+from datafetch.images.workers import Workers
 from datafetch.model import Event, Outcome, Why
 
 TOGETHER = 512  # rows that share one wait for the disk
 OFTEN = 1.0  # seconds between such waits when rows come slowly
 AT_ONCE = 32  # rows of the list, before others get their turn
 REST = 1.0  # seconds between a stop and the end of what is under way
-WINDOW = 8192  # rows that may wait for their host …
+WINDOW = 8192  # rows that may be on their way or wait for their host …
 OPEN = 4  # … in so many batches not finished yet: how far a slow host can fall behind before the list waits for it
+
+Then = Callable[[Item, Found | Lost], None]
 
 
 def go_on(stop: Callable[[], bool]) -> None:
@@ -35,13 +38,13 @@ def go_on(stop: Callable[[], bool]) -> None:
 
 
 class Work:
-    """What is known and done of a list while it runs. `per_host` items of a host are under way at a time."""
+    """What is known and done of a list while it runs."""
 
     def __init__(
         self,
         name: str,
-        ask: Asker,
-        per_host: int,
+        asking: Callable[[Then, Callable[[], None]], Spread],
+        workers: Workers,
         staged: Staged,
         ledger: Ledger,
         place: Callable[[str], str],
@@ -51,7 +54,7 @@ class Work:
         stop: Callable[[], bool],
     ) -> None:
         self.name = name
-        self.ask = ask
+        self.workers = workers
         self.staged = staged
         self.ledger = ledger
         self.place = place
@@ -67,7 +70,7 @@ class Work:
         self._writing: asyncio.Task[None] | None = None
         self._ok_since = 0  # rows that ended ok and were not told yet
         self._received = 0  # bytes that were told
-        self._spread = Spread(self._get, per_host, WINDOW)
+        self._spread = asking(self._came, lambda: go_on(stop))
 
     async def pull(self, feed: Iterator[Item | BadRow]) -> None:
         """Takes every row, and returns when all are settled."""
@@ -83,27 +86,30 @@ class Work:
             elif item.twin and (same := self._same(item, first)) is not None:
                 self._end(same)
             else:
-                await self._spread.put(self.ask.host(item.urls), item)
+                self._spread.put(item, self.place(item.path))
+                if self._spread.open >= WINDOW:
+                    # For more than one place: each wait costs a turn of the loop.
+                    await self._spread.below(WINDOW * 3 // 4)
             if count % AT_ONCE == 0 or len(self._unwritten) >= TOGETHER:
                 await self.now_and_then()
                 while self.ledger.open > OPEN:
                     self._spread.check()
                     await asyncio.sleep(OFTEN / 10)
                     await self.now_and_then()
-        await self._spread.drained()
+        await self._spread.below(0)
 
     async def come_to_rest(self) -> None:
         """After a stop nothing new is begun: a short while for what is under way to be done and told."""
         await self._spread.rest(REST)
 
-    async def let_go(self) -> None:
+    def let_go(self) -> None:
         """Lets go of the rows under way."""
-        await self._spread.stop()
+        self._spread.halt()
 
     async def now_and_then(self) -> None:
         """Tells how far the work is, writes down what is due, and lets others run."""
         self._tell()
-        self.ask.workers.watch()
+        self.workers.watch()
         if self._writing is not None and self._writing.done():
             await self._written()
         due = len(self._unwritten) >= TOGETHER or time.monotonic() - self._written_at > OFTEN
@@ -145,8 +151,9 @@ class Work:
         self._tell()
 
     def _make_durable(self, rows: list[Settled]) -> None:
-        if any(row.outcome is Outcome.OK for row in rows):
-            self.staged.sync()
+        if good := [row for row in rows if row.outcome is Outcome.OK]:
+            # A row whose file is published already has none here; news of it is rare.
+            self.staged.sync([self.place(row.path) for row in good])
         self.ledger.write(rows)
 
     def _kept(self, item: Item, before: Settled | None) -> Settled | None:
@@ -163,14 +170,12 @@ class Work:
             return self.staged.proves(path, before.sha256)
         return self.staged.has(path, before.size)
 
-    async def _get(self, item: Item) -> None:
-        go_on(self.stop)
-        path = self.place(item.path)
-        found = await self.ask(item.urls, path)
+    def _came(self, item: Item, found: Found | Lost) -> None:
+        """What became of an item that was asked for."""
         if isinstance(found, Found):
             row = _ok(item, found)
         else:
-            self.staged.remove(path)
+            self.staged.remove(self.place(item.path))
             row = Settled(
                 item.number, found.outcome, found.why, item.path, found.url, _now(), text=found.text
             )
@@ -178,7 +183,7 @@ class Work:
         for twin in self._twins.pop(item.number, ()):
             same = self._same(twin, row)
             if same is None:
-                await self._get(twin)
+                self._spread.put(twin, self.place(twin.path))
             else:
                 self._end(same)
 
@@ -222,7 +227,7 @@ class Work:
         if self._ok_since:
             self.emit(Event("item", self.name, count=self._ok_since, outcome=Outcome.OK))
             self._ok_since = 0
-        if (received := self.ask.workers.received) > self._received:
+        if (received := self.workers.received) > self._received:
             self.emit(Event("received", self.name, done=received - self._received))
             self._received = received
 

@@ -9,82 +9,121 @@ import socket
 import subprocess
 import sys
 import time
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Protocol, Self
 
 from datafetch.errors import NoRoom
-from datafetch.images.wire import Allow, Begin, Came, Claim, Ended, FromWorker, Job, Trouble, Wire
+from datafetch.images.ask import Death, Errand
+from datafetch.images.wire import (
+    Allow,
+    Answered,
+    Back,
+    Begin,
+    Came,
+    Claim,
+    Ended,
+    FromWorker,
+    Job,
+    Share,
+    Trouble,
+    Wire,
+)
 from datafetch.images.wire import from_worker as decoder
 from datafetch.store.files import user_errors
-from datafetch.transfer.addresses import shown_host
 from datafetch.transfer.allowance import Allowance
-from datafetch.transfer.told import Told
 
 MOST = 4  # processes; more of them only wait for the disk and for their supervisor
 WORTH_ANOTHER = 64  # jobs for each process before the next is started: it takes as long as they do
-LEAN = 4  # jobs by which a host's own process may be busier than the idlest before another helps it
 DECODE = 60.0  # seconds for one picture: the pixels that `check` allows take ten, as WebP on a busy machine
-GRACE = 60.0  # seconds beyond the limit of a job until its process is taken for stuck
-
-
-T = TypeVar("T")
-
-
-class WorkerDied(Exception):
-    """The process that was at a job is gone."""
-
-    def __init__(self, how: str, *, decoding: bool, suspect: bool, guilty: bool) -> None:
-        super().__init__(how)
-        self.decoding = decoding
-        self.suspect = suspect  # the job may be the reason
-        self.guilty = guilty  # it is
+# Seconds beyond the limits of a job in which a process may have nothing to say: it may have to wait for a host first.
+GRACE = 120.0
 
 
 @dataclass(eq=False, slots=True)
-class Flight:
-    """A job that a process is at. Both futures raise WorkerDied."""
+class Load:
+    """Rows that somebody was given and no answer has come for."""
 
-    job: Job
-    started: float
-    came: asyncio.Future[Told | None]  # the network's part is done; None: no answer came
-    ended: asyncio.Future[Ended]
+    asking: int = 0
+    lately: int = 0  # answers in one frame
+    count: int = 0  # of the frame that is being read
+
+    def answered(self) -> None:
+        self.asking -= 1
+        self.count += 1
+
+    def frame_ended(self) -> None:
+        self.lately = max(self.count, self.lately * 3 // 4)
+        self.count = 0
+
+    def room(self, places: int) -> int:
+        """Rows more for somebody with so many places: some are to wait there while a frame is on its way."""
+        return places + 2 + 2 * self.lately - self.asking
 
 
 @dataclass(eq=False, slots=True)
-class _Process:
+class Process:
+    """A worker process, and what it was given and has not brought to an end."""
+
     child: subprocess.Popen[bytes]
     wire: Wire[FromWorker]
     connecting: asyncio.Task[object]
-    flights: dict[int, Flight] = field(default_factory=dict)
-    decoding: dict[int, Flight] = field(default_factory=dict)  # in their order
+    share: int  # requests that it may have under way
+    spoke: float  # when it was last heard of, or given a job while it had none
+    errands: dict[int, Errand] = field(default_factory=dict)
+    decoding: dict[int, Errand] = field(default_factory=dict)  # in their order
     decodes_since: float = 0.0  # when it began with the first of them
-    guilty: Flight | None = None  # whose picture took too long
+    guilty: Errand | None = None  # whose picture took too long
+    load: Load = field(default_factory=Load)
+
+    @property
+    def room(self) -> int:
+        """Rows that it can be given, of all hosts."""
+        return self.load.room(2 * self.share)
+
+
+class Listener(Protocol):
+    """Who is told of what the processes do. `heard` follows what came in one frame."""
+
+    def answered(self, process: Process, errand: Errand, answered: Answered | None) -> None:
+        """The network's part of a try is over; without an answer, None."""
+
+    def ended(self, process: Process, errand: Errand, ended: Ended) -> None: ...
+
+    def came_back(self, process: Process, errands: list[Errand]) -> None:
+        """These were not asked."""
+
+    def heard(self, process: Process) -> None: ...
+
+    def died(self, process: Process, deaths: list[tuple[Errand, Death]]) -> None:
+        """The process is gone, and what it was at is to be asked again or given up."""
 
 
 class Workers:
-    """At most `most` processes. Jobs of one host go to one of them while that does not make it the busiest."""
+    """At most `most` processes, with `jobs` requests under way in all of them together."""
 
     def __init__(
         self,
         begin: Begin,
         allowance: Allowance,
         note: Callable[[str], None],
+        jobs: int,
         most: int = 0,
         decode: float = DECODE,
     ) -> None:
         self._begin = begin
         self._allowance = allowance
         self._note = note
-        self._most = most or min(os.cpu_count() or 1, MOST)
         self._decode = decode
-        self._processes: list[_Process] = []
+        count = max(1, min(most or min(os.cpu_count() or 1, MOST), jobs))
+        self._shares = [jobs // count + (at < jobs % count) for at in range(count)]  # of those not running
         self._number = 0
         self._tolls: set[asyncio.Task[None]] = set()
         self._trouble: Trouble | None = None
         self._closed = False
+        self.processes: list[Process] = []
+        self.listener: Listener | None = None
         self.received = 0  # bytes of bodies
 
     async def __aenter__(self) -> Self:
@@ -95,25 +134,17 @@ class Workers:
     ) -> None:
         """Every process has ended afterwards: none can write any more. What they were at is lost."""
         self._closed = True
-        for process in self._processes:
+        for process in self.processes:
             process.wire.close()
             _end(process.child)
 
-    @property
-    def pids(self) -> tuple[int, ...]:
-        return tuple(process.child.pid for process in self._processes)
-
-    def ask(self, url: str, path: str, never: str = "") -> Flight:
-        """Gives a job to a process. Raises TransferLimit when nothing more may be taken."""
-        self.check()
-        process = self._pick(shown_host(url))
+    def give(self, process: Process, host: int, errand: Errand, never: str) -> None:
+        """Gives a job to a process, which knows the terms of the host."""
         self._number += 1
-        job = Job(self._number, url, path, never)
-        loop = asyncio.get_running_loop()
-        flight = Flight(job, time.monotonic(), loop.create_future(), loop.create_future())
-        process.flights[job.number] = flight
-        process.wire.send(job)
-        return flight
+        if not process.errands:
+            process.spoke = time.monotonic()
+        process.errands[self._number] = errand
+        process.wire.send(Job(self._number, host, errand.address, errand.path, never))
 
     def check(self) -> None:
         """Raises TransferLimit when no more may be taken."""
@@ -124,27 +155,22 @@ class Workers:
         if self._trouble is not None:
             raise NoRoom(self._trouble.text, self._trouble.hint)
         now = time.monotonic()
-        for process in self._processes:
+        for process in self.processes:
             first = next(iter(process.decoding.values()), None)
             if first is not None and now - process.decodes_since > self._decode:
                 process.guilty = first
                 process.child.kill()
-                continue
-            oldest = next(iter(process.flights.values()), None)
-            if oldest is not None and now - oldest.started > self._begin.total + self._decode + GRACE:
+            elif process.errands and now - process.spoke > self._begin.total + self._decode + GRACE:
                 process.child.kill()
 
     # --- Processes -----------------------------------------------------------------------------------------
 
-    def _pick(self, host: str) -> _Process:
-        count = len(self._processes)
-        if count < self._most and self._number >= count * WORTH_ANOTHER:
-            self._processes.append(self._start())
-        idlest = min(self._processes, key=lambda process: len(process.flights))
-        own = self._processes[zlib.crc32(host.encode()) % len(self._processes)]
-        return own if len(own.flights) < len(idlest.flights) + LEAN else idlest
+    def grow(self) -> None:
+        """Starts another process when there is work for it."""
+        if self._shares and self._number >= len(self.processes) * WORTH_ANOTHER:
+            self.processes.append(self._start(self._shares.pop(0)))
 
-    def _start(self) -> _Process:
+    def _start(self, share: int) -> Process:
         ours, theirs = socket.socketpair()
         with theirs, user_errors("a worker process"):
             child = subprocess.Popen(
@@ -156,45 +182,56 @@ class Workers:
                 process_group=0,  # a Ctrl-C is for us alone: we tell them
             )
         wire: Wire[FromWorker] = Wire(
-            decoder(), lambda message: self._got(process, message), lambda: self._died(process)
+            decoder(), lambda messages: self._got(process, messages), lambda: self._died(process)
         )
         loop = asyncio.get_running_loop()
-        process = _Process(child, wire, loop.create_task(loop.create_connection(lambda: wire, sock=ours)))
+        connecting = loop.create_task(loop.create_connection(lambda: wire, sock=ours))
+        process = Process(child, wire, connecting, share, time.monotonic())
         wire.send(self._begin)
+        wire.send(Share(share))
         return process
 
-    def _got(self, process: _Process, message: FromWorker) -> None:
-        match message:
-            case Came(number=number, told=told):
-                flight = process.flights[number]
-                if not process.decoding:
-                    process.decodes_since = time.monotonic()
-                process.decoding[number] = flight
-                _set(flight.came, told)
-            case Ended(number=number, received=received, told=heard):
-                flight = process.flights.pop(number)
-                if process.decoding.pop(number, None) is not None:
-                    process.decodes_since = time.monotonic()
-                self.received += received
-                _set(flight.came, heard)
-                _set(flight.ended, message)
-            case Claim(number=number, size=size):
-                task = asyncio.get_running_loop().create_task(self._toll(process, number, size))
-                self._tolls.add(task)
-                task.add_done_callback(self._tolls.discard)
-            case Trouble():
-                self._trouble = message
+    def _got(self, process: Process, messages: list[FromWorker]) -> None:
+        listener = self.listener
+        if self._closed or listener is None:
+            return
+        process.spoke = time.monotonic()
+        for message in messages:
+            match message:
+                case Ended(number=number):
+                    errand = process.errands.pop(number)
+                    self.received += message.received
+                    if process.decoding.pop(number, None) is None:
+                        listener.answered(process, errand, message.answered)
+                    else:
+                        process.decodes_since = process.spoke
+                    listener.ended(process, errand, message)
+                case Came(number=number, answered=answered):
+                    if not process.decoding:
+                        process.decodes_since = process.spoke
+                    errand = process.decoding[number] = process.errands[number]
+                    listener.answered(process, errand, answered)
+                case Back(numbers=numbers):
+                    listener.came_back(process, [process.errands.pop(number) for number in numbers])
+                case Claim(number=number, size=size):
+                    task = asyncio.get_running_loop().create_task(self._toll(process, number, size))
+                    self._tolls.add(task)
+                    task.add_done_callback(self._tolls.discard)
+                case Trouble():
+                    self._trouble = message
+        listener.heard(process)
 
-    async def _toll(self, process: _Process, number: int, size: int) -> None:
+    async def _toll(self, process: Process, number: int, size: int) -> None:
         allowed = await self._allowance.claim(size)
         process.wire.send(Allow(number, allowed))
 
-    def _died(self, process: _Process) -> None:
-        """The jobs of a process that is gone fail; it must be gone, or it might still write what others do."""
+    def _died(self, process: Process) -> None:
+        """What a process was at that is gone; it must be gone, or it might still write what others do."""
         if self._closed:
             return
         code = _end(process.child)
-        self._processes.remove(process)
+        self.processes.remove(process)
+        self._shares.append(process.share)
         how = (
             f"a worker process was ended by {signal.Signals(-code).name}"
             if code < 0
@@ -202,22 +239,13 @@ class Workers:
         )
         if process.guilty is not None:
             how = f"a picture could not be decoded within {self._decode:.0f} s"
-        self._note(f"{how}; {len(process.flights)} rows that it was at are asked for again")
-        for flight in process.flights.values():
-            guilty = flight is process.guilty
-            suspect = process.guilty is None
-            decoding = flight.job.number in process.decoding
-            error = WorkerDied(how, decoding=decoding, suspect=suspect, guilty=guilty)
-            for future in (flight.came, flight.ended):
-                if not future.done():
-                    future.set_exception(error)
-                    future.exception()  # whoever waited may have been cancelled: then it concerns nobody
-                    break
-
-
-def _set(future: asyncio.Future[T], value: T) -> None:
-    if not future.done():
-        future.set_result(value)
+        self._note(f"{how}; {len(process.errands)} rows that it was at are asked for again")
+        deaths = [
+            (errand, Death(how, number in process.decoding, process.guilty is None, errand is process.guilty))
+            for number, errand in process.errands.items()
+        ]
+        if self.listener is not None:
+            self.listener.died(process, deaths)
 
 
 def _end(child: subprocess.Popen[bytes]) -> int:

@@ -6,20 +6,23 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase, translate
+from fnmatch import translate
 
 from datafetch.errors import LayoutMismatch, UnsafeArchive
+from datafetch.layout.globs import path_fits
 from datafetch.layout.names import meeting
 from datafetch.layout.patterns import IMAGES
 from datafetch.layout.ready import Match, ReadyRule, compile_rule, holds_many
 from datafetch.layout.sequence import Numbering, number
-from datafetch.model import Artifact, Rule
+from datafetch.layout.subset import Feed, Stand, choose, kin, refuse_unknown, unruled
+from datafetch.model import Artifact, Rule, Subset, Why
 
 JUNK, UNWANTED, NO_RULE, ELSEWHERE = "junk", "unwanted", "no rule", "picture outside the root"
 _JUNK_FOLDER = "__MACOSX"
 _JUNK_FILES = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 _NO_NAMES = frozenset({"", ".", ".."})
 _SHOWN = 8
+_NOWHERE = Stand()
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +30,25 @@ class Placements:
     """`targets` answers `names` one to one: a path of the manifest, or None for what is in `skipped`."""
 
     targets: tuple[str | None, ...]
-    skipped: tuple[tuple[str, str], ...]  # name, and why: junk, unwanted, no rule
+    skipped: tuple[tuple[str, str], ...]  # name, and why: junk, unwanted, no rule, not chosen
     root: str  # what `<root>` stood for
 
 
-def place(artifact: Artifact, rules: Sequence[Rule], names: Sequence[str], mode: str = "keep") -> Placements:
+def place(
+    artifact: Artifact,
+    rules: Sequence[Rule],
+    names: Sequence[str],
+    mode: str = "keep",
+    picks: Sequence[Subset] = (),
+) -> Placements:
     """Where each name goes; the answer for a name does not depend on the order of names.
 
     `<root>` is the prefix under which most names fit, then the one of the earliest rule, then the longest.
-    Mode "sequential" numbers what captures named (see `sequence`). Raises LayoutMismatch when nothing finds
-    a place, and UnsafeArchive when two names would meet, letter case and Unicode form aside, or when what was
-    captured of a name is no name itself ("..", NUL).
+    Mode "sequential" numbers what captures named (see `sequence`). Only what one of `picks` takes has a target, all
+    where there are none; a number or a refusal does not depend on them. Raises LayoutMismatch when nothing finds
+    a place, UnsafeArchive when two names would meet, letter case and Unicode form aside, or when what was
+    captured of a name is no name itself ("..", NUL), and UnknownName when the last pick names no class or split
+    of it.
     """
     ready = tuple(way for index, rule in enumerate(rules) for way in compile_rule(rule, index, artifact))
     folders = _Folders(artifact, ready)
@@ -45,6 +56,7 @@ def place(artifact: Artifact, rules: Sequence[Rule], names: Sequence[str], mode:
     root = folders.choose_root([name for name, why in zip(names, reasons, strict=True) if not why])
     skipped: list[tuple[str, str]] = []
     targets: list[str | None] = []
+    stands: list[Stand] = []
     numbered: list[int] = []
     for index, name in enumerate(names):
         reason = reasons[index]
@@ -52,8 +64,10 @@ def place(artifact: Artifact, rules: Sequence[Rule], names: Sequence[str], mode:
         if found is None:
             skipped.append((name, reason or folders.why_not(name)))
             targets.append(None)
+            stands.append(_NOWHERE)
             continue
         targets.append(found[0])
+        stands.append(found[2])
         if found[1]:
             numbered.append(index)
     if not len(skipped) < len(names):
@@ -64,15 +78,39 @@ def place(artifact: Artifact, rules: Sequence[Rule], names: Sequence[str], mode:
     if mode == "sequential":
         _number(targets, numbered)
     _refuse_meeting(artifact, targets, names)
+    if picks:
+        skipped += _leave_out(artifact, targets, stands, names, picks)
     return Placements(tuple(targets), tuple(skipped), root)
 
 
-def place_each(artifact: Artifact, rules: Sequence[Rule]) -> Callable[[str], tuple[str | None, str]] | None:
+def _leave_out(
+    artifact: Artifact,
+    targets: list[str | None],
+    stands: Sequence[Stand],
+    names: Sequence[str],
+    picks: Sequence[Subset],
+) -> list[tuple[str, str]]:
+    """Take the targets away from the names that no pick takes; those names, and why."""
+    placed = [index for index, target in enumerate(targets) if target is not None]
+    files = [kin(target, stands[index]) for index in placed if (target := targets[index]) is not None]
+    refuse_unknown(artifact.name, picks[-1], files)
+    left = [index for index, taken in zip(placed, choose(picks, files), strict=True) if not taken]
+    for index in left:
+        targets[index] = None
+    return [(names[index], Why.NOT_CHOSEN) for index in left]
+
+
+def place_each(
+    artifact: Artifact, rules: Sequence[Rule], picks: Sequence[Subset] = ()
+) -> Callable[[str], tuple[str | None, str]] | None:
     """Where one name goes, or None and why it is skipped, for who does not know the other names yet.
 
-    None for an artifact whose names cannot be placed one by one, because a rule of it holds `<root>`. What `place`
-    refuses, but for names that meet, the answer refuses too.
+    None for an artifact whose names cannot be placed one by one, because a rule of it holds `<root>`, or because
+    only the first so many of a class are wanted. What `place` refuses, but for names that meet and classes that do
+    not exist, the answer refuses too.
     """
+    if any(one.most is not None for one in picks):
+        return None
     ready = tuple(way for index, rule in enumerate(rules) for way in compile_rule(rule, index, artifact))
     if any(way.rooted for way in ready):
         return None
@@ -81,8 +119,11 @@ def place_each(artifact: Artifact, rules: Sequence[Rule]) -> Callable[[str], tup
     def place_one(name: str) -> tuple[str | None, str]:
         reason = folders.skips(name)
         found = None if reason else folders.target(name, "")
-        return (found[0], "") if found else (None, reason or NO_RULE)
+        if found is None:
+            return None, reason or NO_RULE
+        return (found[0], "") if feed.takes(kin(found[0], found[2])) else (None, Why.NOT_CHOSEN)
 
+    feed = Feed(picks)
     return place_one
 
 
@@ -133,7 +174,7 @@ class _Folders:
             return JUNK
         if self._unwanted is not None and self._unwanted(last):
             return UNWANTED
-        if self._paths and any(_path_fits(name.split("/"), glob) for glob in self._paths):
+        if self._paths and any(path_fits(name.split("/"), glob) for glob in self._paths):
             return UNWANTED
         return ""
 
@@ -164,18 +205,20 @@ class _Folders:
         )
         return order[0] if order else ""
 
-    def target(self, name: str, root: str) -> tuple[str, bool] | None:
-        """The path in the manifest, and whether its last segment may be numbered."""
+    def target(self, name: str, root: str) -> tuple[str, bool, Stand] | None:
+        """The path in the manifest, whether its last segment may be numbered, and what tells split and class."""
         folder, _, last = name.rpartition("/")
         if not self._ready:
-            return self._home + self._safe(name, name), holds_many(self._artifact)
+            path = self._home + self._safe(name, name)
+            depth = self._home.count("/") - 1 - self._artifact.folder.count("/")
+            return path, holds_many(self._artifact), unruled(path.partition("/")[2], depth)
         for way, above in self._fitting(folder):
             if way.rooted and above.root != root:
                 continue
             found = way.file.fullmatch(last)
             if found is not None:
                 path = way.fill({**above.captures, **found.groupdict()})
-                return self._home + self._safe(path, name), way.numbered
+                return self._home + self._safe(path, name), way.numbered, way.stand
         return None
 
     def _safe(self, path: str, name: str) -> str:
@@ -195,15 +238,6 @@ class _Folders:
         """Whether some rule with `<root>` fits the name, whatever `<root>` must stand for then."""
         folder, _, last = name.rpartition("/")
         return any(way.rooted and way.file.fullmatch(last) for way, _ in self._fitting(folder))
-
-
-def _path_fits(path: Sequence[str], glob: Sequence[str]) -> bool:
-    """Whether the glob matches the path or a folder above it; `**` is any number of folders."""
-    if not glob:
-        return True
-    if glob[0] == "**":
-        return any(_path_fits(path[start:], glob[1:]) for start in range(len(path) + 1))
-    return bool(path) and fnmatchcase(path[0], glob[0]) and _path_fits(path[1:], glob[1:])
 
 
 def _number(targets: list[str | None], numbered: Sequence[int]) -> None:

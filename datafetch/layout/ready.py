@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from datafetch.layout.patterns import ROOT, Capture, Pattern, Segment, captures_of, parse, regex
+from datafetch.layout.subset import Stand, stand_of
 from datafetch.model import Artifact, Bundled, Http, Rule, Shards
 
 ANY = Capture("*")  # a whole file name, whatever it is; no pattern can spell it
@@ -29,6 +30,7 @@ class ReadyRule:
     folder: re.Pattern[str]
     file: re.Pattern[str]
     template: str  # of %-formatting, with the captures as names
+    stand: Stand  # which folders of the target tell its split and class
 
     def match_folder(self, folder: str) -> Match | None:
         found = self.folder.fullmatch(folder)
@@ -113,6 +115,7 @@ def _ready(order: tuple[int, int], members: Pattern, to: tuple[Segment, ...]) ->
         folder=re.compile(folder, re.DOTALL),
         file=re.compile(file, re.DOTALL),
         template="/".join("".join(_template(piece) for piece in segment) for segment in to),
+        stand=stand_of(to),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from datafetch.model import Artifact, Inventory, Seen, Shards, State, UrlList
+from datafetch.model import Artifact, Inventory, Members, Seen, Shards, State, UrlList
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +41,25 @@ def estimate(wanted: Sequence[Artifact], seen: Inventory, at_once: Mapping[str, 
     pending = [line for line in lines if line.state is not State.BUILT]
     fetch = sum(line.todo or 0 for line in pending)
     trees = sum(line.size or 0 for line in pending if line.state is not State.STAGED)
-    less = sum(_spared(artifact, line, at_once) for artifact, line in zip(wanted, lines, strict=True))
+    less = sum(
+        _spared(artifact, line, seen.get(artifact.name, Seen()), at_once)
+        for artifact, line in zip(wanted, lines, strict=True)
+    )
     unknown = sum(line.todo is None for line in pending)
     return Budget(lines, fetch, fetch + trees - less, unknown)
 
 
-def _spared(artifact: Artifact, line: Line, at_once: Mapping[str, int]) -> int:
-    """Bytes to fetch that need no room, because others have gone when they come."""
+def _members_line(artifact: Artifact, now: Seen, members: Members) -> Line:
+    note = "only the members that are wanted are fetched, by ranges"
+    if members.fetch is None:
+        note += ": how many bytes that is shows once the archive's directory was read"
+    return Line(artifact.name, artifact.folder, now.state, members.fetch, members.tree, note)
+
+
+def _spared(artifact: Artifact, line: Line, now: Seen, at_once: Mapping[str, int]) -> int:
+    """Bytes to fetch that need no room, because others have gone when they come, or because they are no archive."""
+    if now.members is not None:
+        return line.todo or 0
     if (
         artifact.name not in at_once
         or not isinstance(artifact.source, Shards)
@@ -60,6 +72,8 @@ def _spared(artifact: Artifact, line: Line, at_once: Mapping[str, int]) -> int:
 
 
 def _line(artifact: Artifact, now: Seen, at_once: Mapping[str, int]) -> Line:
+    if now.members is not None:
+        return _members_line(artifact, now, now.members)
     if isinstance(artifact.source, UrlList) and artifact.source.mending:
         note = f"only what does not decode of {artifact.source.file}"
         return Line(artifact.name, artifact.folder, now.state, 0, 0, note)

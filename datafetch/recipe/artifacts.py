@@ -86,6 +86,12 @@ def check_together(artifacts: list[tuple[Artifact, Site]], site: Site) -> None:
                 at.at("url_list", "file").add(
                     f"{message}; {suggest(file.split('/')[0], others, 'artifacts')}"
                 )
+            case UrlList(file=file, mending=True) if not any(
+                other.name == file and other.unpack for other, _ in artifacts
+            ):
+                at.at("url_list", "file").add(
+                    f'expected, with read: damaged, the name of an archive that is unpacked, found "{file}"'
+                )
         for turn, sorting in enumerate(each.sort):
             for key, file in zip(("file", "join"), sorting.files, strict=False):
                 if not any(_within(file, name) for name in names if name != each.name):

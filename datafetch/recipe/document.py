@@ -35,7 +35,7 @@ class UrlListEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         ),
     ]
     url: Annotated[Texts, Meta(description="the first that can be filled is asked first")]
-    save_as: str
+    save_as: Annotated[str, Meta(description="<row> counts; .<ext> at the end is by what the bytes are")]
     keys: Annotated[
         list[str], Meta(description="names of columns or levels; <wnid>_<serial> takes one apart")
     ] = field(default_factory=list)

@@ -177,7 +177,6 @@ def _finish(
 ) -> list[tuple[Finish, Rule | None, Site]]:
     """Each document that is made, and the rule that puts there what it is made from; of a list there is none."""
     made: list[tuple[Finish, Rule | None, Site]] = []
-    names = [artifact.name for artifact in artifacts]
     lists = {a.name: a.source.file for a in artifacts if isinstance(a.source, UrlList)}
     for index, one in enumerate(entry.finish):
         at = site.at("finish", index, label=f"finish {index + 1}")
@@ -185,13 +184,16 @@ def _finish(
         given = [one.source] if isinstance(one.source, str) else one.source
         sources = tuple(at.at("from").fill(source) for source in given)
         to = at.at("to").filled(values.relative_path, one.to)
-        beside = at.at("with").filled(values.relative_path, one.beside) if one.beside else ""
         prepro = at.at("prepro").filled(values.option_value, one.prepro) if one.prepro else ""
         pictures = tuple(at.at("pictures").filled(values.relative_path, each) or "" for each in one.pictures)
-        _check_finish(make, sources, pictures, lists, names, at)
-        _check_beside(make, beside, names, at)
-        known = _CAPTURED.findall(lists.get(sources[0], "")) if sources else ()
-        if not set(_CAPTURED.findall(to or "")).issubset(known):
+        _check_finish(make, sources, pictures, lists, artifacts, at)
+        beside = at.at("with").filled(values.relative_path, one.beside) if one.beside else ""
+        if bool(beside) != (make in WITH_ANOTHER):
+            at.at("with").add(f"expected, and with {listed(WITH_ANOTHER)} only, the path of a document")
+        elif beside and not any(beside.startswith(f"{artifact.name}/") for artifact in artifacts):
+            at.at("with").add(f'expected a path that begins with an artifact, found "{beside}"')
+        apart = set(_CAPTURED.findall(to or ""))
+        if not apart <= set(_CAPTURED.findall(lists.get(sources[0], "") if sources else "")):
             # Else the rows of one document would not stand together, and all would have to be held.
             at.at("to").add("expected captures of the list's own `file` only")
         if make is None or to is None or prepro is None or at.broken or not sources:
@@ -203,6 +205,28 @@ def _finish(
         else:
             made.append((Finish(make, to, prepro=prepro), Rule(sources, to), at))
     return made
+
+
+def _check_finish(
+    make: str | None,
+    sources: Sequence[str],
+    pictures: Sequence[str],
+    lists: Mapping[str, str],
+    artifacts: Sequence[Artifact],
+    at: Site,
+) -> None:
+    if make in ENTRY_MAKERS and sources[:1] and sources[0] not in lists:
+        at.at("from").add(f'expected the name of a list, found "{sources[0]}"')
+    if make not in GATHERERS and len(sources) != 1:
+        at.at("from").add(f"expected one path, found {len(sources)}")
+    if make in GATHERERS:
+        if not sources or len(pictures) != len(sources):
+            at.at("pictures").add("expected a folder for each path of `from`")
+        for source in sources:
+            if not any(source.startswith(f"{artifact.name}/") for artifact in artifacts):
+                at.at("from").add(f'expected a path that begins with an artifact, found "{source}"')
+    elif pictures:
+        at.at("pictures").add(f"goes with {listed(GATHERERS)}")
 
 
 def _after(artifact: Artifact, artifacts: Sequence[Artifact], finish: Sequence[Finish]) -> Artifact:
@@ -220,35 +244,6 @@ def _after(artifact: Artifact, artifacts: Sequence[Artifact], finish: Sequence[F
     return (
         replace(artifact, after=tuple(name for name in dict.fromkeys(names) if name)) if files else artifact
     )
-
-
-def _check_finish(
-    make: str | None,
-    sources: Sequence[str],
-    pictures: Sequence[str],
-    lists: Mapping[str, str],
-    names: Sequence[str],
-    at: Site,
-) -> None:
-    if make in ENTRY_MAKERS and sources[:1] and sources[0] not in lists:
-        at.at("from").add(f'expected the name of a list, found "{sources[0]}"')
-    if make not in GATHERERS and len(sources) != 1:
-        at.at("from").add(f"expected one path, found {len(sources)}")
-    if make in GATHERERS:
-        if not sources or len(pictures) != len(sources):
-            at.at("pictures").add("expected a folder for each path of `from`")
-        for source in sources:
-            if not any(source.startswith(f"{name}/") for name in names):
-                at.at("from").add(f'expected a path that begins with an artifact, found "{source}"')
-    elif pictures:
-        at.at("pictures").add("goes with neuraltalk2")
-
-
-def _check_beside(make: str | None, beside: str | None, names: Sequence[str], at: Site) -> None:
-    if bool(beside) != (make in WITH_ANOTHER):
-        at.at("with").add(f"expected, and with {listed(WITH_ANOTHER)} only, the path of a document")
-    elif beside and not any(beside.startswith(f"{name}/") for name in names):
-        at.at("with").add(f'expected a path that begins with an artifact, found "{beside}"')
 
 
 def _counts(entry: RecipeEntry, site: Site, folders: tuple[str, ...]) -> dict[str, tuple[str, str]]:

@@ -135,6 +135,10 @@ def _url_list(entry: UrlListEntry, site: Site) -> UrlList | None:
     ]
     if not given:
         site.at("url").add("expected an address, found an empty list")
+    if "<ext>" in entry.save_as.removesuffix(".<ext>") or (
+        "<ext>" in entry.save_as and entry.check != "image"
+    ):
+        site.at("save_as").add("<ext> stands after the last dot, and goes with check: image")
     if entry.min_bytes < 0:
         site.at("min_bytes").add(f"expected a number of bytes, found {entry.min_bytes}")
     keys = [site.at("keys", index).filled(_key, key) for index, key in enumerate(entry.keys)]

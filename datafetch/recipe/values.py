@@ -27,7 +27,7 @@ RESERVED = frozenset(
     """
     accept-terms all allow-private classes dry-run from help jobs json keep-archives limit-rate max-duration
     max-per-class max-per-host max-transfer min-complete mirror mirror-only names offline only output-dir
-    progress quiet registry retry-gone verbose
+    max-length num-test num-val prepro progress quiet registry retry-gone verbose word-count-threshold
     """.split()  # noqa: SIM905 - a list would be thirty lines
 )
 

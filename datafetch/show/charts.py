@@ -65,12 +65,13 @@ def over_runs(runs: Sequence[Past]) -> Html:
     return tag("svg", joined(*columns), viewBox=f"0 0 {WIDE} {HIGH + 1}", role="img", aria_label=label)
 
 
+BROADEST = 0.07  # of the whole, for one column
 SIDE, EDGE = 300, 44  # units of the drawing of sizes, and of the margin that its numbers stand in
 
 
 def columns(heights: Sequence[float], label: str) -> Html:
     """A column for each height from 0 to 1; stretched to whatever room there is."""
-    step = WIDE / max(len(heights), 1)
+    step = min(WIDE / max(len(heights), 1), WIDE * BROADEST)
     wide = step * (0.82 if len(heights) < 60 else 1)
     drawn = [
         tag(

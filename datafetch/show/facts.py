@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -18,64 +17,18 @@ from datafetch.images.again import NEVER, due_at
 from datafetch.images.census import host_of
 from datafetch.images.lacking import lacking
 from datafetch.images.samples import Samples
-from datafetch.images.thumbnail import bytes_of, dimensions, masked, thumbnail
+from datafetch.images.thumbnail import dimensions, thumbnail
 from datafetch.model import Outcome, Own, Recipe, UrlList
-from datafetch.show.folders import (
-    COUNTED,
-    OTHERS,
-    Folders,
-    Part,
-    Strip,
-    mask_names,
-    part_order,
-    parts_of,
-    rank,
-    spread,
-)
+from datafetch.show.folders import COUNTED, OTHERS, Folders, Part, parts_of, rank
+from datafetch.show.opened import Class, InTime, classes_of, opened
 from datafetch.show.sizes import Sample, Size, Sizes
 from datafetch.store import history
 from datafetch.store.history import Past
 from datafetch.store.home import Home
 
-CLASSES = 24  # shown with pictures
-ALONE, AMONG = 6, 4  # pictures of a class: in the only part, in each of several
-PICTURES = 420  # in all, about
 PATIENCE = 40.0  # seconds that opening pictures may take: a quarter of them for sizes
-THREADS = 2  # decoding frees the lock; each may hold one large picture
 
 MAGIC = ((b"\x89PNG", "PNG"), (b"\xff\xd8\xff", "JPEG"), (b"GIF8", "GIF"), (b"RIFF", "WebP"), (b"BM", "BMP"))
-
-InTime = Callable[[], bool]
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """A picture as a small JPEG."""
-
-    name: str
-    jpeg: bytes
-    mask: str  # what became of its mask; "" in a part without masks
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """Some pictures of one class in one part."""
-
-    strip: Strip
-    pictures: tuple[Shown, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Class:
-    """The pictures of one class over all parts."""
-
-    name: str
-    files: Mapping[str, int]  # by part
-    rows: tuple[Row, ...]  # those of the few that are shown
-
-    @property
-    def total(self) -> int:
-        return sum(self.files.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +106,7 @@ def gather(recipe: Recipe, home: Home, now: float, patience: float = PATIENCE) -
     began = time.monotonic()
     sizes = sample.measured(_measure(home, lambda: time.monotonic() - began < patience / 4))
     strips = folders.strips()
-    pictures, unopened = _open(home, _chosen(strips), lambda: time.monotonic() - began < patience)
+    pictures, unopened = opened(home, strips, lambda: time.monotonic() - began < patience)
     report = _report(home)
     return Facts(
         name=recipe.name,
@@ -167,7 +120,7 @@ def gather(recipe: Recipe, home: Home, now: float, patience: float = PATIENCE) -
         lost=lost,
         hosts=tuple(sorted(hosts.items(), key=lambda each: (-each[1].total(), each[0]))),
         parts=parts_of(strips),
-        classes=_classes(strips, pictures),
+        classes=classes_of(strips, pictures),
         documents=tuple(folders.documents),
         other_files=folders.other_files,
         sizes=sizes,
@@ -181,73 +134,16 @@ def _measure(home: Home, in_time: InTime) -> Callable[[str], Size | None]:
     return lambda path: dimensions(home.root / path) if in_time() else None
 
 
-def _chosen(strips: Sequence[Strip]) -> list[tuple[Strip, list[str]]]:
-    """What is opened: a few of each part of the classes shown, fewer where there are many parts."""
-    classes = set(spread(sorted({strip.name for strip in strips}), CLASSES))
-    shown = [strip for strip in strips if strip.name in classes]
-    most = ALONE if len({strip.part for strip in strips}) == 1 else AMONG
-    each = min(most, max(2, PICTURES // max(len(shown), 1)))
-    return [(strip, strip.picks[:each]) for strip in shown[:PICTURES]]
-
-
-def _open(
-    home: Home, chosen: Sequence[tuple[Strip, list[str]]], in_time: InTime
-) -> tuple[dict[int, tuple[Shown, ...]], int]:
-    """The pictures of each strip, by its `id`; and how many were not opened in time."""
-    work = [(strip, path) for strip, paths in chosen for path in paths]
-    late = 0
-    found: dict[int, tuple[Shown, ...]] = {id(strip): () for strip, _ in chosen}
-    with ThreadPoolExecutor(THREADS) as pool:
-        opened = pool.map(lambda one: _shown(home, *one) if in_time() else one[1], work)
-        for (strip, _), shown in zip(work, opened, strict=True):
-            late += isinstance(shown, str)
-            if isinstance(shown, Shown):
-                found[id(strip)] += (shown,)
-    return found, late
-
-
-def _shown(home: Home, strip: Strip, path: str) -> Shown | None:
-    """A picture made small, with its mask over it where its part has masks; None for what is none."""
-    data = bytes_of(home.root / path)
-    if data is None:
-        return None
-    name = path.rpartition("/")[2]
-    mask = _mask(home, strip, path, name) if strip.masks else None
-    jpeg, said = masked(data, mask)
-    return Shown(name, jpeg, said if strip.masks else "") if jpeg else None
-
-
-def _mask(home: Home, strip: Strip, path: str, name: str) -> bytes | None:
-    below = path[len(strip.part) : len(path) - len(name)]
-    beside = home.root / f"{strip.part}_masks{below}"
-    return next((data for each in mask_names(strip.part, name) if (data := bytes_of(beside / each))), None)
-
-
-def _classes(strips: Sequence[Strip], pictures: Mapping[int, tuple[Shown, ...]]) -> tuple[Class, ...]:
-    by_name: dict[str, list[Strip]] = {}
-    for strip in strips:
-        by_name.setdefault(strip.name, []).append(strip)
-    return tuple(
-        Class(
-            name,
-            {strip.part: strip.files for strip in own},
-            tuple(
-                Row(strip, pictures[id(strip)])
-                for strip in sorted(own, key=lambda strip: part_order(strip.part))
-                if id(strip) in pictures
-            ),
-        )
-        for name, own in sorted(by_name.items())
-    )
-
-
 def _known(name: str, table: Mapping[str, object]) -> str:
     """`name`, or the one that stands for all others once too many are told apart."""
     return name if name in table or len(table) < COUNTED else OTHERS
 
 
 def _host(hosts: dict[str, Counter[Outcome]], url: str) -> Counter[Outcome]:
-    return hosts.setdefault(_known(host_of(url), hosts), Counter())
+    name = _known(host_of(url), hosts)
+    if name not in hosts:
+        hosts[name] = Counter()
+    return hosts[name]
 
 
 def _lost(recipe: Recipe, home: Home, hosts: dict[str, Counter[Outcome]], now: float) -> Iterator[Lost]:

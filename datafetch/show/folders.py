@@ -66,10 +66,15 @@ def placed(folder: str, split_folders: Collection[str]) -> tuple[str, str]:
     """(part, class) of the pictures in a folder. In `split_folders` each folder is a split, whatever its name."""
     names = folder.split("/")
     for at in (1, 2):
-        if at < len(names) and names[at].removesuffix(MASKS) in SPLITS:
+        if at < len(names) and _split(names[at].removesuffix(MASKS)) in SPLITS:
             return "/".join(names[: at + 1]), "/".join(names[at + 1 :])
     cut = 2 if names[0] in split_folders else 1
     return "/".join(names[:cut]), "/".join(names[cut:])
+
+
+def _split(name: str) -> str:
+    """The split that a folder holds, also where a year follows: train2014."""
+    return name.rstrip("0123456789")
 
 
 def mask_names(part: str, name: str) -> Iterator[str]:
@@ -121,8 +126,8 @@ class Folders:
             base = part.removesuffix(MASKS)
             if base != part and base in parts:
                 del found[part, name]
-                if (base, name) in found:
-                    found[base, name].masks = strip.files
+                # Masks of a class without pictures are told of all the same.
+                found.setdefault((base, name), Strip(base, name)).masks = strip.files
         return sorted(found.values(), key=lambda strip: (strip.part, strip.name))
 
 
@@ -144,8 +149,9 @@ def parts_of(strips: Sequence[Strip]) -> tuple[Part, ...]:
 
 
 def part_order(part: str) -> tuple[bool, str, int, str]:
-    folder, _, split = part.partition("/")
-    return part == OTHERS, folder, SPLITS.index(split) if split in SPLITS else len(SPLITS), split
+    folder, _, below = part.rpartition("/")
+    split = _split(below)
+    return part == OTHERS, folder or below, SPLITS.index(split) if split in SPLITS else len(SPLITS), below
 
 
 def spread(names: Sequence[str], most: int) -> list[str]:

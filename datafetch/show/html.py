@@ -6,7 +6,7 @@ import html
 import re
 
 # What would turn the direction of the line, or is no character at all: shown as a replacement character.
-_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _NO_END = frozenset(("img", "meta"))
 
 
@@ -18,7 +18,7 @@ class Html(str):
 
 def text(value: str) -> Html:
     """Any text as markup that shows it, in an element as well as in a quoted attribute."""
-    return Html(html.escape(_UNSEEN.sub("\ufffd", value)))
+    return Html(html.escape(UNSEEN.sub("\ufffd", value)))
 
 
 def tag(name: str, /, *children: str, **attributes: str) -> Html:

@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from datafetch.console.text import number, plural, size
 from datafetch.images.thumbnail import LAID
 from datafetch.show.charts import columns, share, spots
-from datafetch.show.facts import Class, Facts, Row, Shown
+from datafetch.show.facts import Facts
 from datafetch.show.folders import OTHERS, Part
 from datafetch.show.html import Html, tag
+from datafetch.show.opened import Class, Row, Shown
 from datafetch.show.sizes import Sizes, plot, profile
 
 LISTED = 60  # classes with a bar of their own
@@ -18,6 +19,7 @@ PARTS = 12  # with columns of their own
 HUES = 6  # parts told apart by colour; the others share the last
 COLUMNS = 120
 COMMON = 6  # sizes told
+KINDS = {1: "alone", 2: "pair"}  # of a sheet, by the number of parts
 UNNAMED = "without a class"
 
 
@@ -43,7 +45,7 @@ def sheet(facts: Facts) -> Html:
     return section(
         "Pictures",
         soft(told_of_sheet(facts)),
-        tag("div", *cards, class_="sheet alone" if alone else "sheet"),
+        tag("div", *cards, class_=f"sheet {KINDS.get(len(facts.parts), '')}".strip()),
         long=True,
     )
 
@@ -129,7 +131,7 @@ def _part(part: Part, hue: str) -> Html:
         if len(part.counts) > 1
         else Html()
     )
-    head = tag("h3", tag("i", class_=f"dot {hue}"), part.name)
+    head = tag("h3", tag("i", class_=f"dot {hue}"), tag("span", part.name))
     return tag("article", head, soft(told_of_part(part)), drawn, class_=hue)
 
 
@@ -189,7 +191,8 @@ def sizes(of: Sizes) -> Html:
     return section(
         "Picture sizes",
         soft(told_of_sizes(of)),
-        tag("div", spots(plot(of.counts), label), side, class_="beside"),
+        # A single size needs no drawing.
+        tag("div", spots(plot(of.counts), label), side, class_="beside") if len(of.counts) > 1 else side,
     )
 
 

@@ -57,7 +57,10 @@ td.wide { width: 42%; min-width: 9rem; }
 .sheet.alone > article { border: 0; padding: 0; }
 .sheet p { font-size: .82rem; margin: 0 0 .4rem; overflow-wrap: anywhere; }
 .sheet h3 { margin-bottom: .3rem; }
-.strips { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 17rem), 1fr)); gap: .8rem 1.6rem; }
+.strips { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 17rem), 1fr)); gap: .8rem 1.6rem; }
+.pair .strips { grid-template-columns: repeat(auto-fill, minmax(min(100%, 26rem), 1fr)); }
+.alone .strips { grid-template-columns: minmax(0, 1fr); }
+.strip .soft { white-space: nowrap; }
 .row { display: grid; grid-template-columns: repeat(4, 1fr); gap: 5px; }
 .row img { width: 100%; }
 .alone .row { grid-template-columns: repeat(3, 1fr); }
@@ -67,6 +70,7 @@ td.wide { width: 42%; min-width: 9rem; }
 .row img.lacks { border: 2px dashed var(--missing); padding: 1px; }
 .parts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 15rem), 1fr)); gap: 1.2rem 1.4rem;
   margin-bottom: 1.2rem; }
+.parts h3 { display: flex; align-items: baseline; } .parts h3 i { flex: none; }
 .parts p { font-size: .85rem; margin: .2rem 0 .5rem; }
 .p0 { --fill: var(--p0); } .p1 { --fill: var(--p1); } .p2 { --fill: var(--p2); } .p3 { --fill: var(--p3); }
 .p4 { --fill: var(--p4); } .p5 { --fill: var(--p5); }
@@ -103,13 +107,13 @@ details { margin-top: 1rem; } summary { cursor: pointer; color: var(--soft); }
 footer { color: var(--soft); font-size: .85rem; padding-bottom: 3rem; }
 @media (max-width: 40rem) { h1 { font-size: 2rem; } .share strong { font-size: 2.8rem; } header { padding-top: 1.5rem; }
   td.wide { min-width: 6rem; }
-  main, header, footer { padding: 0 .8rem; } section { padding: 1.1rem 1rem; }
+  main, header, footer { padding-left: .8rem; padding-right: .8rem; } section { padding: 1.1rem 1rem; }
   .beside, dl.rights div { grid-template-columns: minmax(0, 1fr); } }
 @media print { :root { --page: #fff; --card: #fff; --ink: #000; --soft: #444; --line: #ccc; --track: #eee;
     --ok: #0b8f6a; --missing: #e0a100; --failed: #d0521b; --rejected: #b05c98; --skipped: #a3a9b5;
     --p0: #3566b8; --p1: #d1813b; --p2: #2e9c8f; --p3: #9a6fb8; --p4: #c2a52c; --p5: #8a909c; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
-  body { font-size: 11px; } header { padding-top: 0; }
+  html { font-size: 11px; } body { font-size: 1rem; } header { padding-top: 0; }
   section { padding: .8rem 0; border-width: 1px 0 0; border-radius: 0; }
   section, tr, figure, .sheet > article { break-inside: avoid; } section.long { break-inside: auto; }
   .scroll { overflow: visible; } }

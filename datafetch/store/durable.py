@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -60,6 +60,27 @@ def sync_tree(root: Path) -> None:
                 os.close(fd)
         for folder, _, _ in os.walk(root, onerror=_raise):
             sync_dir(Path(folder))
+
+
+def sync_files(root: Path, paths: Collection[str]) -> None:
+    """Make the files at these paths below `root` durable, and the folders that lead to them; links are not followed.
+
+    What else is below `root` costs nothing: to be called often while a tree grows.
+    """
+    with user_errors(root):
+        if len(paths) > FEW and _syncfs(root):
+            return
+        folders = {""}
+        for path in paths:
+            fd = os.open(root / path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                sync_fd(fd)
+            finally:
+                os.close(fd)
+            while (path := path.rpartition("/")[0]) and path not in folders:
+                folders.add(path)
+    for folder in folders:
+        sync_dir(root / folder)
 
 
 def _files_below(root: Path) -> Iterator[str]:

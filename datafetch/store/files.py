@@ -17,13 +17,14 @@ from typing import BinaryIO
 
 from datafetch.errors import DatafetchError
 from datafetch.store.closing import Closing
-from datafetch.store.durable import sync_dir, sync_fd, sync_folder_fd, sync_tree
+from datafetch.store.durable import sync_dir, sync_fd, sync_files, sync_folder_fd, sync_tree
 from datafetch.store.faults import as_user_error, refuse_links, user_errors
 
 __all__ = (  # what other stations may use, wherever in the store it is written
     "Tree",
     "as_user_error",
     "atomic_file",
+    "atomic_path",
     "make_folder",
     "new_file",
     "refuse_links",
@@ -31,6 +32,7 @@ __all__ = (  # what other stations may use, wherever in the store it is written
     "remove_tree",
     "sync_dir",
     "sync_fd",
+    "sync_files",
     "sync_folder_fd",
     "sync_tree",
     "user_errors",
@@ -94,6 +96,28 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
     The folders above are made. The temporary file has one name per target, so that the next write removes
     what a killed run left; keeping two writers off one path is the lease's business.
     """
+    with _replacing(path) as (_, fd), open(fd, "wb") as file:
+        yield file
+        file.flush()
+        sync_fd(fd)
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """As `atomic_file`, for a library that opens the file itself: the path to write to, empty now."""
+    with _replacing(path) as (temp, fd):
+        os.close(fd)
+        yield temp
+        written = os.open(temp, READ)
+        try:
+            sync_fd(written)
+        finally:
+            os.close(written)
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[tuple[Path, int]]:
+    """A new file beside `path` and its descriptor, which the block closes; it takes the name of `path` at the end."""
     make_folder(path.parent)
     temp = path.with_name(f".{path.name}.tmp")
     with user_errors(path):
@@ -103,10 +127,7 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
             os.unlink(temp)
             fd = os.open(temp, NEW, FILE_MODE)
         try:
-            with open(fd, "wb") as file:
-                yield file
-                file.flush()
-                sync_fd(fd)
+            yield temp, fd
             os.replace(temp, path)
         except BaseException:
             with suppress(OSError):

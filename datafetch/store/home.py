@@ -63,6 +63,11 @@ class Home:
         return self.state / "undecodable" / f"{slug(name)}.json"
 
     @property
+    def prepro(self) -> Path:
+        """Where the files of NeuralTalk2 are written, before they take their place."""
+        return self.state / "prepro"
+
+    @property
     def own(self) -> Path:
         """How a dataset of a person's own files was asked for; absent for those that a recipe describes."""
         return self.state / "own.json"
@@ -77,6 +82,10 @@ class Home:
 
     def journal(self, name: str) -> Path:
         return self.state / "journal" / f"{slug(name)}.jsonl"
+
+    def directory(self, name: str) -> Path:
+        """The directory of a remote archive of which only some members were fetched."""
+        return self.state / "journal" / f"{slug(name)}.directory"
 
     def batches(self, name: str) -> Path:
         return self.state / "journal" / slug(name)

@@ -121,9 +121,15 @@ def walk(root: str, folder: str) -> Iterator[tuple[str, os.stat_result]]:
 
 
 def observe(
-    home: Home, artifacts: Sequence[Artifact], files: Sequence[Entry], gone: Collection[str]
+    home: Home,
+    artifacts: Sequence[Artifact],
+    files: Sequence[Entry],
+    gone: Collection[str],
+    short: Collection[str] = (),
 ) -> dict[str, Seen]:
-    """One Seen for each artifact. `gone` are the published paths to bring back: lost, or found to be damaged."""
+    """One Seen for each artifact. `gone` are the published paths to bring back: lost, or found to be damaged;
+    `short` names artifacts of which more is wanted than was built.
+    """
     count = Counter(map(attrgetter("artifact"), files))
     size = dict.fromkeys(count, 0)
     for file in files:
@@ -139,13 +145,17 @@ def observe(
             count[artifact.name],
             size.get(artifact.name, 0),
             frozenset(missing.get(artifact.name, ())),
+            artifact.name in short,
         )
         for artifact in artifacts
     }
 
 
-def look(home: Home, artifact: Artifact, files: int, tree_bytes: int, missing: frozenset[str]) -> Seen:
-    """What is here of one artifact: `files` of it published, `missing` of them to be brought back.
+def look(
+    home: Home, artifact: Artifact, files: int, tree_bytes: int, missing: frozenset[str], short: bool = False
+) -> Seen:
+    """What is here of one artifact: `files` of it published, `missing` of them to be brought back; `short`: more
+    of it is wanted than was when it was built.
 
     The order of the questions is the order of the states, last first.
     """
@@ -157,9 +167,11 @@ def look(home: Home, artifact: Artifact, files: int, tree_bytes: int, missing: f
     stale = known.done is not None and not _is_wanted(artifact, known.done)
     if home.seal(artifact.name).exists() and not stale:
         return replace(here, state=State.STAGED)
-    if known.built is not None and known.built.files == files and not missing:
+    if known.built is not None and known.built.files == files and not missing and not short:
         return replace(here, state=State.BUILT)
     state, bytes_here = _of_source(home, artifact, known)
+    if short and state is State.ABSENT:
+        state = State.PARTIAL
     return replace(here, state=state, bytes_here=bytes_here)
 
 

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from datafetch.model import Checksum, Fetched, Outcome, Window
+from datafetch.model import Checksum, Fetched, Outcome, Subset, Window
 from datafetch.store.closing import Closing
 from datafetch.store.files import make_folder, sync_dir, sync_fd, user_errors, write_atomic
 
@@ -62,6 +62,7 @@ class Staged(msgspec.Struct, frozen=True, tag="staged"):
     files: int
     names: str = "keep"
     dropped: Mapping[Outcome, Mapping[str, int]] = {}  # outcome other than ok -> reason -> items
+    picked: tuple[Subset, ...] = ()  # what of it was asked for, together; empty: all of it
 
 
 class Built(msgspec.Struct, frozen=True, tag="built"):
@@ -70,6 +71,7 @@ class Built(msgspec.Struct, frozen=True, tag="built"):
     files: int
     bytes: int
     names: str = "keep"
+    picked: tuple[Subset, ...] = ()  # as in `Staged`
 
 
 class Asked(msgspec.Struct, frozen=True, tag="asked"):
@@ -146,6 +148,16 @@ def fold(rows: Iterable[Row]) -> Known:
             case Gone():
                 gone = row
     return Known(part, tuple(wrote), whole, done, staged, built, gone, tuple(asked), brought)
+
+
+def as_built(known: Known) -> Staged | None:
+    """The row to write before files that lacked are sealed again: an earlier run may have written of a choice that it
+    staged and did not build. None when the last row says what is built.
+    """
+    staged, built = known.staged, known.built
+    if staged is None or built is None or staged.picked == built.picked:
+        return None
+    return msgspec.structs.replace(staged, picked=built.picked)
 
 
 def known(path: Path) -> Known:

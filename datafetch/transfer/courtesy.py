@@ -6,8 +6,8 @@ Each host has its manners, learned as it answers. Whoever asks takes a turn, and
         answer = ...
         turn.heard(told(answer.status, answer.headers, took))
 
-A supervisor of several processes takes the turns for all of them and sends a job only within one, so the budget of
-a host is one whole, never a share; the processes send back `Told`.
+A supervisor of several processes hands out `terms` of a host instead, shares them among those who ask there, and
+tells with `heard` what they send back: the budget of a host is one whole, whoever uses it.
 """
 
 from __future__ import annotations
@@ -16,12 +16,22 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from math import inf
 
 from datafetch.transfer.hosts import Hosts
 from datafetch.transfer.manners import Learned, Manners
 from datafetch.transfer.signs import Sent
 from datafetch.transfer.told import Told
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How a host may be asked."""
+
+    places: int  # requests at once
+    pace: float | None  # requests a second; None: as many as come
+    not_before: float  # by the clock
 
 
 class _Host:
@@ -97,6 +107,21 @@ class Courtesy:
                 yield turn
         finally:
             turn.end()
+
+    def terms(self, host: str) -> Terms:
+        """What all who ask a host without turns may do there together, as things stand."""
+        manners, now = self._of(host).manners, self._clock()
+        not_before = max(manners.due(now), now + self._bounds.wait_left(host))
+        return Terms(manners.at_once, manners.pace(now), not_before)
+
+    def heard(self, host: str, sent: Sent, told: Told) -> None:
+        """Learn from an answer to what was sent by such terms."""
+        manners = self._of(host).manners
+        manners.sent_elsewhere(sent.at)
+        took = 0.0 if told.took is None else told.took
+        manners.learn(
+            sent, sent.at + took, told.heard, took=took, retry_after=told.retry_after, quota=told.quota
+        )
 
     async def _due(self, state: _Host) -> None:
         while (left := state.manners.wait(self._clock())) > 0:

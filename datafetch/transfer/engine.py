@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pycurl
 
 from datafetch.model import Why
 from datafetch.transfer.curl import Ask, Fault, Limits, Trust
+from datafetch.transfer.driver import Driver
 from datafetch.transfer.lanes import Chunk
 from datafetch.transfer.line import HELD, Line
 
@@ -39,8 +41,7 @@ class Engine:
         user_agent: str = "datafetch",
         held: int = HELD,
     ) -> None:
-        self._multi = pycurl.AsyncCurlMulti()
-        self._multi.setopt(pycurl.M_MAXCONNECTS, connections)
+        self._driver = Driver(connections)
         self._trust = trust
         self._user_agent = user_agent
         self._held = held  # bytes of one transfer that wait for their reader before it is paused
@@ -48,7 +49,7 @@ class Engine:
 
     async def send(self, ask: Ask) -> Reply:
         """The head of the answer; its body is read from the Reply, which must be closed. Raises Fault."""
-        reply = self._begin(ask, whole=False)
+        reply = Reply(self, self._begin(ask))
         try:
             await reply.head()
         except BaseException:
@@ -56,46 +57,46 @@ class Engine:
             raise
         return reply
 
-    async def whole(self, ask: Ask) -> Whole:
-        """The answer once its body is here, in memory: `ask.limits` should bound it. Raises Fault.
+    def whole(self, ask: Ask, then: Callable[[Whole | Fault], None]) -> None:
+        """Calls `then`, from the loop, with the answer once its body is here, in memory: `ask.limits` should
+        bound it. Raises Fault for what cannot be asked.
 
         Costs a fraction of `send`. A fault after the head of an error is none: the head was what mattered.
         """
-        reply = self._begin(ask, whole=True)
-        try:
-            await reply.head()
-            return Whole(reply.status, reply.headers, b"".join(reply.rest()))
-        finally:
-            reply.close()
 
-    def _begin(self, ask: Ask, *, whole: bool) -> Reply:
+        def ended(line: Line) -> None:
+            found: Whole | Fault = line.fault or Whole(
+                line.status, tuple(line.headers), b"".join(line.take())
+            )
+            self._release(line)
+            then(found)
+
+        self._begin(ask, ended)
+
+    def _begin(self, ask: Ask, whole: Callable[[Line], None] | None = None) -> Line:
         line = self._idle.pop() if self._idle else Line(self._trust, self._user_agent, self._held)
         try:
-            line.prepare(ask, asyncio.get_running_loop(), whole=whole)
+            line.prepare(ask, asyncio.get_running_loop(), whole)
         except (ValueError, TypeError, pycurl.error):
             line.curl.close()
             # What libcurl cannot take may be a secret, so it is not shown.
             raise Fault(
                 Why.BAD_URL, "no request can be made of its address, headers, login or proxy"
             ) from None
-        line.transfer = self._multi.add_handle(line.curl)
-        line.transfer.add_done_callback(line.on_done)
-        return Reply(self, line)
+        self._driver.add(line.curl, line.ended)
+        return line
 
     def _release(self, line: Line) -> None:
-        # libcurl may have ended the transfer already, and `on_done` is told of it by the loop's next turn only.
-        ended = line.transfer is not None and line.transfer.done()
-        if not ended and not self._multi.closed:
-            self._multi.remove_handle(line.curl)  # drops the connection, as its body is unfinished
+        if not line.done:
+            self._driver.remove(line.curl)  # drops the connection, as its body is unfinished
         line.forget()
-        # While an end is still on its way to `on_done`, its line must not serve another.
-        if line.done and line.reusable and not self._multi.closed:
+        if line.done and line.reusable and not self._driver.closed:
             self._idle.append(line)
         else:
             line.curl.close()
 
     async def close(self) -> None:
-        await self._multi.aclose()
+        self._driver.close()
         for line in self._idle:
             line.curl.close()
         self._idle.clear()
@@ -117,12 +118,9 @@ class Reply:
         """Waits for status and headers. Raises Fault."""
         line = self._line
         assert line is not None
+        assert line.head is not None
         await line.head
         self.status, self.reason, self.headers = line.status, line.reason, tuple(line.headers)
-
-    def rest(self) -> list[Chunk]:
-        """What has arrived and was not read."""
-        return [] if self._line is None else self._line.take()
 
     async def read(self) -> list[Chunk]:
         """What has arrived since the last call, waiting if nothing has; empty at the end of a whole body."""

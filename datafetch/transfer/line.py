@@ -7,6 +7,7 @@ import errno
 import os
 import re
 import socket
+from collections.abc import Callable
 
 import pycurl
 
@@ -21,6 +22,7 @@ _LEAST_KERNEL = 64 << 10  # bytes that a socket may hold, however little is to w
 _HEADER_LINES = 200
 _ABORT = -1  # from a callback: libcurl ends the transfer
 _NOTHING = memoryview(b"")
+_LONG_HEAD = "the headers of the answer are longer than any honest ones"
 _STATUS = re.compile(r"[1-9][0-9]{2}")
 _PAGE = 64 << 10  # bytes of an error's page; a longer one costs more than a new connection
 
@@ -36,7 +38,8 @@ class Line:
         self._limits: Limits | None = None
         self._proxy = "?"
         self._waiter: asyncio.Future[None] | None = None
-        self.transfer: asyncio.Future[pycurl.Curl] | None = None  # libcurl's end of the request under way
+        self._headers: tuple[str, ...] | None = None
+        self.head: asyncio.Future[None] | None = None  # of a request whose body is read as it comes
         self._clear()
         for option, value in fixed(trust, user_agent).items():
             self.curl.setopt(option, value)
@@ -57,22 +60,28 @@ class Line:
         self.fault: Fault | None = None
         self.done = False
         self.reusable = True
-        self._held = self._received = self._header_bytes = 0
-        self._head_lines: list[bytes] = []
+        self._held = self._received = 0
+        self._head = bytearray()
         self._complete_head = self._paused = False
         self._refused = ""
         self._dialled = False
         self._unopened: Fault | None = None
-        self._whole = False
+        self._whole: Callable[[Line], None] | None = None
 
-    def prepare(self, ask: Ask, loop: asyncio.AbstractEventLoop, *, whole: bool = False) -> None:
-        """Set for one request. `whole`: `head` waits for the end of the body, which only the limits bound."""
+    def prepare(
+        self, ask: Ask, loop: asyncio.AbstractEventLoop, whole: Callable[[Line], None] | None = None
+    ) -> None:
+        """Set for one request. `whole` is called at the end of the body, which then only the limits bound;
+        without it `head` tells that the head has come, or why it has not.
+        """
         self._clear()
         self._ask, self._loop, self._whole = ask, loop, whole
-        self.head: asyncio.Future[None] = loop.create_future()
+        self.head = None if whole else loop.create_future()
         curl = self.curl
         curl.setopt(pycurl.URL, ask.url)
-        curl.setopt(pycurl.HTTPHEADER, ["Accept-Encoding: identity", *ask.headers])
+        if ask.headers != self._headers:
+            self._headers = ask.headers
+            curl.setopt(pycurl.HTTPHEADER, ["Accept-Encoding: identity", *ask.headers])
         if ask.limits != self._limits:
             self._limits = ask.limits
             for option, value in limiting(ask.limits).items():
@@ -90,8 +99,8 @@ class Line:
         self.reusable = ask.method == "GET" and not ask.body and not ask.login
 
     def forget(self) -> None:
-        self.chunks, self._gathered = [], _NOTHING
-        if not self.head.done():
+        self.chunks, self._gathered, self._whole = [], _NOTHING, None
+        if self.head is not None and not self.head.done():
             self.head.cancel()
 
     async def more(self) -> None:
@@ -120,19 +129,19 @@ class Line:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    def on_done(self, done: asyncio.Future[pycurl.Curl]) -> None:
+    def ended(self, code: int, message: str) -> None:
+        """The transfer came to its end, by libcurl's word."""
         self.done = True
-        error = None if done.cancelled() else done.exception()
-        if done.cancelled():
-            self.fault = self.fault or Fault(Why.CONNECTION, "the transfer was stopped")
-        elif isinstance(error, pycurl.error):
-            self.fault = self.fault or self._fault_of(*error.args[:2])
-        elif error is not None:
-            self.fault = self.fault or Fault(Why.UNKNOWN, str(error))
+        if code:
+            self.fault = self.fault or self._fault_of(code, message)
         elif not self._complete_head:
             self.fault = Fault(Why.BAD_ANSWER, "the server sent no complete answer")
-        if self._whole and self._complete_head and self.status != 200:
-            self.fault = None  # the head was what mattered
+        if self._whole is not None:
+            if self._complete_head and self.status != 200:
+                self.fault = None  # the head was what mattered
+            self._whole(self)
+            return
+        assert self.head is not None
         if not self.head.done():
             if self.fault is not None:
                 self.head.set_exception(self.fault)
@@ -165,16 +174,17 @@ class Line:
     def _on_header(self, line: bytes) -> int | None:
         if self._complete_head:
             return None  # trailers say nothing we would trust
-        self._header_bytes += len(line)
-        self._head_lines.append(line)
-        if self._header_bytes > self._ask.limits.header_bytes or len(self._head_lines) > _HEADER_LINES:
-            return self._abort(Why.BAD_ANSWER, "the headers of the answer are longer than any honest ones")
-        return None if line.strip(b"\r\n") else self._end_of_head()
+        self._head += line
+        if len(self._head) > self._ask.limits.header_bytes:
+            return self._abort(Why.BAD_ANSWER, _LONG_HEAD)
+        return None if len(line) > 2 or line.strip(b"\r\n") else self._end_of_head()
 
     def _end_of_head(self) -> int | None:
-        first, *rest = self._head_lines
-        self._head_lines = []
-        words = first.decode("latin-1").split(None, 2)
+        first, *rest = self._head.decode("latin-1").split("\n")
+        self._head.clear()
+        if len(rest) > _HEADER_LINES:
+            return self._abort(Why.BAD_ANSWER, _LONG_HEAD)
+        words = first.split(None, 2)
         if len(words) < 2 or _STATUS.fullmatch(words[1]) is None:
             return self._abort(Why.BAD_ANSWER, "the status of the answer cannot be read")
         self.status = int(words[1])
@@ -182,8 +192,8 @@ class Line:
         if self.status < 200:
             return None  # an interim answer: the real one follows
         lengths: set[str] = set()
-        for line in rest[:-1]:
-            name, colon, value = line.decode("latin-1").partition(":")
+        for line in rest[:-2]:  # an empty one ends the head
+            name, colon, value = line.partition(":")
             if not colon or "\0" in value:
                 return self._abort(Why.BAD_ANSWER, "a header of the answer cannot be read")
             name, value = name.strip().lower(), value.strip()
@@ -193,7 +203,7 @@ class Line:
         if len(lengths) > 1:
             return self._abort(Why.BAD_ANSWER, "the answer states two lengths")
         self._complete_head = True
-        if not self._whole and not self.head.done():
+        if self.head is not None and not self.head.done():
             self.head.set_result(None)
         return None
 

@@ -42,6 +42,15 @@ SLOWEST = 1 / 30  # requests a second, at the least
 DENSE, CATCH_UP = 100.0, 0.02  # requests a second above which steps are short
 
 
+def following(due: float, now: float, pace: float) -> float:
+    """When the request after one that is sent now, and was due then, is due.
+
+    A loop that wakes late may catch up: half a step, or more where steps are shorter than it sleeps.
+    """
+    late = CATCH_UP if pace > DENSE else min(CATCH_UP, 0.5 / pace)
+    return max(due, now - late) + 1 / pace
+
+
 @dataclass(frozen=True, slots=True)
 class Learned:
     """What is worth knowing in the next run; `rate` None: no limit was met."""
@@ -90,12 +99,7 @@ class Manners:
 
     def wait(self, now: float) -> float:
         """Seconds until one more may be sent: 0 is now, inf is not before an answer has come."""
-        if self.busy >= (1 if self._alone else self.places):
-            return inf
-        due = self._not_before
-        if self.pace(now) is not None:
-            due = max(due, self._next)
-        return max(0.0, due - now)
+        return inf if self.busy >= self.at_once else max(0.0, self.due(now) - now)
 
     def pace(self, now: float) -> float | None:
         """Requests a second that may be sent now: what was learned, and no more than the host says is left."""
@@ -112,10 +116,22 @@ class Manners:
         self.busy += 1
         pace = self.pace(now)
         if pace is not None:
-            # A loop that wakes late may catch up: half a step, or more where steps are shorter than it sleeps.
-            late = CATCH_UP if pace > DENSE else min(CATCH_UP, 0.5 / pace)
-            self._next = max(self._next, now - late) + 1 / pace
+            self._next = following(self._next, now, pace)
         return Sent(now, self.busy)
+
+    @property
+    def at_once(self) -> int:
+        """Places as things stand."""
+        return 1 if self._alone else self.places
+
+    def due(self, now: float) -> float:
+        """When the next may be sent, as far as it is known here who asked."""
+        return self._not_before if self.pace(now) is None else max(self._not_before, self._next)
+
+    def sent_elsewhere(self, at: float) -> None:
+        """Another process sent a request, by its own count of places: the next is due after it here, too."""
+        if (pace := self.pace(at)) is not None:
+            self._next = max(self._next, at + 1 / pace)
 
     # --- Learning -----------------------------------------------------------------------------------------------
 
@@ -133,8 +149,23 @@ class Manners:
         retry_after: float | None = None,
         quota: Quota | None = None,
     ) -> None:
-        """Learn from an answer that came at `now`; `took`: seconds until its head, when that is better known."""
+        """`learn` from an answer to what `sent` gave."""
         self.busy -= 1
+        self.learn(sent, now, heard, took=took, retry_after=retry_after, quota=quota)
+
+    def learn(
+        self,
+        sent: Sent,
+        now: float,
+        heard: Heard,
+        *,
+        took: float | None = None,
+        retry_after: float | None = None,
+        quota: Quota | None = None,
+    ) -> None:
+        """Learn from an answer that came at `now`, whoever sent the request; `took`: seconds until its head, when
+        that is better known.
+        """
         self._probing.count(heard is Heard.REFUSED)
         if quota is not None:
             self._obey(quota, now)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 AGENT = "datafetch"
+SIGNS = frozenset(("x-robots-tag", "tdm-reservation"))  # the headers that may opt out, in lower case
 _NO = frozenset(("noai", "noimageai"))
 # Directives that have a colon of their own; before any other colon stands the name of a robot.
 _VALUED = frozenset(("unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"))

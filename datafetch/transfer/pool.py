@@ -11,10 +11,11 @@ from datafetch.model import Event, Fetched, Why
 from datafetch.store.journal import Journal
 from datafetch.transfer.addresses import safe_url, shown_host
 from datafetch.transfer.attempt import attempt
-from datafetch.transfer.failures import Throttled, failed
+from datafetch.transfer.failures import failed
 from datafetch.transfer.holding import Holding, now
 from datafetch.transfer.promise import Promise
-from datafetch.transfer.retry import Ground, Keep, Then, Tries, Verdict, backoff, decide, wait_for
+from datafetch.transfer.retry import Ground, Keep, Then, Tries, decide
+from datafetch.transfer.waiting import wait
 from datafetch.transfer.wanted import Wanted, Ways
 from datafetch.transfer.widen import Widen
 
@@ -104,30 +105,9 @@ async def _from_one(wanted: Wanted, ways: Ways, holding: Holding, url: str, last
             verdict = decide(failure.why, count, last=last, patience=patience)
             if verdict.then is Then.STOP:
                 raise NoRoom(str(failure), failure.hint) from failure
-            await _wait(wanted, ways, url, failure, count, verdict)
+            await wait(wanted, ways, url, failure, count, verdict)
             if verdict.part is not Keep.KEEP:
                 await holding.drop()
-
-
-async def _wait(
-    wanted: Wanted, ways: Ways, url: str, failure: TransferFailed, count: int, verdict: Verdict
-) -> None:
-    """Waits as long as the verdict says, the host's other transfers too if it says so; raises on a no."""
-    asked = failure.seconds if isinstance(failure, Throttled) else None
-    seconds = 0.0
-    if verdict.wait or verdict.host_wide:
-        seconds = wait_for(asked, backoff(count, ways.chance(), ways.patience), ways.patience)
-    if verdict.host_wide:
-        ways.hosts.slow(shown_host(url), seconds)
-    if not verdict.again:
-        if asked:
-            failure.hint = f"the server asks to come back in {_span(asked)}"
-        raise failure
-    soon = f"again in {_span(seconds)}" if seconds >= 0.5 else "again at once"
-    text = f"{failure}; {soon}"
-    ways.emit(Event("retry", wanted.name, count=count, why=failure.why, url=failure.url, text=text))
-    if not verdict.host_wide:
-        await ways.hosts.pause(seconds)
 
 
 class _Differs(TransferFailed):
@@ -177,10 +157,3 @@ def _broken(promise: Promise, size: int, digests: Mapping[str, str]) -> tuple[Wh
             said = f"{one.algorithm} is {digests[one.algorithm]}, {one.source} promised {one.digest}"
             return Why.CHECKSUM, said
     return Why.UNKNOWN, ""
-
-
-def _span(seconds: float) -> str:
-    for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s"

@@ -41,6 +41,8 @@ class Rules:
 
     def allow(self, url: str) -> bool:
         """The longest rule that fits decides, the kinder of two as long; without any, all is allowed."""
+        if not self.rules:
+            return True
         parts = urlsplit(url)
         path = quote(parts.path or "/", _SAFE) + (f"?{quote(parts.query, _SAFE)}" if parts.query else "")
         if path == "/robots.txt":
@@ -113,17 +115,21 @@ class Robots:
         self._get = get
         self._known: OrderedDict[str, asyncio.Task[Rules]] = OrderedDict()
 
-    async def allow(self, url: str) -> bool:
-        """Whether `url` may be asked. A host without the file, or that never says, allows all."""
-        parts = urlsplit(url)
-        home = f"{parts.scheme}://{parts.netloc}"
+    def rules(self, url: str) -> asyncio.Task[Rules]:
+        """The rules for `url`: asked for once, and done when they are known. A host without the file, or that never
+        says, forbids nothing.
+        """
+        end = url.find("/", url.find("://") + 3)
+        home = (url if end < 0 else url[:end]).partition("?")[0]
         task = self._known.get(home)
         if task is None:
-            task = self._known[home] = asyncio.create_task(self._rules(f"{home}/robots.txt"))
+            parts = urlsplit(url)
+            at = f"{parts.scheme}://{parts.netloc}/robots.txt"
+            task = self._known[home] = asyncio.create_task(self._rules(at))
             if len(self._known) > HOSTS:
                 self._known.popitem(last=False)
         self._known.move_to_end(home)
-        return (await asyncio.shield(task)).allow(url)
+        return task
 
     async def _rules(self, url: str) -> Rules:
         for _ in range(TRIES):

@@ -12,6 +12,9 @@ from datafetch.transfer.quota import Quota, quota
 from datafetch.transfer.retry import retry_after, why_of_status
 from datafetch.transfer.signs import Heard
 
+# Without one of these an answer says nothing but its status: most do, and there are millions.
+_TELLING = frozenset(("retry-after", "ratelimit", "ratelimit-remaining", "x-ratelimit-remaining"))
+
 
 class Told(msgspec.Struct, array_like=True, frozen=True):
     """Small and plain, so that it can travel between processes."""
@@ -30,6 +33,8 @@ class Told(msgspec.Struct, array_like=True, frozen=True):
 
 def told(status: int, headers: Mapping[str, str], took: float | None = None) -> Told:
     """Of an answer that just came; `headers` have their names in lower case."""
+    if _TELLING.isdisjoint(headers):
+        return Told(status, took)
     now = datetime.now(UTC)
     asked = headers.get("retry-after")
     return Told(

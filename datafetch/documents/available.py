@@ -1,0 +1,191 @@
+"""JSONs held against the pictures they name, both ways, and written anew without those that are not here.
+
+Training code that opens whatever its JSON names stops at the first picture that is missing. `x.json` of the tree gets
+an `x.available.json` beside it, with the records as they are spelled and in their order; upstream's own stays.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import tee
+
+import msgspec
+
+from datafetch.documents.forms import Columns, Form, Key, Lines, Map, Records, mapped
+from datafetch.errors import BadList
+from datafetch.images.items import Item, items
+from datafetch.images.rows import Row, read
+from datafetch.layout import manifest
+from datafetch.lists.placing import extensions, placing
+from datafetch.model import Artifact, FileRecord, Recipe, UrlList
+from datafetch.plan.difference import holder
+from datafetch.store.faults import user_errors
+from datafetch.store.files import atomic_file
+from datafetch.store.home import Home
+from datafetch.verify import remember
+
+_LISTS = ("map", "columns", "jsonl")  # those in JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One JSON against the tree."""
+
+    path: str  # of the JSON, below the output directory
+    named: int  # records
+    lacking: int  # of them those whose picture is not here
+    form: Form  # without those
+
+    @property
+    def words(self) -> str:
+        return f"{self.path}: {self.named:,} records, {self.lacking:,} without a picture here"
+
+
+class _Tree:
+    """The published pictures, and what of them has been named."""
+
+    def __init__(self, records: Sequence[FileRecord], lost: Collection[str]) -> None:
+        self.here = {record.path for record in records}.difference(lost)
+        self._unnamed = set(self.here)
+        self._folders: set[str] = set()  # of what was named
+
+    def has(self, path: str) -> bool:
+        """Whether a picture that a record names is here."""
+        self._folders.add(path.rpartition("/")[0])
+        self._unnamed.discard(path)
+        return path in self.here
+
+    def unnamed(self, documents: Collection[str]) -> int:
+        """How many files stand among the pictures and are none that anything names."""
+        return sum(
+            path.rpartition("/")[0] in self._folders and path not in documents for path in self._unnamed
+        )
+
+
+def compare(recipe: Recipe, home: Home, lost: frozenset[str]) -> tuple[list[Compared], int]:
+    """Each published JSON that names pictures of which some are here, and how many of the pictures none of them
+    names: lists of addresses that are JSON, and documents that were made of pictures.
+
+    `lost` are published paths that are absent or damaged. Reads the JSONs whole, a record at a time.
+    """
+    records = [record for record in manifest.read(home.manifest) if ".available." not in record.path]
+    tree, found = _Tree(records, lost), []
+    brought = {record.artifact for record in records}
+    for artifact, path in _lists(recipe, records):
+        compared = _compare_list(artifact, recipe, home, path, tree)
+        if compared.lacking < compared.named or artifact.name in brought:
+            found.append(compared)
+    found += [_compare_records(home, path, folder, tree) for path, folder in _documents(recipe, records)]
+    documents = {compared.path for compared in found}
+    return found, tree.unnamed(documents)
+
+
+def write(home: Home, compared: Sequence[Compared]) -> list[str]:
+    """Write each JSON without the records that lack their picture, durably, and put it into the manifest; the paths
+    written.
+
+    Raises BadList for a JSON that is none. May be called again: the same is written once more.
+    """
+    made = [_write(home, each) for each in compared]
+    if made:
+        paths = {record.path for record in made}
+        kept = (record for record in manifest.read(home.manifest) if record.path not in paths)
+        manifest.write(home.manifest, [*kept, *made])
+        remember(home, made)
+    return [record.path for record in made]
+
+
+def _lists(recipe: Recipe, records: Sequence[FileRecord]) -> Iterator[tuple[Artifact, str]]:
+    """The lists of addresses that are JSON, and where each stands in the tree."""
+    for artifact in recipe.artifacts:
+        source = artifact.source
+        if not isinstance(source, UrlList) or source.read not in _LISTS or "<" in source.file:
+            continue
+        owner = holder(source.file, recipe.artifacts)
+        inside = source.file.removeprefix(owner.name).strip("/") if owner else ""
+        for record in records:
+            name = f"/{record.member or record.path}"
+            if owner and record.artifact == owner.name and (not inside or name.endswith(f"/{inside}")):
+                yield artifact, record.path
+                break
+
+
+def _documents(recipe: Recipe, records: Sequence[FileRecord]) -> Iterator[tuple[str, str]]:
+    """The documents that were made of pictures, and the folder that their paths begin in."""
+    makers = [(finish.list, finish.to) for finish in recipe.finish if finish.list]
+    for (
+        rule
+    ) in recipe.layout:  # a document that is made from one of an archive stands where that one is placed
+        if any(finish.to == rule.to and not finish.list for finish in recipe.finish):
+            owners = (holder(source, recipe.artifacts) for source in rule.sources)
+            makers += [(owner.name, rule.to) for owner in owners if owner is not None]
+    folders = {artifact.name: artifact.folder for artifact in recipe.artifacts}
+    for name, to in makers:
+        pieces = re.split(r"<[^<>]+>", f"{folders[name]}/{to}")
+        fits = re.compile("[^/]+".join(map(re.escape, pieces))).fullmatch
+        for record in records:
+            if record.artifact == name and fits(record.path):
+                yield record.path, folders[name]
+
+
+def _compare_list(artifact: Artifact, recipe: Recipe, home: Home, path: str, tree: _Tree) -> Compared:
+    source = artifact.source
+    assert isinstance(source, UrlList)
+    place = placing(artifact, recipe.layout, extensions(home, artifact))
+    rows, again = tee(read(home.root / path, source.read, source.keys))  # in step: one row is held
+    named, lacking, without, gone = 0, 0, set[Key](), bytearray()
+    for row, item in zip(rows, items(source, again), strict=True):
+        named += 1
+        is_here = isinstance(item, Item) and tree.has(place(item.path))
+        lacking += not is_here
+        if source.read != "map":
+            gone.extend(b"\1" * (row.number - 1 - len(gone)))  # lines that are no rows
+            gone.append(not is_here)
+        elif not is_here and isinstance(row, Row):
+            without.add(tuple(row.fields[key] for key in source.keys))
+    forms: dict[str, Form] = {
+        "map": Map(len(source.keys), frozenset(without)),
+        "columns": Columns(bytes(gone)),
+        "jsonl": Lines(bytes(gone)),
+    }
+    return Compared(path, named, lacking, forms[source.read])
+
+
+class _Named(msgspec.Struct):
+    file_path: str = ""
+
+
+def _compare_records(home: Home, path: str, folder: str, tree: _Tree) -> Compared:
+    gone, decode = bytearray(), msgspec.json.Decoder(_Named).decode
+    with _readable(home, path), mapped(home.root / path) as data:
+        for record in msgspec.json.decode(data, type=list[msgspec.Raw]):
+            gone.append(not tree.has(f"{folder}/{decode(record).file_path}"))
+    return Compared(path, len(gone), sum(gone), Records(bytes(gone)))
+
+
+@contextmanager
+def _readable(home: Home, path: str) -> Iterator[None]:
+    """BadList for a document that is no JSON of its form."""
+    with user_errors(home.root / path):
+        try:
+            yield
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise BadList(f"{path}: expected a JSON of records: {error}") from error
+
+
+def _write(home: Home, compared: Compared) -> FileRecord:
+    stem, dot, extension = compared.path.rpartition(".")
+    path = f"{stem}.available.{extension}" if dot else f"{compared.path}.available"
+    digest, size = hashlib.sha256(), 0
+    with _readable(home, compared.path), atomic_file(home.root / path) as out:
+        for piece in compared.form.kept(home.root / compared.path):
+            out.write(piece)
+            digest.update(piece)
+            size += len(piece)
+    at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    return FileRecord(path, size, digest.hexdigest(), f"made from {compared.path}", at)

@@ -1,0 +1,222 @@
+"""One run from choice to report: look, settle the difference, say what the dataset is now.
+
+Nothing here touches the network or imports asyncio until a plan has a step: a second run of a complete dataset
+is an inventory and a report.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+
+from datafetch.errors import DatafetchError
+from datafetch.model import (
+    Artifact,
+    Choice,
+    Event,
+    Http,
+    Recipe,
+    Seen,
+    Settings,
+    State,
+    Why,
+)
+from datafetch.plan.budget import Budget, estimate
+from datafetch.plan.choose import choose, ways_given_up
+from datafetch.plan.difference import difference, with_holders
+from datafetch.plan.documents import documents, with_documents
+from datafetch.report import Report, Tally, unexpected
+from datafetch.run import refuse
+from datafetch.run.again import asked_again, made_again
+from datafetch.run.ending import report_of, tidy
+from datafetch.store import files as store
+from datafetch.store import history, inventory, journal
+from datafetch.store.history import Past
+from datafetch.store.home import Home
+from datafetch.store.lease import Lease
+from datafetch.store.subsets import subsets, words
+from datafetch.task import Task
+
+STOPPED = frozenset({8, 10, 11, 12, 130, 143})  # exit codes of runs that ended before their work did
+
+Emit = Callable[[Event], None]
+
+
+def ignore(event: Event) -> None:
+    """An emit for callers who only want the report."""
+
+
+def home_of(settings: Settings, dataset: str) -> Home:
+    """The dataset's paths below the output directory; a link given as the directory itself is followed, once."""
+    return Home(Path(os.path.realpath(settings.root)), dataset)
+
+
+def plan(recipe: Recipe, choice: Choice, settings: Settings) -> Budget:
+    """What `get` would do now and what it would cost. Writes nothing, asks nobody."""
+    home = home_of(settings, recipe.name)
+    wanted = with_holders(choose(recipe, choice), recipe.artifacts)
+    refuse.no_rows(recipe, wanted, settings)
+    files = inventory.published(home)
+    task = Task(recipe, tuple(wanted), home, settings)
+    seen = inventory.observe(home, wanted, files, inventory.lost(home.root, files), _short(task))
+    return estimate(wanted, _forecast(task, seen), _at_once(task))
+
+
+def _at_once(task: Task) -> dict[str, int]:
+    """How many shards are on disk at a time, of the artifacts that are unpacked while they arrive."""
+    from datafetch.layout.onepass import AT_ONCE, streams  # a complete dataset needs no layout
+
+    layout, settings = task.recipe.layout, task.settings
+    return {a.name: AT_ONCE for a in task.wanted if streams(a, layout, settings, task.picks(a))}
+
+
+def _short(task: Task) -> set[str]:
+    """The artifacts of which more is wanted than was built."""
+    return {artifact.name for artifact in task.wanted if task.falls_short(artifact)}
+
+
+def _forecast(task: Task, seen: Mapping[str, Seen]) -> dict[str, Seen]:
+    """The same, with what members cost of which alone is to be asked."""
+    found = dict(seen)
+    for artifact in task.wanted:
+        now = seen[artifact.name]
+        if now.state not in (State.ABSENT, State.PARTIAL) or not isinstance(artifact.source, Http):
+            continue
+        from datafetch.obtain.partly import (  # what is complete needs neither archives nor layout
+            forecast,
+            partly,
+        )
+
+        if partly(task, artifact, now.lost):
+            found[artifact.name] = replace(now, members=forecast(task, artifact, now.lost))
+    return found
+
+
+def get(
+    recipe: Recipe,
+    choice: Choice,
+    settings: Settings,
+    emit: Emit = ignore,
+    show: Callable[[Budget], None] = lambda budget: None,
+) -> Report:
+    """Fetch, check and build what was chosen; safe to repeat after any end.
+
+    `show` is given the plan, if there is anything to do, before the first byte. The report tells of every failure of
+    a single artifact. Raised are only errors that stop a run before it has begun: a choice that does not exist, terms
+    that were not accepted, a lease that another run holds, a folder that cannot be written.
+    """
+    wanted = with_holders(choose(recipe, choice), recipe.artifacts)
+    return bring(recipe, wanted, settings, emit, show)
+
+
+def repair(recipe: Recipe, damaged: Collection[str], settings: Settings, emit: Emit = ignore) -> Report:
+    """Bring back the published paths in `damaged`, and any that are absent; nothing that is intact is written."""
+    home = home_of(settings, recipe.name)
+    built = {entry.artifact for entry in inventory.published(home)}
+    wanted = tuple(artifact for artifact in recipe.artifacts if artifact.name in built)
+    known = (journal.known(home.journal(artifact.name)).built for artifact in wanted)
+    names = next((row.names for row in known if row is not None), settings.names)
+    as_before = replace(settings, names=names, window=None, subset=None)
+    return bring(recipe, wanted, as_before, emit, damaged=frozenset(damaged))
+
+
+def bring(
+    recipe: Recipe,
+    wanted: Sequence[Artifact],
+    settings: Settings,
+    emit: Emit,
+    show: Callable[[Budget], None] = lambda budget: None,
+    damaged: frozenset[str] = frozenset(),
+) -> Report:
+    """Settle the difference between `wanted` and what is there, and report. See `get` for what is raised."""
+    home = home_of(settings, recipe.name)
+    refuse.unaccepted(home, recipe, settings)
+    refuse.prepro(recipe, settings)
+    with Lease(home.lease) as lease:
+        refuse.other_names(home, recipe, settings)
+        refuse.no_rows(recipe, wanted, settings)
+        refuse.other_ways(home, recipe, wanted)
+        files = inventory.published(home)
+        gone = inventory.lost(home.root, files) | inventory.damaged(home) | damaged
+        wanted = with_documents(recipe, wanted, list({file.artifact for file in files}))
+        task = Task(recipe, tuple(wanted), home, settings)
+        seen = inventory.observe(home, wanted, files, gone, _short(task))
+        seen |= asked_again(wanted, seen, home, settings)
+        seen |= made_again(recipe, wanted, seen, home)
+        tally = Tally(on_disk=sum(file.size for file in files))
+
+        def tell(event: Event) -> None:
+            tally(event)
+            emit(event)
+
+        noted: list[str] = []
+        changed = bool(difference(wanted, seen))
+        if changed:
+            refuse.lacking_extras(wanted, seen)
+            show(estimate(wanted, _forecast(task, seen), _at_once(task)))
+            _settle_all(task, seen, tell, lease)
+            files = inventory.published(home)
+            gone = inventory.lost(home.root, files) | inventory.damaged(home)
+            noted = [] if subsets(home, recipe) else unexpected(recipe.counts, [file.path for file in files])
+        if (settings.prepro or changed or gone) and not _cut_off(tally):
+            _prepare(home, recipe, settings, gone, tell)
+            files = inventory.published(home)
+            gone = inventory.lost(home.root, files) | inventory.damaged(home)
+        store.remove_tree(home.prepro)  # of a run that was killed
+        built = [artifact for artifact in wanted if seen[artifact.name].state is State.BUILT]
+        for artifact in built:
+            tidy(home, artifact, settings, keep=bool(documents(recipe, artifact)))
+        for _, artifact in ways_given_up(recipe, built):
+            store.remove_tree(home.seal(artifact.name))
+            tidy(home, artifact, settings)
+        for artifact in wanted:
+            if artifact not in built and not tally.problems:
+                text = "it could not be built, and nothing said why"
+                tell(Event("failed", artifact.name, why=Why.UNKNOWN, text=text, code=1))
+        for text in (*noted, *words(subsets(home, recipe))):
+            tell(Event("note", recipe.name, text=text))
+        report = report_of(task, tally, files, gone)
+        store.write_atomic(home.report, msgspec.json.format(msgspec.json.encode(report.as_json())) + b"\n")
+        counts, spent = report.counts, round(report.seconds, 1)
+        history.add(home.history, Past(report.finished_at, report.status, counts, report.transferred, spent))
+        return report
+
+
+def _settle_all(task: Task, seen: dict[str, Seen], tell: Emit, lease: Lease) -> None:
+    """Run the loop, and turn what stopped it early into an event: the report is written whatever happens."""
+    import asyncio
+
+    from datafetch.run.act import Run, why_of
+    from datafetch.run.settle import settle
+
+    try:
+        asyncio.run(Run(task, seen, tell, lease.still_mine).settle(settle))
+    except DatafetchError as error:
+        text, code = str(error), error.exit_code
+        tell(Event("failed", task.recipe.name, why=why_of(error), text=text, hint=error.hint, code=code))
+
+
+def _prepare(home: Home, recipe: Recipe, settings: Settings, gone: Collection[str], tell: Emit) -> None:
+    """What --prepro makes, or made once and is gone; a failure of it is told like that of an artifact."""
+    if not any(finish.prepro for finish in recipe.finish):
+        return
+    from datafetch.documents import prepared
+    from datafetch.run.act import why_of
+
+    try:
+        if rules := settings.prepro or prepared.rules_of(home, gone):
+            prepared.prepare_all(home, recipe, rules, gone, tell)
+        for text in prepared.outdated(home, recipe):
+            tell(Event("note", recipe.name, text=text))
+    except DatafetchError as error:
+        text, code = str(error), error.exit_code
+        tell(Event("failed", "--prepro", why=why_of(error), text=text, hint=error.hint, code=code))
+
+
+def _cut_off(tally: Tally) -> bool:
+    """Whether the run was stopped, so that another will go on."""
+    return any(problem.code in STOPPED for problem in tally.problems)

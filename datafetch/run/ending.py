@@ -1,0 +1,78 @@
+"""The end of a run: what is left over is removed, and what the dataset is now becomes a Report."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+
+from datafetch.layout import manifest
+from datafetch.model import Artifact, Outcome, Settings, Shards, UrlList
+from datafetch.report import Report, Tally, add_up, verdict
+from datafetch.store import files as store
+from datafetch.store import inventory, journal
+from datafetch.store.home import Home
+from datafetch.store.subsets import subsets
+from datafetch.task import Task
+
+
+def tidy(home: Home, artifact: Artifact, settings: Settings, *, keep: bool = False) -> None:
+    """Remove what a run that was killed after publishing could not: nothing of it is needed any more, but for an
+    archive to keep.
+    """
+    store.remove_tree(home.staging(artifact.name))
+    store.remove_tree(home.part(artifact.name))
+    for shard in artifact.source.shards if isinstance(artifact.source, Shards) else ():
+        store.remove_tree(home.part(home.shard_key(artifact.name, shard.name)))
+    if not settings.keep_archives and not keep:
+        store.remove_tree(home.archive(artifact.name))
+        store.remove_tree(home.shard_folder(artifact.name))
+    for folder in ("staging", "assembling", "archives", "parts"):
+        with suppress(OSError):  # absent, or still in use by another artifact
+            (home.state / folder).rmdir()
+
+
+def report_of(task: Task, tally: Tally, files: Sequence[inventory.Entry], gone: Collection[str]) -> Report:
+    """What the dataset is now: the files of the manifest, less those that are gone, and what never came to be one."""
+    recipe, home, settings = task.recipe, task.home, task.settings
+    with_files = {file.artifact for file in files} | _menders(task)
+    parts: list[Mapping[Outcome, int]] = [{Outcome.OK: len(files) - len(gone), Outcome.MISSING: len(gone)}]
+    parts += [dropped(home, artifact) for artifact in recipe.artifacts if artifact.name in with_files]
+    # A wanted artifact without published files counts as a single item.
+    why = {problem.name: problem.outcome for problem in tally.problems}
+    absent = [a.name for a in task.wanted if a.name not in with_files]
+    parts.append(Counter(why.get(name, Outcome.FAILED) for name in absent))
+    counts = add_up(parts)
+    least = recipe.min_complete if settings.min_complete is None else settings.min_complete
+    status, code = verdict(counts, tally.problems, least)
+    return Report(
+        dataset=recipe.name,
+        root=str(home.root),
+        status=status,
+        exit_code=code,
+        counts=counts,
+        transferred=tally.transferred,
+        on_disk=sum(file.size for file in files),
+        peak=tally.peak,
+        seconds=tally.seconds,
+        tree_digest="" if gone or not files else manifest.tree_digest(files),
+        problems=tuple(tally.problems),
+        notes=tuple(tally.notes),
+        subset=subsets(home, recipe),
+        finished_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    )
+
+
+def _menders(task: Task) -> set[str]:
+    """The lists of what does not decode that have been worked off: as a rule there is nothing on them."""
+    lists = (a for a in task.recipe.artifacts if isinstance(a.source, UrlList) and a.source.mending)
+    return {a.name for a in lists if journal.known(task.home.journal(a.name)).staged is not None}
+
+
+def dropped(home: Home, artifact: Artifact) -> Counter[Outcome]:
+    """How many of an artifact's items are not in the tree, by outcome, once all of it has been looked at."""
+    staged = journal.known(home.journal(artifact.name)).staged
+    if staged is None:
+        return Counter()
+    return Counter({outcome: sum(why.values()) for outcome, why in staged.dropped.items()})

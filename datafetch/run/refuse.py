@@ -1,0 +1,74 @@
+"""What stops a run before its first byte: each check returns when all is well, and raises what is to be told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from datafetch.errors import NeedsPerson, UsageError
+from datafetch.extras import HDF5, PARQUET, demand
+from datafetch.model import Artifact, Recipe, Seen, Settings, State, UrlList, Window
+from datafetch.plan.choose import ways_given_up
+from datafetch.store import journal
+from datafetch.store.home import Home
+
+
+def unaccepted(home: Home, recipe: Recipe, settings: Settings) -> None:
+    """NeedsPerson for terms that nobody has accepted, unless the dataset was built before."""
+    terms = recipe.terms
+    if terms and terms.accept and not settings.accept_terms and not home.manifest.exists():
+        raise NeedsPerson(
+            f"{recipe.name}: its terms must be accepted first: {terms.text} {terms.link}".strip(),
+            hint="read them, then add --accept-terms",
+        )
+
+
+def other_names(home: Home, recipe: Recipe, settings: Settings) -> None:
+    """One mode of names for a dataset: two side by side would pair no mask with its image."""
+    for artifact in recipe.artifacts:
+        known = journal.known(home.journal(artifact.name))
+        staged = known.staged if home.seal(artifact.name).exists() else None
+        built = known.built or staged
+        if built is not None and built.names != settings.names:
+            raise UsageError(
+                f"{recipe.name} was built with --names {built.names}",
+                hint=f"keep to --names {built.names}, or build into another folder with -o",
+            )
+
+
+def no_rows(recipe: Recipe, wanted: Sequence[Artifact], settings: Settings) -> None:
+    """UsageError for rows that are asked for by number where no list has any."""
+    has_list = any(isinstance(a.source, UrlList) and a.source.window for a in wanted)
+    if settings.window not in (None, Window()) and not has_list:
+        raise UsageError(
+            f"{recipe.name}: --first and --count choose rows of a list, and what is asked for has none",
+            hint=f"datafetch info {recipe.name} shows its variants",
+        )
+
+
+def other_ways(home: Home, recipe: Recipe, wanted: Sequence[Artifact]) -> None:
+    """One way to the files of a folder: another names and numbers them differently, and a mix is neither."""
+    for way, artifact in ways_given_up(recipe, wanted):
+        if journal.known(home.journal(artifact.name)).built is not None:
+            raise UsageError(
+                f"{artifact.folder}/ was built with {way}",
+                hint=f"keep to {way}, or build into another folder with -o",
+            )
+
+
+def prepro(recipe: Recipe, settings: Settings) -> None:
+    """UsageError for --prepro where nothing has captions to prepare, or without the library it needs."""
+    if settings.prepro is None:
+        return
+    if not any(finish.prepro for finish in recipe.finish):
+        raise UsageError(
+            f"{recipe.name} has no captions for --prepro",
+            hint="it goes with datasets of pictures and captions, such as mscoco",
+        )
+    demand(HDF5, "--prepro")
+
+
+def lacking_extras(wanted: Sequence[Artifact], seen: Mapping[str, Seen]) -> None:
+    """UsageError when what is still to be unpacked needs a library that is not here."""
+    for artifact in wanted:
+        if artifact.rows and seen[artifact.name].state not in (State.STAGED, State.BUILT):
+            demand(PARQUET, f"{artifact.name}, a parquet file,")

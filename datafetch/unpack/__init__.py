@@ -1,0 +1,1 @@
+"""Extract: from a verified archive to a sealed staging folder."""
