@@ -86,6 +86,9 @@ LIBRARIES = {
     "numpy": {"talk"},
     "pyarrow": {"archive", "images"},
     "isal": {"archive", "transfer"},
+    "inflate64": {"archive"},
+    "backports": {"archive"},
+    "compression": {"archive"},
 }
 
 
