@@ -104,9 +104,8 @@ class Driver:
 
     def _on_kick(self) -> None:
         if not self.closed:
-            self._inside = True
+            self._inside, self._kicked = True, False
             self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
-            self._kicked = False
             self._go_on()
 
     def _on_ready(self) -> None:
@@ -124,6 +123,8 @@ class Driver:
                 break
             self._kicked = False
             self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+        else:
+            self._kicked = True  # the ends of the last round are still to be told
         self._inside = False
         if self._kicked and self._loop is not None:
             self._loop.call_soon(self._on_kick)
