@@ -350,7 +350,6 @@ def test_a_reply_may_be_closed_when_its_end_was_told(server: FaultServer) -> Non
     asyncio.run(asyncio.wait_for(close_late(), 5))
 
 
-# A list stood still for ever: the ends of libcurl's last round were not told when many had begun at the end of others.
 def test_ends_that_come_at_once_are_all_told() -> None:
     async def chain() -> int:
         engine, told = Engine(Trust()), 0
