@@ -17,7 +17,7 @@ ARTIFACT = "name: a\nartifacts:\n  - {name: real, url: 'http://h/x.zip'%s}\n"
 TOP = "name: a\nartifacts: [{name: real, url: 'http://h/x.zip'}]\n%s\n"
 URL = "name: a\nartifacts:\n  - {name: real, url: '%s'}\n"
 LONG = "/".join(["x" * 100] * 3)
-SOURCES = "expected exactly one of url, shards, url_list, manual or bundled"
+SOURCES = "expected exactly one of url, shards, url_list, manual, bundled or derived"
 
 
 def nothing_beside(name: str) -> bytes:

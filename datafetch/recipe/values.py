@@ -25,8 +25,8 @@ _PERCENT = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?)%?")
 # Options of `get` that every recipe has; a recipe's own must have another name.
 RESERVED = frozenset(
     """
-    accept-terms all allow-private classes dry-run from help jobs json keep-archives limit-rate max-duration
-    max-per-class max-per-host max-transfer min-complete mirror mirror-only names offline only output-dir
+    absolute-paths accept-terms all allow-private classes dry-run from help jobs json keep-archives limit-rate
+    max-duration max-per-class max-per-host max-transfer min-complete mirror mirror-only names offline only output-dir
     max-length num-test num-val prepro progress quiet registry retry-gone verbose word-count-threshold
     """.split()  # noqa: SIM905 - a list would be thirty lines
 )
