@@ -179,6 +179,7 @@ class Artifact:
     note: str = ""
     skip: tuple[str, ...] = ()  # globs of members that never enter the tree
     default: bool = True  # without `choose`: whether a bare get takes it
+    encoding: str = ""  # code page of names in a zip that does not say in what its names are written
     nested: bool = False  # a tar whose tars are unpacked as well, each into a folder named like it
     sort: tuple[Sorting, ...] = ()  # of an archive: puts each file into the folders that these lists tell
     after: tuple[str, ...] = ()  # artifacts that must be here before it is unpacked, or its list asked for

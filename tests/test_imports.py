@@ -87,6 +87,9 @@ LIBRARIES = {
     "numpy": {"talk"},
     "pyarrow": {"archive", "images"},
     "isal": {"archive", "transfer"},
+    "inflate64": {"archive"},
+    "backports": {"archive"},
+    "compression": {"archive"},
 }
 
 

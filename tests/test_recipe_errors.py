@@ -389,6 +389,10 @@ SOURCE = {
         "  - {name: r, url_list: {file: r, read: lines, keys: ['<u><v>'], url: '<u>', save_as: '<u>'}}",
         '3: artifact r, key url_list.keys.1: expected something between two captures, found "<u><v>"',
     ),
+    "no code page": (
+        "name: a\nartifacts:\n  - {name: r, url: 'http://h/x.zip', unpack: true, encoding: cp8666}",
+        '3: artifact r, key encoding: expected a code page such as cp866, found "cp8666"',
+    ),
     "no tar of tars": (
         "name: a\nartifacts:\n  - {name: r, url: 'http://h/x.tar', nested: true}",
         "3: artifact r, key nested: goes with unpack, and not with rows",

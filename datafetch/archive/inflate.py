@@ -13,8 +13,6 @@ from importlib import import_module
 from types import ModuleType
 from typing import Protocol, cast
 
-import inflate64
-
 from datafetch.archive.members import CHUNK
 from datafetch.errors import DamagedArchive
 
@@ -147,6 +145,8 @@ def unpack(method: int, packed: Iterator[bytes], size: int | None = None) -> Ite
 
 
 def _inflate64(packed: Iterator[bytes]) -> Iterator[bytes]:
+    import inflate64  # here, because it takes longer to load than most archives to unpack
+
     inflater = inflate64.Inflater()
     for piece in packed:
         for start in range(0, len(piece), _SIP):

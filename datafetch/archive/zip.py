@@ -17,9 +17,9 @@ _SLACK = 320  # bytes read beyond a small member for its name and extra fields, 
 class ZipArchive(Archive):
     kind = reader = "zip"
 
-    def __init__(self, file: ShardsReader, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(self, file: ShardsReader, limits: Limits = DEFAULT_LIMITS, page: str = "") -> None:
         self._file = file
-        self.members = tuple(read_directory(file.pread, file.size, limits))
+        self.members = tuple(read_directory(file.pread, file.size, limits, page))
         check_members(self.members, file.size, limits)
         self._reader = ZipReader(file)
 

@@ -123,7 +123,7 @@ def get_command(
         option(
             "-x",
             "--max-per-host",
-            help="of them from one host (default 4, list rows 32)",
+            help="of them from one host (default 4, rows 32)",
             panel=LIMITS,
             min=1,
             metavar="N",

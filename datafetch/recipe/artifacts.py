@@ -50,6 +50,7 @@ def artifact(
         folder=folder,
         unpack=entry.unpack or bool(table),
         nested=entry.nested,
+        encoding=site.at("encoding").filled(values.encoding, entry.encoding) or "" if entry.encoding else "",
         size=size,
         checksums=sums,
         group=group or "",

@@ -116,6 +116,10 @@ class ArtifactEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         bool,
         Meta(description="of a tar of tars that is unpacked: each inner one becomes a folder named like it"),
     ] = False
+    encoding: Annotated[
+        str,
+        Meta(description="of a zip whose names are not in UTF-8 and do not say in what: cp866, cp437, gbk …"),
+    ] = ""
     rows: Annotated[
         dict[str, str],
         Meta(description="of parquet files, which are unpacked: column of pictures -> <label>/<n>.<ext>"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterable, Mapping
 
@@ -207,3 +208,13 @@ def one_of(word: str, words: Mapping[str, object] | tuple[str, ...], noun: str) 
     if word not in words:
         raise Bad(f'found "{printable(word)}"; {suggest(word, tuple(words), noun)}')
     return word
+
+
+def encoding(text: str) -> str:
+    """The name of a code page, as Python knows it."""
+    try:
+        known = codecs.lookup(text)
+        "".encode(known.name)
+    except (LookupError, UnicodeError):
+        raise Bad(f'expected a code page such as cp866, found "{printable(text)}"') from None
+    return known.name
