@@ -146,6 +146,18 @@ DataDir = Annotated[  # of a command whose -o is a file
         metavar="DIR",
     ),
 ]
+KeepArchives = Annotated[
+    bool, option("--keep-archives", help="keep archives after the build", panel=WHERE_TO)
+]
+MaxDisk = Annotated[
+    str,
+    option(
+        "--max-disk",
+        help="what the dataset may take on disk at any time: 60G …",
+        panel=LIMITS,
+        metavar="SIZE",
+    ),
+]
 Mirror = Annotated[
     list[str],
     option(
