@@ -153,7 +153,7 @@ MaxDisk = Annotated[
     str,
     option(
         "--max-disk",
-        help="what the dataset may take on disk at any time: 60G …",
+        help="most that the dataset may take on disk: 60G …",
         panel=LIMITS,
         metavar="SIZE",
     ),

@@ -44,9 +44,9 @@ def estimate(
 ) -> Budget:
     """The budget of getting `wanted` from here.
 
-    An archive and the tree built from it exist side by side until the tree is durable, and images hardly compress, so
-    each archive counts twice: the bytes still to fetch, and once more for its files. Of those in `at_once` no more
-    than so many shards are on disk at a time.
+    An archive and its files exist side by side until these are durable, and images hardly compress: so the files of
+    an archive are taken to be as large as it is. Of those in `at_once` no more than so many shards are on disk at a
+    time.
     """
     disk = disk or Disk()
     lines = tuple(_line(artifact, seen.get(artifact.name, Seen()), at_once) for artifact in wanted)

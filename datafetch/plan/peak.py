@@ -44,6 +44,7 @@ class Cost:
     archive: int | None  # until its files are staged
     tree: int | None
     stays: bool = False  # the archive is not freed then
+    arriving: bool = False  # its files are written while it is got
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +89,16 @@ def cost(artifact: Artifact, now: Seen, disk: Disk, at_once: Mapping[str, int]) 
     size, kept = size_of(artifact, now), artifact.name in disk.kept
     match artifact.source:
         case _ if now.members is not None:
-            return Cost(0, now.members.tree)
+            return Cost(0, now.members.tree, arriving=True)
         case UrlList(mending=True):
-            return Cost(0, 0)
+            return Cost(0, 0, arriving=True)
         case UrlList() | Own():
-            return Cost(0, None)
+            return Cost(0, None, arriving=True)
         case Manual() if artifact.several:  # they are unpacked where they lie
-            return Cost(0, _tree(artifact, size, disk))
+            return Cost(0, _tree(artifact, size, disk), arriving=True)
         case Shards(shards=shards) if artifact.name in at_once:
             most = None if size is None else min(at_once[artifact.name] * -(-size // len(shards)), size)
-            return Cost(most, _tree(artifact, size, disk))
+            return Cost(most, _tree(artifact, size, disk), arriving=True)
         case Http() if not artifact.unpack and now.state is not State.FETCHED and not kept:
             return Cost(0, size)  # it takes its place without being copied
     return Cost(size, _tree(artifact, size, disk), kept)
@@ -123,16 +124,20 @@ def _here(name: str, seen: Inventory, disk: Disk) -> Here:
 
 
 def _wide(wanted: Sequence[Artifact], seen: Inventory, disk: Disk, costs: Mapping[str, Cost]) -> int:
-    """All archives and all trees side by side: how far each has come when another begins is chance."""
-    used = _freed(wanted, seen, disk, costs)
+    """How far each has come when another begins is chance; but one archive is unpacked at a time, and then freed."""
+    used, transient = _freed(wanted, seen, disk, costs), 0
     for artifact in wanted:
-        here, one = _here(artifact.name, seen, disk), costs[artifact.name]
-        match seen.get(artifact.name, Seen()).state:
-            case State.ABSENT | State.PARTIAL:
-                used += max((one.archive or 0) - here.file, 0) + max((one.tree or 0) - here.tree, 0)
-            case State.FETCHED:
-                used += max((one.tree or 0) - here.tree, 0)
-    return max(used, disk.taken)
+        now, one = seen.get(artifact.name, Seen()), costs[artifact.name]
+        if now.state in (State.STAGED, State.BUILT):
+            continue
+        here = _here(artifact.name, seen, disk)
+        archive, tree = max(one.archive or 0, here.file), max(one.tree or 0, here.tree)
+        both = archive + tree
+        alone = one.stays or one.arriving
+        at_rest = both if alone else max(archive + here.tree, tree)
+        used += at_rest - here.file - here.tree
+        transient = max(transient, both - at_rest)
+    return max(used + transient, disk.taken)
 
 
 def _freed(wanted: Sequence[Artifact], seen: Inventory, disk: Disk, costs: Mapping[str, Cost]) -> int:
@@ -149,8 +154,7 @@ def _narrow(
     ranks: Sequence[str],
 ) -> int:
     """The run played through, step by step as it will be made."""
-    names = {artifact.name: artifact for artifact in wanted}
-    states = {name: seen.get(name, Seen()) for name in names}
+    states = {name: seen.get(name, Seen()) for name in costs}
     used = _freed(wanted, seen, disk, costs)
     most = max(used, disk.taken)
     while steps := narrowed(difference(wanted, states), ranks).steps:
@@ -160,24 +164,15 @@ def _narrow(
             states |= {name: replace(states[name], state=State.BUILT) for name in mates}
             continue
         one, here = costs[step.name], _here(step.name, seen, disk)
-        archive, tree = one.archive or 0, max((one.tree or 0) - here.tree, 0)
-        if step.verb is Verb.GET and _is_unpacked_later(names[step.name], states[step.name]):
-            used += max(archive - here.file, 0)
-            state = State.FETCHED
-        else:
-            fetched = step.verb is Verb.EXTRACT
-            more = 0 if fetched else max(archive - here.file, 0)
-            used += more + tree
-            state = State.STAGED
+        archive, tree = max(one.archive or 0, here.file), max((one.tree or 0) - here.tree, 0)
+        state = State.STAGED
+        if step.verb is Verb.GET:
+            used += archive - here.file
+            state = State.STAGED if one.arriving else State.FETCHED
+        if state is State.STAGED:
+            used += tree
         most = max(most, used)
         if state is State.STAGED and not one.stays:
-            used -= max(archive, here.file)
+            used -= archive
         states[step.name] = replace(states[step.name], state=state)
     return most
-
-
-def _is_unpacked_later(artifact: Artifact, now: Seen) -> bool:
-    """Whether getting it ends with a file, and unpacking that is a step of its own."""
-    if now.members is not None or artifact.several:
-        return False
-    return not isinstance(artifact.source, UrlList | Own)
