@@ -11,6 +11,8 @@ from datafetch.plan.order import Order, narrowed, ranked
 
 PER_FILE = 2048 + 1024  # bytes on top of a file's own: half a block, and its lines in seal and manifest
 
+LEAST_MEMBER = 128  # bytes that one file takes in an archive, its headers and names alone
+
 
 @dataclass(frozen=True, slots=True)
 class Here:
@@ -67,7 +69,9 @@ def peak(wanted: Sequence[Artifact], seen: Inventory, disk: Disk, at_once: Mappi
     pending = [a.name for a in wanted if seen.get(a.name, Seen()).state is not State.BUILT]
     unfinished = [name for name in pending if seen.get(name, Seen()).state is not State.STAGED]
     sure = all(None not in (costs[name].archive, costs[name].tree) for name in unfinished)
-    lines = (disk.files or 0) * PER_FILE
+    # What a recipe counts may not be what upstream has today: no archive holds more files than it has room for.
+    room = sum(max(costs[name].archive or 0, costs[name].tree or 0) for name in unfinished) // LEAST_MEMBER
+    lines = min(disk.files or 0, room) * PER_FILE
     wide = _wide(wanted, seen, disk, costs) + lines
     if _fits(wide, disk) and (sure or disk.most is None):
         return Peak(wide, Order.WIDE, (), wide, sure, True)
