@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from enum import StrEnum
 
-from datafetch.model import Artifact, Plan, Seen, State, Step, UrlList, Verb
-from datafetch.plan.difference import holder
+from datafetch.model import Artifact, Plan, Seen, State, Step, Verb
+from datafetch.plan.difference import needs
 
 
 class Order(StrEnum):
@@ -36,8 +36,7 @@ def ranked(
     def add(artifact: Artifact, above: tuple[str, ...]) -> None:
         if artifact.name in names or artifact.name in above:
             return
-        owner = holder(artifact.source.file, wanted) if isinstance(artifact.source, UrlList) else None
-        needed = {*artifact.after, owner.name} if owner is not None else set(artifact.after)
+        needed = needs(artifact, wanted)
         for other in wanted:
             if other.name in needed:
                 add(other, (*above, artifact.name))

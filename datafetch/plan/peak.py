@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from datafetch.model import Artifact, Http, Inventory, Manual, Own, Seen, Shards, State, UrlList, Verb
+from datafetch.model import (
+    Artifact,
+    Derived,
+    Http,
+    Inventory,
+    Manual,
+    Own,
+    Seen,
+    Shards,
+    State,
+    UrlList,
+    Verb,
+)
 from datafetch.plan.difference import difference
 from datafetch.plan.order import Order, narrowed, ranked
 
@@ -96,7 +108,7 @@ def cost(artifact: Artifact, now: Seen, disk: Disk, at_once: Mapping[str, int]) 
             return Cost(0, now.members.tree, arriving=True)
         case UrlList(mending=True):
             return Cost(0, 0, arriving=True)
-        case UrlList() | Own():
+        case UrlList() | Own() | Derived():
             return Cost(0, None, arriving=True)
         case Manual() if artifact.several:  # they are unpacked where they lie
             return Cost(0, _tree(artifact, size, disk), arriving=True)
