@@ -139,10 +139,10 @@ def look(
         size = stats.st_blocks * 512
         total += size
         parts = path.split("/")
-        for end in (2, 3):
-            what, name = names.get("/".join(parts[:end]), ("", ""))
-            if what:
-                found[what][name] = found[what].get(name, 0) + size
+        owner = names.get("/".join(parts[:3])) or names.get("/".join(parts[:2]))
+        if owner is not None:
+            what, name = owner
+            found[what][name] = found[what].get(name, 0) + size
     here = {
         name: (found["file"].get(name, 0), found["tree"].get(name, 0))
         for name in {*found["file"], *found["tree"]}
