@@ -406,3 +406,26 @@ def test_a_damaged_archive_is_one_line(tmp_path: Path) -> None:
     assert ended.code == 5 and "Traceback" not in ended.err
     assert not (tmp_path / "out/ser30k").exists()
     assert zipfile.is_zipfile(mine / "SER30K.zip") is False
+
+
+def test_other_users_later_bring_their_own_pictures(tmp_path: Path) -> None:
+    tables = taste.clicks()
+    rows = [row for row in tables["user_data.txt"].decode().splitlines() if row.count(";") > 8]
+    first, second = ("\n".join(part).encode() for part in (rows[:6], rows[4:12]))
+    raw = {"item_data.txt": tables["item_data.txt"], "user_data.txt": tables["user_data.txt"]}
+    mine, out = put(tmp_path / "mine", {**raw, "subset_user_2000.txt": first}), tmp_path / "out"
+    with shop(tables) as server:
+        options = ("--from", str(mine), "--mirror", server.url, "--mirror-only")
+        assert get("pog", out, *options).code == 0
+        put(mine, {"subset_user_2000.txt": second})
+        before = len(asked(server))
+        ended = get("pog", out, *options)
+        assert ended.code == 0, ended.err
+        assert len(asked(server)) > before
+        assert get("pog", tmp_path / "fresh", *options).code == 0
+    assert documents(out, "pog") == documents(tmp_path / "fresh", "pog")
+    found = found_in(out, "pog", "images_sampled")
+    assert documents(out, "pog") == rules.pog(second.decode().splitlines(), found)
+    for path in (out / "pog/images_sampled").iterdir():
+        item = tables["item_data.txt"].split(path.stem.encode())[0].count(b"\n")
+        assert path.read_bytes() == picture(item % 13), "no picture stands under another item's name"
