@@ -43,6 +43,7 @@ from datafetch.cli.options import (
     RecipeCommand,
     Registry,
     Split,
+    Stream,
     Threshold,
     Verbose,
     option,
@@ -87,6 +88,7 @@ def get_command(
     keep_archives: Annotated[
         bool, option("--keep-archives", help="keep archives after the build", panel=WHERE_TO)
     ] = False,
+    stream: Stream = False,
     from_dir: FromDir = None,
     mirror: Mirror = [],  # noqa: B006
     mirror_only: MirrorOnly = False,
@@ -185,6 +187,10 @@ def get_command(
     recipe = recipe_of(name, registry, output_dir)
     choice = _choice(ctx, only, everything)
     check_places(mirror, from_dir, mirror_only=mirror_only)
+    if stream and keep_archives:
+        raise UsageError(
+            "--stream leaves no archive to keep", hint="give either --stream or --keep-archives, not both"
+        )
     settings = Settings(
         root=str(output_dir),
         jobs=jobs or JOBS,
@@ -200,6 +206,7 @@ def get_command(
         offline=offline,
         names=names.value,
         keep_archives=keep_archives,
+        stream=stream,
         accept_terms=accept_terms,
         from_dir=str(from_dir) if from_dir else "",
         min_complete=parse_percent(min_complete) if min_complete else None,
@@ -238,6 +245,7 @@ def plan_command(
     include: Include = [],  # noqa: B006
     exclude: Exclude = [],  # noqa: B006
     output_dir: OutputDir = DEFAULT_DIR,
+    stream: Stream = False,
     registry: Registry = [],  # noqa: B006
     as_json: Json = False,
 ) -> int:
@@ -245,7 +253,7 @@ def plan_command(
     from datafetch.model import Settings
 
     subset = _subset(split, classes, max_per_class, include, exclude)
-    settings = Settings(root=str(output_dir), window=_window(first, count), subset=subset)
+    settings = Settings(root=str(output_dir), window=_window(first, count), subset=subset, stream=stream)
     return _show_plan(
         recipe_of(name, registry, output_dir), _choice(ctx, only, everything), settings, as_json
     )

@@ -19,6 +19,7 @@ from datafetch.model import (
     Choice,
     Event,
     Http,
+    Members,
     Recipe,
     Seen,
     Settings,
@@ -90,9 +91,12 @@ def _forecast(task: Task, seen: Mapping[str, Seen]) -> dict[str, Seen]:
             forecast,
             partly,
         )
+        from datafetch.obtain.streamed import streams_tar
 
         if partly(task, artifact, now.lost):
             found[artifact.name] = replace(now, members=forecast(task, artifact, now.lost))
+        elif streams_tar(task, artifact):
+            found[artifact.name] = replace(now, members=Members(artifact.size, all=True))
     return found
 
 
