@@ -13,12 +13,15 @@ import time
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing
 from dataclasses import dataclass, field
 
 from datafetch.archive import central
 from datafetch.archive.central import TAIL, Directory, Held, Lacking, Tie, span_of
+from datafetch.archive.crew import processes
 from datafetch.archive.extract import check_room
+from datafetch.archive.hands import MOST as HANDED
+from datafetch.archive.hands import Done, Hand
 from datafetch.archive.incoming import Incoming, read_member
 from datafetch.archive.members import Chunk, Member
 from datafetch.archive.runs import Run
@@ -231,11 +234,16 @@ class Gatherer:
             if not left:
                 return
             around = span_of if turn == 0 else _generous
-            waiting = deque((run, left[run.first : run.last]) for run in requests(left, workers, around))
+            count = processes(left)
+            asked = requests(left, workers, around, HANDED if count > 1 else None)
+            waiting = deque((run, left[run.first : run.last]) for run in asked)
             damaged: list[DamagedArchive] = []
-            await _together(
-                [self._work(remote, waiting, haul, damaged) for _ in range(min(workers, len(waiting)))]
-            )
+            with ExitStack() as stack:
+                hands: asyncio.Queue[Hand] = asyncio.Queue()
+                for _ in range(count if count > 1 else 0):
+                    hands.put_nowait(stack.enter_context(Hand(self._into)))
+                crowd = range(min(workers, len(waiting)))
+                await _together([self._work(remote, waiting, haul, damaged, hands) for _ in crowd])
             if not haul.left:
                 return
             self._emit(
@@ -300,10 +308,15 @@ class Gatherer:
         waiting: deque[tuple[Run, list[Work]]],
         haul: _Haul,
         damaged: list[DamagedArchive],
+        hands: asyncio.Queue[Hand],
     ) -> None:
+        handed = not hands.empty()
         with Tree(self._into) as tree:
             while waiting:
                 run, work = waiting.popleft()
+                if handed and run.end - run.start <= 2 * HANDED:
+                    await self._hand_on(tree, remote, run, work, haul, damaged, hands)
+                    continue
                 async with aclosing(remote.body(run.start, run.end)) as body:
                     pull = Pull(body)
 
@@ -312,6 +325,34 @@ class Gatherer:
                             self._unpack(tree, Incoming(pull.chunks(), run.start), work, haul, damaged)
 
                     await in_thread(unpack, pull.close)
+
+    async def _hand_on(
+        self,
+        tree: Tree,
+        remote: Remote,
+        run: Run,
+        work: Sequence[Work],
+        haul: _Haul,
+        damaged: list[DamagedArchive],
+        hands: asyncio.Queue[Hand],
+    ) -> None:
+        chunks = [chunk async for batch in remote.body(run.start, run.end) for chunk in batch]
+        hand = await hands.get()
+        done: list[Done] = []
+
+        def unpack() -> None:
+            with user_errors(self._into):
+                done.append(hand.unpack(tree, chunks, run.start, work))
+
+        try:
+            await in_thread(unpack)
+        finally:
+            hands.put_nowait(hand)
+        for (member, target), found in zip(work, done[0], strict=True):
+            if isinstance(found, DamagedArchive):
+                damaged.append(found)
+            else:
+                self._add(haul, member, target, *found)
 
     def _unpack(
         self,

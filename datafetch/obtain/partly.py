@@ -109,10 +109,14 @@ def lacking(
 
 
 def requests(
-    work: Sequence[Work], workers: int, span: Callable[[Member], tuple[int, int]] = span_of
+    work: Sequence[Work],
+    workers: int,
+    span: Callable[[Member], tuple[int, int]] = span_of,
+    most: int | None = None,
 ) -> list[Run]:
     spans = [span(member) for member, _ in work]
-    return runs(spans, share(sum(end - start for start, end in spans), workers))
+    fair = share(sum(end - start for start, end in spans), workers)
+    return runs(spans, fair if most is None else min(fair, most))
 
 
 def forecast(task: Task, artifact: Artifact, only: frozenset[str]) -> Members:
