@@ -233,7 +233,7 @@ def test_a_checksum_that_was_not_seen_whole_is_said_not_to_apply(name: str, tmp_
     data = medium(name)
     server = Slow(data)
     with Place(tmp_path, server, name=name, checksums=known(data)) as place:
-        killed(place, lambda: is_kept(place) or server.sent > 21_000_000 and name == "real.tar")
+        killed(place, lambda: is_kept(place) or (server.sent > 21_000_000 and name == "real.tar"))
         ended = place.get("--stream")
         assert place.files() == wanted(MEDIUM)
         told = "sha256 is not applicable: it was resumed in the middle" in ended.err
