@@ -37,5 +37,11 @@ def get(
         for option, value in choices.items()
         if value is not False and value is not None
     )
-    recipe = recipes.load(name, tuple(Path(folder) for folder in registry))
-    return run.get(recipe, Choice(picked, tuple(only), everything), settings or Settings(root=str(root)))
+    folders = tuple(Path(folder) for folder in registry)
+    recipe = recipes.load(name, folders)
+    choice, asked = Choice(picked, tuple(only), everything), settings or Settings(root=str(root))
+    if recipe.members:
+        from datafetch.run import group
+
+        return group.get_group(recipe, choice, asked, folders=folders)
+    return run.get(recipe, choice, asked)

@@ -11,7 +11,7 @@ from datafetch.documents.gathered import gather
 from datafetch.layout import manifest
 from datafetch.layout.build import drop_seals, publish, sealed
 from datafetch.layout.withdraw import remove_ours
-from datafetch.model import Artifact, Event, FileRecord, Own, UrlList
+from datafetch.model import Artifact, Derived, Event, FileRecord, Own, UrlList
 from datafetch.plan.documents import documents
 from datafetch.store import inventory, journal
 from datafetch.store.home import Home, slug
@@ -39,7 +39,16 @@ def assemble(task: Task, folder: str, tell: Callable[[Event], None]) -> Mapping[
     finish(home, task.recipe.finish, folder, slugs, tell)
     before = {record.path: record for record in manifest.salvage(home.manifest)}
     names = {artifact.name for artifact in staged}
-    owned = {path: record.sha256 for path, record in before.items() if record.artifact in names}
+    # Of derived documents another way was taken before: what this one brings stands in their place.
+    others_made = {
+        a.name for a in task.recipe.artifacts if isinstance(a.source, Derived) and a not in task.wanted
+    }
+    brought = {r.path for slug_ in slugs for r in sealed(home.state, slug_) or ()} if others_made else set()
+    owned = {
+        path: record.sha256
+        for path, record in before.items()
+        if record.artifact in names or (record.artifact in others_made and path in brought)
+    }
     fresh = {path for artifact in staged for path in _proven(home, artifact)}
     others = [path for path in before if path not in owned and path.startswith(f"{folder}/")]
     records = publish(home.state, home.root, folder, slugs, owned, others)

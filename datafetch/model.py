@@ -72,6 +72,11 @@ class UrlList:
         return self.read == DAMAGED
 
 
+def least(count: str) -> int:
+    """The smallest number that "300", ">=71" or "71..201" allows."""
+    return int(count.removeprefix(">=").partition("..")[0])
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a person finds a file that no program may fetch."""
@@ -83,10 +88,19 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Manual:
-    """Files that a person brings; `expect` maps a glob to the number of files it should match."""
+    """Files that a person brings; `expect` maps a glob to the number of files it should match.
+
+    A glob may be several, parted by `|`: the first that is there counts. A number from 0 on need not be there.
+    """
 
     places: tuple[Place, ...]
     expect: tuple[tuple[str, str], ...] = ()
+    packed: tuple[str, ...] = ()  # globs of archives that may hold them
+
+    @property
+    def optional(self) -> bool:
+        """Whether it need not be brought at all."""
+        return bool(self.expect) and all(least(count) == 0 for _, count in self.expect)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +125,17 @@ class Own:
     copy: bool = False  # never a second name of the person's file
 
 
-Source = Http | Shards | UrlList | Manual | Bundled | Own
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """Documents that a named maker writes of what other artifacts hold."""
+
+    make: str
+    inputs: tuple[tuple[str, tuple[str, ...]], ...]  # role -> paths that begin with the name of an artifact
+    settings: tuple[tuple[str, str], ...] = ()
+    published: tuple[tuple[str, str], ...] = ()  # what upstream says of the numbers of its summary
+
+
+Source = Http | Shards | UrlList | Manual | Bundled | Own | Derived
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +179,7 @@ class Artifact:
     note: str = ""
     skip: tuple[str, ...] = ()  # globs of members that never enter the tree
     default: bool = True  # without `choose`: whether a bare get takes it
+    encoding: str = ""  # code page of names in a zip that does not say in what its names are written
     nested: bool = False  # a tar whose tars are unpacked as well, each into a folder named like it
     sort: tuple[Sorting, ...] = ()  # of an archive: puts each file into the folders that these lists tell
     after: tuple[str, ...] = ()  # artifacts that must be here before it is unpacked, or its list asked for
@@ -166,6 +191,7 @@ class Artifact:
         return (
             self.unpack
             and isinstance(self.source, Manual)
+            and not self.source.packed
             and any("*" in glob for glob, _ in self.source.expect)
         )
 
@@ -244,6 +270,7 @@ class Recipe:
     needs: int | None = None  # bytes of disk upstream says it takes
     min_complete: float = 100.0  # percent of items below which the result counts as partial
     file: str = ""  # where it was read from
+    members: tuple[str, ...] = ()  # of a group: the recipes that it stands for
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -337,6 +364,7 @@ class Settings:
     )
     retry_gone: bool = False
     ignore_opt_out: bool = False
+    absolute_paths: bool | None = False  # in derived documents; None: as they were made before
     window: Window | None = Window()  # None: the rows that earlier runs were asked for
     subset: Subset | None = Subset()  # None: what earlier runs were asked for
     prepro: Prepro | None = None  # also make the files that NeuralTalk2 trains on

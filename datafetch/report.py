@@ -51,10 +51,12 @@ class Report:
     problems: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
     finished_at: str = ""
+    derived: Mapping[str, Mapping[str, object]] = field(default_factory=dict)  # artifact -> its summary
+    members: Mapping[str, Report] = field(default_factory=dict)  # of a group
     subset: tuple[Partial, ...] = ()  # of what only a part is here, by choice
 
     def as_json(self) -> dict[str, object]:
-        return {
+        document: dict[str, object] = {
             "dataset": self.dataset,
             "root": self.root,
             "status": self.status,
@@ -68,6 +70,11 @@ class Report:
             "subset": [each.as_json() for each in self.subset],
             "finished_at": self.finished_at,
         }
+        if self.derived:
+            document["derived"] = {name: dict(told) for name, told in self.derived.items()}
+        if self.members:
+            document["members"] = {name: report.as_json() for name, report in self.members.items()}
+        return document
 
 
 class Tally:

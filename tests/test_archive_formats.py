@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import io
+import struct
 import sys
 import tarfile
 import tracemalloc
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -88,6 +90,32 @@ def test_rare_methods_of_zip_with_a_flipped_bit_are_refused(tmp: Path, method: i
     data[80] ^= 4
     with opened(tmp, bytes(data)) as archive, pytest.raises(UnsafeArchive):
         read_all(archive)
+
+
+# Such a member was said to hold more than it announces: without the mark a decoder goes on into what pads the end.
+def test_an_lzma_member_without_an_end_mark_ends_where_its_size_says(tmp: Path) -> None:
+    body, packed = b"no end mark, " * 20, bytes.fromhex("00371bc005522dddeb809d79299fe754bb6b85c000")
+    data = b"\x09\x14\x05\x00\x5d\x00\x00\x01\x00" + packed
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as file:
+        file.writestr("a.txt", data)
+        (info,) = file.infolist()
+        info.compress_type, info.file_size, info.CRC = zipfile.ZIP_LZMA, len(body), zlib.crc32(body)
+    written = bytearray(out.getvalue())
+    written[8:10], written[14:18] = struct.pack("<H", zipfile.ZIP_LZMA), struct.pack("<I", zlib.crc32(body))
+    written[22:26] = struct.pack("<I", len(body))
+    with opened(tmp, bytes(written)) as archive:
+        assert read_all(archive) == {"a.txt": body}
+
+
+# Readers that stop at the NUL and those that do not would cut the rest of the tar at different places.
+def test_a_size_with_digits_behind_a_nul_is_refused(tmp: Path) -> None:
+    data = bytearray(archives.tar_of({"a.bin": b"x" * 14}))
+    data[124:136] = b"\0" * 7 + b"0016\0"
+    data[148:156] = b" " * 8
+    data[148:156] = b"%06o\0 " % sum(data[:512])
+    with pytest.raises(UnsafeArchive, match="a size in a tar header"):
+        opened(tmp, bytes(data))
 
 
 @pytest.mark.parametrize("deflate", [False, True])

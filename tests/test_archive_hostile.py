@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -183,6 +184,51 @@ def test_zip_of_70_000_members_is_listed_whole(world: Path, wide: bool) -> None:
     (world / "many.zip").write_bytes(raw_zip([Entry(b"%d" % k) for k in range(70_000)], wide_end=wide))
     with open_archive(world / "many.zip") as archive:
         assert [int(member.name) for member in archive.members] == list(range(70_000))
+
+
+def unicode_name(raw: bytes, name: str, crc: int | None = None) -> bytes:
+    """Info-ZIP's extra field: the name in UTF-8, made for these bytes."""
+    said = zlib.crc32(raw) if crc is None else crc
+    return struct.pack("<HHBI", 0x7075, 5 + len(name.encode()), 1, said) + name.encode()
+
+
+@pytest.mark.parametrize(
+    ("entry", "page", "path"),
+    [
+        (Entry(b"train/F\x81li/1.jpg", b"x"), "", "train/Füli/1.jpg"),
+        (Entry(b"train/F\x81li/1.jpg", b"x"), "cp866", "train/FБli/1.jpg"),
+        (Entry("train/Füli/1.jpg".encode(), b"x", flags=0x800), "cp866", "train/Füli/1.jpg"),  # it says UTF-8
+        (
+            Entry(b"train/F?li", b"x", extra=unicode_name(b"train/F?li", "train/Füli")),
+            "",
+            "train/F?li",  # a name in ASCII is itself
+        ),
+        (
+            Entry(b"train/F\x81li", b"x", extra=unicode_name(b"train/F\x81li", "train/Фüli")),
+            "cp866",
+            "train/Фüli",
+        ),
+        (
+            Entry(b"train/F\x81li", b"x", extra=unicode_name(b"train/F\x81li", "train/other", 7)),
+            "",
+            "train/Füli",  # the field was made for another name
+        ),
+    ],
+)
+def test_names_are_read_as_recorded_or_as_the_recipe_says(
+    world: Path, entry: Entry, page: str, path: str
+) -> None:
+    (world / "archive").write_bytes(raw_zip([GOOD, entry]))
+    with open_archive(world / "archive", page=page) as archive:
+        assert {m.name: b"".join(archive.read(m)) for m in archive.members} == {
+            GOOD.name.decode(): b"good",
+            path: b"x",
+        }
+
+
+def test_a_unicode_name_beside_the_name_passes_the_same_rules(world: Path) -> None:
+    raw = b"train/F\x81li"
+    refuse(world, raw_zip([GOOD, Entry(raw, b"x", extra=unicode_name(raw, "../evil"))]), r"'\.\.'")
 
 
 def test_staging_that_became_a_link_is_not_followed(world: Path) -> None:

@@ -19,7 +19,7 @@ from datafetch.demo.server import FaultServer, Thing, redirect, status
 from datafetch.errors import Offline, TransferFailed
 from datafetch.model import Settings, Why
 from datafetch.transfer.addresses import clean_url
-from datafetch.transfer.engine import Ask, Engine, Fault, Limits, Trust
+from datafetch.transfer.engine import Ask, Engine, Fault, Limits, Trust, Whole
 from datafetch.transfer.http import client, open_url
 from tests.server import BODY, THING, serve
 
@@ -348,6 +348,30 @@ def test_a_reply_may_be_closed_when_its_end_was_told(server: FaultServer) -> Non
         await engine.close()
 
     asyncio.run(asyncio.wait_for(close_late(), 5))
+
+
+def test_ends_that_come_at_once_are_all_told() -> None:
+    async def chain() -> int:
+        engine, told = Engine(Trust()), 0
+        over = asyncio.get_running_loop().create_future()
+
+        def ended(found: Whole | Fault) -> None:
+            nonlocal told
+            assert isinstance(found, Fault)
+            told += 1
+            if told == 50:
+                over.set_result(None)
+            else:
+                engine.whole(
+                    Ask("http://127.0.0.1:9/"), ended
+                )  # a private address: refused when it is dialled
+
+        engine.whole(Ask("http://127.0.0.1:9/"), ended)
+        await asyncio.wait_for(over, 10)
+        await engine.close()
+        return told
+
+    assert asyncio.run(chain()) == 50
 
 
 def test_a_path_reaches_the_server_as_it_was_cleaned(server: FaultServer) -> None:

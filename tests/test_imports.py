@@ -69,6 +69,7 @@ ARROWS: dict[str, set[str]] = {
         *("run", "recipe", "plan", "layout", "console", "report", "verify", "demo", "show", "own"),
         *("documents", "images", "store"),
     },
+    "preference": set(),
     "__main__": {"cli"},
     "__init__": {"run", "recipe", "report", "cli"},
 }
@@ -86,6 +87,9 @@ LIBRARIES = {
     "numpy": {"talk"},
     "pyarrow": {"archive", "images"},
     "isal": {"archive", "transfer"},
+    "inflate64": {"archive"},
+    "backports": {"archive"},
+    "compression": {"archive"},
 }
 
 

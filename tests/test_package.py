@@ -138,7 +138,7 @@ def test_the_readme_recipe_is_built_as_the_readme_says(tmp_path: Path) -> None:
 
 
 def test_the_readme_table_names_every_recipe_and_its_true_status() -> None:
-    rows = dict(re.findall(r"^\| `(\w+)` \|.*?\|.*?\| (.*?) \|", README, re.MULTILINE))
+    rows = dict(re.findall(r"^\| `([\w-]+)` \|.*?\|.*?\| (.*?) \|", README, re.MULTILINE))
     names = set()
     for path in (ROOT / "registry").glob("*.yaml"):
         document = yaml.safe_load(path.read_text())

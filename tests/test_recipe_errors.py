@@ -17,7 +17,7 @@ ARTIFACT = "name: a\nartifacts:\n  - {name: real, url: 'http://h/x.zip'%s}\n"
 TOP = "name: a\nartifacts: [{name: real, url: 'http://h/x.zip'}]\n%s\n"
 URL = "name: a\nartifacts:\n  - {name: real, url: '%s'}\n"
 LONG = "/".join(["x" * 100] * 3)
-SOURCES = "expected exactly one of url, shards, url_list, manual or bundled"
+SOURCES = "expected exactly one of url, shards, url_list, manual, bundled or derived"
 
 
 def nothing_beside(name: str) -> bytes:
@@ -388,6 +388,10 @@ SOURCE = {
         "name: a\nartifacts:\n"
         "  - {name: r, url_list: {file: r, read: lines, keys: ['<u><v>'], url: '<u>', save_as: '<u>'}}",
         '3: artifact r, key url_list.keys.1: expected something between two captures, found "<u><v>"',
+    ),
+    "no code page": (
+        "name: a\nartifacts:\n  - {name: r, url: 'http://h/x.zip', unpack: true, encoding: cp8666}",
+        '3: artifact r, key encoding: expected a code page such as cp866, found "cp8666"',
     ),
     "no tar of tars": (
         "name: a\nartifacts:\n  - {name: r, url: 'http://h/x.tar', nested: true}",

@@ -110,7 +110,7 @@ subsets = st.builds(
     exclude=st.lists(st.sampled_from(("2.*", "test/mug")), max_size=1).map(tuple),
 )
 kins = st.builds(
-    lambda split, label, k, ending: Kin(f"{split}/{label}/{k}.{ending}", split, label, f"{k}.{ending}"),
+    lambda split, label, k, ending: Kin(f"pods/{split}/{label}/{k}.{ending}", split, label, 3),
     st.sampled_from(("train", "test", "train_masks")),
     st.sampled_from(("mug", "bottle")),
     st.integers(0, 9),

@@ -12,7 +12,7 @@ import msgspec
 from datafetch.archive.directory import LOCAL_SIZE, read_directory
 from datafetch.archive.members import DEFAULT_LIMITS, Limits, Member, check_members
 from datafetch.errors import UnsafeArchive
-from datafetch.store.files import write_atomic
+from datafetch.store.files import atomic_file
 
 TAIL = (
     22 + 65_535 + 76
@@ -85,7 +85,8 @@ class Directory:
         """The same for two files with the same directory: then members agree, by their CRC."""
         digest = hashlib.sha256(str(self.held.size).encode())
         for start, data in self.held.spans:
-            digest.update(f" {start} {len(data)} ".encode() + data)
+            digest.update(f" {start} {len(data)} ".encode())
+            digest.update(data)
         return digest.hexdigest()
 
 
@@ -107,10 +108,14 @@ def span_of(member: Member) -> tuple[int, int]:
 
 def save(path: Path, directory: Directory) -> None:
     """Keep it, durably."""
-    body = b"".join(data for _, data in directory.held.spans)
-    spans = tuple((start, len(data)) for start, data in directory.held.spans)
-    head = _Head(directory.held.size, spans, hashlib.sha256(body).hexdigest(), directory.tie)
-    write_atomic(path, msgspec.json.encode(head) + b"\n" + body)
+    held, digest = directory.held, hashlib.sha256()
+    for _, data in held.spans:
+        digest.update(data)
+    spans = tuple((start, len(data)) for start, data in held.spans)
+    with atomic_file(path) as file:
+        file.write(msgspec.json.encode(_Head(held.size, spans, digest.hexdigest(), directory.tie)) + b"\n")
+        for _, data in held.spans:
+            file.write(data)
 
 
 def load(path: Path, limits: Limits = DEFAULT_LIMITS) -> Directory | None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import stat
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
-from datafetch.archive.inflate import METHODS, STORED, UNSUPPORTED
+from datafetch.archive.inflate import METHODS, STORED, UNSUPPORTED, crc32
 from datafetch.archive.members import Limits, Member, decode, safe_name
 from datafetch.errors import DamagedArchive, UnsafeArchive
 
@@ -21,6 +22,8 @@ _ENTRY = struct.Struct("<IHHHHHHIIIHHHHHII")
 _ENTRY_MARK = 0x02014B50
 _FULL16, _FULL32 = 0xFFFF, 0xFFFFFFFF
 _ENCRYPTED = 0x1 | 0x40 | 0x2000
+_UTF8 = 0x800
+_WIDE, _UNICODE_NAME = 0x1, 0x7075  # extra fields
 _FOLDER_BIT = 0x10  # of DOS attributes
 LOCAL_SIZE = 30
 
@@ -82,7 +85,7 @@ def _find_end64(pread: Pread, position: int, size: int) -> tuple[int, int, int, 
     return where, disk, first_disk, here, entries, length, offset
 
 
-def read_directory(pread: Pread, size: int, limits: Limits) -> list[Member]:
+def read_directory(pread: Pread, size: int, limits: Limits, page: str = "") -> list[Member]:
     """Every member the directory lists, in the order they lie in the file. UnsafeArchive for all that is not
     a plain file or folder, not readable, encrypted, or that shares its bytes with another."""
     end = find_end(pread, size)
@@ -96,7 +99,7 @@ def read_directory(pread: Pread, size: int, limits: Limits) -> list[Member]:
     while at < len(raw):
         if len(raw) - at < _ENTRY.size:
             raise DamagedArchive("the directory of the zip is damaged")
-        member, at = _read_entry(raw, at, end, limits)
+        member, at = _read_entry(raw, at, end, limits, page)
         members.append(member)
         if len(members) > limits.members:
             raise DamagedArchive(f"it holds more than {limits.members:,} members")
@@ -105,14 +108,21 @@ def read_directory(pread: Pread, size: int, limits: Limits) -> list[Member]:
     return _bounded(members, end)
 
 
-def _read_entry(raw: bytes, at: int, end: End, limits: Limits) -> tuple[Member, int]:
+def _read_entry(raw: bytes, at: int, end: End, limits: Limits, page: str) -> tuple[Member, int]:
     (mark, _, _, flags, method, _, _, crc, packed, size,
      name_size, extra_size, note_size, disk, _, attributes, offset) = _ENTRY.unpack_from(raw, at)  # fmt: skip
     start = at + _ENTRY.size
     next_entry = start + name_size + extra_size + note_size
     if mark != _ENTRY_MARK or next_entry > len(raw):
         raise DamagedArchive("the directory of the zip is damaged")
-    spelled = decode(raw[start : start + name_size])
+    written = raw[start : start + name_size]
+    spelled = (
+        written.decode()
+        if written.isascii()
+        else _spelled(
+            written, raw[start + name_size : start + name_size + extra_size], "" if flags & _UTF8 else page
+        )
+    )
     if _FULL32 in (size, packed, offset) or disk == _FULL16:
         extra = raw[start + name_size : start + name_size + extra_size]
         size, packed, offset, disk = _wide(extra, spelled, size, packed, offset, disk)
@@ -130,7 +140,27 @@ def _read_entry(raw: bytes, at: int, end: End, limits: Limits) -> tuple[Member, 
     offset += end.before
     if offset + LOCAL_SIZE + name_size + packed > end.offset:
         raise DamagedArchive(f"the bytes of {name!r} lie outside of the zip, or in its directory")
-    return Member(name, is_dir, size, packed, offset, 0, method, flags, crc), next_entry
+    odd = b"" if written.isascii() else written
+    return Member(name, is_dir, size, packed, offset, 0, method, flags, crc, odd), next_entry
+
+
+def _spelled(written: bytes, extra: bytes, page: str) -> str:
+    """The name that the entry bears: the Unicode one beside it, if that was made for these very bytes."""
+    field = _extra_field(extra, _UNICODE_NAME)
+    if len(field) > 5 and field[0] == 1 and int.from_bytes(field[1:5], "little") == crc32(written, 0):
+        with suppress(UnicodeDecodeError):
+            return field[5:].decode()
+    return decode(written, page)
+
+
+def _extra_field(extra: bytes, wanted: int) -> bytes:
+    at = 0
+    while at + 4 <= len(extra):
+        kind, length = struct.unpack_from("<HH", extra, at)
+        if kind == wanted:
+            return extra[at + 4 : at + 4 + length]
+        at += 4 + length
+    return b""
 
 
 def _is_folder(name: str, spelled: str, attributes: int) -> bool:
@@ -149,14 +179,7 @@ def _wide(
     extra: bytes, name: str, size: int, packed: int, offset: int, disk: int
 ) -> tuple[int, int, int, int]:
     """The four numbers, with those that did not fit taken from the zip64 field."""
-    at = 0
-    while at + 4 <= len(extra):
-        kind, length = struct.unpack_from("<HH", extra, at)
-        if kind == 1:
-            field = extra[at + 4 : at + 4 + length]
-            break
-        at += 4 + length
-    else:
+    if not (field := _extra_field(extra, _WIDE)) and not extra.startswith(b"\1\0"):
         return size, packed, offset, disk  # 4 GiB - 1 itself; the bounds are checked later
     try:
         position = 0

@@ -74,9 +74,16 @@ def extract(
         passed = _in_one_pass(archive, artifact, rules, into, origin, only, emit, stop, limits)
         if passed is not None:
             return passed
-    name = file_name(artifact)
     with (
-        open_archive(archive, limits, artifact.rows, artifact.nested, artifact.several, name) as opened,
+        open_archive(
+            archive,
+            limits,
+            artifact.rows,
+            artifact.nested,
+            artifact.several,
+            file_name(artifact),
+            artifact.encoding,
+        ) as opened,
         fresh(into),
     ):
         files = [member for member in opened.members if not member.is_dir]

@@ -179,7 +179,10 @@ def _number(raw: bytes) -> int:
     if raw[0] & 0x80:
         value = int.from_bytes(raw, "big", signed=True) & ((1 << 95) - 1) if raw[0] == 0x80 else -1
     else:
-        digits = raw.strip(b" \0")
+        digits, _, rest = raw.partition(b"\0")
+        digits = digits.strip(b" ")
+        if rest.strip(b" \0"):  # some readers stop at the NUL, others do not
+            raise DamagedArchive("a size in a tar header is damaged")
         value = int(digits, 8) if digits.isdigit() and b"8" not in digits and b"9" not in digits else -1
         value = 0 if not digits else value
     if value < 0:

@@ -116,7 +116,8 @@ def _small(member: Member, packed: bytes | memoryview) -> Chunk:
 def _checked(member: Member, incoming: Incoming) -> Iterator[Chunk]:
     size, crc = 0, 0
     with damage(repr(member.name)):
-        for data in unpack(member.method, cast(Iterator[bytes], incoming.upto(member.packed))):
+        packed = cast(Iterator[bytes], incoming.upto(member.packed))
+        for data in unpack(member.method, packed, member.unmarked):
             size += len(data)
             if size > member.size:
                 raise _damaged(member)

@@ -13,8 +13,6 @@ from importlib import import_module
 from types import ModuleType
 from typing import Protocol, cast
 
-import inflate64
-
 from datafetch.archive.members import CHUNK
 from datafetch.errors import DamagedArchive
 
@@ -115,9 +113,10 @@ def inflate_whole(packed: bytes | memoryview, most: int) -> bytes | None:
     return data if stream.eof and not stream.unused_data and len(data) <= most else None
 
 
-def unpack(method: int, packed: Iterator[bytes]) -> Iterator[bytes]:
+def unpack(method: int, packed: Iterator[bytes], size: int | None = None) -> Iterator[bytes]:
     """The unpacked bytes of one compressed stream, in pieces of at most CHUNK, one in memory at a time.
 
+    `size` is what an LZMA stream without an end mark holds: nothing else tells where it ends.
     UnsafeArchive when the stream ends early or goes on after its end.
     """
     if method == STORED:
@@ -142,10 +141,12 @@ def unpack(method: int, packed: Iterator[bytes]) -> Iterator[bytes]:
         yield from _inflate64(packed)
         return
     new = _OTHERS.get(method)
-    yield from _unpack_other(new() if new else None, packed, may_stop=method == LZMA)
+    yield from _unpack_other(new() if new else None, packed, size)
 
 
 def _inflate64(packed: Iterator[bytes]) -> Iterator[bytes]:
+    import inflate64  # here, because it takes longer to load than most archives to unpack
+
     inflater = inflate64.Inflater()
     for piece in packed:
         for start in range(0, len(piece), _SIP):
@@ -156,11 +157,11 @@ def _inflate64(packed: Iterator[bytes]) -> Iterator[bytes]:
         raise EOFError("its compressed stream ends early")
 
 
-def _unpack_other(stream: Decompressor | None, packed: Iterator[bytes], may_stop: bool) -> Iterator[bytes]:
-    """Without a stream, what zip's own header of an LZMA member asks for; that may stop without an end mark."""
+def _unpack_other(stream: Decompressor | None, packed: Iterator[bytes], size: int | None) -> Iterator[bytes]:
+    """Without a stream, what zip's own header of an LZMA member asks for."""
     for piece in packed:
         if stream is None:
-            stream, piece = _lzma(piece)
+            stream, piece = _lzma(piece, size)
         data = stream.decompress(piece, CHUNK)
         yield data
         while not stream.eof and not stream.needs_input:
@@ -169,25 +170,18 @@ def _unpack_other(stream: Decompressor | None, packed: Iterator[bytes], may_stop
         _refuse_rest(stream)
     if stream is None:
         raise EOFError("it is empty")
-    if not may_stop:
-        _refuse_unfinished(stream)
+    _refuse_unfinished(stream)
 
 
-def _lzma(first: bytes) -> tuple[lzma.LZMADecompressor, bytes]:
-    """The decompressor that zip's own header of an LZMA member asks for, and the bytes after that header."""
+def _lzma(first: bytes, size: int | None) -> tuple[lzma.LZMADecompressor, bytes]:
+    """The decompressor that zip's own header of an LZMA member asks for, and what is to be given to it of `first`."""
     _, length = struct.unpack_from("<HH", first)
-    properties = first[4 : 4 + length]
     if length != 5:
         raise ValueError("unknown LZMA properties")
-    lc_lp_pb, dict_size = properties[0], int.from_bytes(properties[1:], "little")
-    options = {
-        "id": lzma.FILTER_LZMA1,
-        "lc": lc_lp_pb % 9,
-        "lp": lc_lp_pb // 9 % 5,
-        "pb": lc_lp_pb // 45,
-        "dict_size": min(dict_size, 1 << 26),  # memory; nobody's zip asks for more
-    }
-    return lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[options]), first[4 + length :]
+    # The same properties and a size make the head of an .lzma file, whose decoder knows where a stream ends.
+    ends = (1 << 64) - 1 if size is None else size
+    head = first[4:9] + ends.to_bytes(8, "little")
+    return lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=MEMORY), head + first[9:]
 
 
 def _refuse_rest(stream: Ended) -> None:

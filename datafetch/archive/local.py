@@ -33,5 +33,6 @@ def check_header(member: Member, raw: Chunk, spelled: bytes) -> None:
         differs = (
             crc != member.crc or size not in (member.size, _FULL32) or packed not in (member.packed, _FULL32)
         )
-    if differs or (spelled != member.name.encode() and safe_name(decode(spelled)) != member.name):
+    known = member.raw or member.name.encode()
+    if differs or (spelled != known and safe_name(decode(spelled)) != member.name):
         raise DamagedArchive(f"the header of {member.name!r} does not agree with the directory of the zip")

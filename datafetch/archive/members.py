@@ -57,6 +57,12 @@ class Member(NamedTuple):
     method: int = 0  # zip's number; 0 is stored
     flags: int = 0
     crc: int = 0
+    raw: bytes = b""  # zip: the name as its local header has it, where that is not the name in UTF-8
+
+    @property
+    def unmarked(self) -> int | None:
+        """The bytes of an LZMA stream that has no end mark; None when it has one (APPNOTE.TXT 4.4.4, bit 1)."""
+        return None if self.flags & 2 else self.size
 
 
 class Archive(Closing):
@@ -77,14 +83,13 @@ class Archive(Closing):
     def read(self, member: Member) -> Iterator[Chunk]: ...
 
 
-def decode(raw: bytes) -> str:
-    """The name that the bytes spell: UTF-8 when they are valid UTF-8, else code page 437 (any byte is).
-
-    Archivers that set no UTF-8 flag wrote one or the other; this choice is the same on every machine.
+def decode(raw: bytes, page: str = "") -> str:
+    """The name that the bytes spell: in the code page that a recipe names, else UTF-8 when they are valid UTF-8, else
+    code page 437 (any byte is). Archivers that say nothing wrote one or the other; this choice is the same everywhere.
     """
     try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
+        return raw.decode(page or "utf-8")
+    except UnicodeError:
         return raw.decode("cp437")
 
 

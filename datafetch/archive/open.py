@@ -51,12 +51,14 @@ def open_archive(
     nested: bool = False,
     apart: bool = False,
     name: str = "",
+    page: str = "",
 ) -> Archive:
     """The archive in this file, or in these shards read as one; the caller closes it.
 
     One compressed file is an archive of that file; it is called like the archive, which has this `name`, without
     its ending. With `rows` (see `RowsArchive`) each file is a parquet table, and they are read one after the other.
     A tar that is `nested` holds tars whose members count. Files that are `apart` are archives of their own.
+    `page` is the code page of names in a zip that does not say in what its names are written.
     Its members are listed and pass every check that can be made before unpacking. UnsafeArchive, saying what
     the file looks like, when it is no archive or breaks a rule; NoRoom for faults of the disk.
     """
@@ -68,7 +70,7 @@ def open_archive(
             return _open_apart(paths, limits)
         file = ShardsReader(paths)
         try:
-            return _open_nested(file, limits) if nested else _open(file, limits, name or paths[0].name)
+            return _open_nested(file, limits) if nested else _open(file, limits, name or paths[0].name, page)
         except UnsafeArchive as error:
             file.close()
             raise type(error)(f"{paths[0].name}: {error}", error.hint) from error
@@ -93,10 +95,10 @@ def open_passing(path: Path | Sequence[Path]) -> PackedStream | None:
         return None
 
 
-def _open(file: ShardsReader, limits: Limits, name: str) -> Archive:
+def _open(file: ShardsReader, limits: Limits, name: str, page: str) -> Archive:
     head = file.pread(BLOCK, 0)
     if head.startswith(_ZIP):
-        return ZipArchive(file, limits)
+        return ZipArchive(file, limits, page)
     if (packed := _packed(file)) is not None:
         try:
             if _is_tar(packed):
@@ -110,7 +112,7 @@ def _open(file: ShardsReader, limits: Limits, name: str) -> Archive:
     if head.startswith(SEVENZIP):
         return SevenZip(file, limits)
     if _ends_as_zip(file):
-        return ZipArchive(file, limits)  # a program may stand before it, or anything else
+        return ZipArchive(file, limits, page)  # a program may stand before it, or anything else
     what = _looks_like(head, file.size)
     raise DamagedArchive(f"it is not an archive: it {what or _begins(head)}")
 

@@ -17,9 +17,9 @@ _SLACK = 320  # bytes read beyond a small member for its name and extra fields, 
 class ZipArchive(Archive):
     kind = reader = "zip"
 
-    def __init__(self, file: ShardsReader, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(self, file: ShardsReader, limits: Limits = DEFAULT_LIMITS, page: str = "") -> None:
         self._file = file
-        self.members = tuple(read_directory(file.pread, file.size, limits))
+        self.members = tuple(read_directory(file.pread, file.size, limits, page))
         check_members(self.members, file.size, limits)
         self._reader = ZipReader(file)
 
@@ -65,7 +65,7 @@ class ZipReader:
         start = member.offset + self._data_start(member, self._file.pread(_SLACK, member.offset))
         size, crc = 0, 0
         with damage(repr(member.name)):
-            for data in unpack(member.method, self._packed(start, member.packed)):
+            for data in unpack(member.method, self._packed(start, member.packed), member.unmarked):
                 size += len(data)
                 if size > member.size:
                     raise DamagedArchive(

@@ -10,7 +10,7 @@ import typer
 
 from datafetch import __version__
 from datafetch.cli.options import Panels
-from datafetch.errors import UnknownName
+from datafetch.errors import UnknownName, UsageError
 
 if TYPE_CHECKING:
     from datafetch.model import Recipe
@@ -60,3 +60,12 @@ def recipe_of(name: str, folders: Sequence[Path], output_dir: Path = DEFAULT_DIR
         if own is None:
             raise
         return own
+
+
+def refuse_group(recipe: Recipe, verb: str) -> None:
+    """UsageError for a group: each of its members is looked at by itself."""
+    if recipe.members:
+        names = ", ".join(recipe.members)
+        raise UsageError(
+            f"{recipe.name} is a group: {verb} its members, {names}", f"datafetch info {recipe.members[0]}"
+        )

@@ -85,6 +85,12 @@ def get_command(
             "--names", help="upstream's names, or 0.jpg, 1.jpg, …", panel=WHERE_TO, metavar="keep|sequential"
         ),
     ] = Names.KEEP,
+    absolute_paths: Annotated[
+        bool,
+        option(
+            "--absolute-paths", help="in records that are made here, whole paths of pictures", panel=WHERE_TO
+        ),
+    ] = False,
     keep_archives: Annotated[
         bool, option("--keep-archives", help="keep archives after the build", panel=WHERE_TO)
     ] = False,
@@ -119,7 +125,7 @@ def get_command(
         option(
             "-x",
             "--max-per-host",
-            help="of them from one host (default 4, list rows 32)",
+            help="of them from one host (default 4, rows 32)",
             panel=LIMITS,
             min=1,
             metavar="N",
@@ -215,11 +221,14 @@ def get_command(
         retry_gone=retry_gone,
         ignore_opt_out=ignore_opt_out,
         window=_window(first, count),
+        absolute_paths=absolute_paths,
         subset=_subset(split, classes, max_per_class, include, exclude),
         prepro=prepro_rules(prepro, num_val, num_test, word_count_threshold, max_length),
     )
     if dry_run:
-        return _show_plan(recipe, choice, settings, as_json)
+        return _show_plan(recipe, choice, settings, as_json, registry)
+    if recipe.members:
+        return _get_group(recipe, choice, settings, registry, progress, as_json, quiet, verbose)
 
     def show(budget: Budget) -> None:
         if not (quiet or as_json):
@@ -255,7 +264,7 @@ def plan_command(
     subset = _subset(split, classes, max_per_class, include, exclude)
     settings = Settings(root=str(output_dir), window=_window(first, count), subset=subset, stream=stream)
     return _show_plan(
-        recipe_of(name, registry, output_dir), _choice(ctx, only, everything), settings, as_json
+        recipe_of(name, registry, output_dir), _choice(ctx, only, everything), settings, as_json, registry
     )
 
 
@@ -349,7 +358,43 @@ def check_places(mirrors: Sequence[str], from_dir: Path | None, *, mirror_only: 
         raise UsageError(f"--from {from_dir} is not a folder", "name the folder that holds the files")
 
 
-def _show_plan(recipe: Recipe, choice: Choice, settings: Settings, as_json: bool) -> int:
+def _get_group(
+    recipe: Recipe,
+    choice: Choice,
+    settings: Settings,
+    registry: Sequence[Path],
+    progress: Progress,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+) -> int:
+    from datafetch.console.screens import plan_screen, report_line
+    from datafetch.run import group
+    from datafetch.store.room import free_space
+
+    def show(member: Recipe, budget: Budget) -> None:
+        if not (quiet or as_json):
+            free = free_space(Path(settings.root))[0]
+            print(
+                "\n".join(plan_screen(member, budget, free, width(sys.stderr))), file=sys.stderr, flush=True
+            )
+
+    with watching(recipe.name, progress, as_json=as_json, quiet=quiet, verbose=verbose) as watcher:
+        report = group.get_group(recipe, choice, settings, watcher, show, registry)
+    if not as_json:
+        for problem in report.problems:
+            if problem.why == group.NOT_BEGUN:
+                print(f"error: {problem.text}\nhint: {problem.hint}", file=sys.stderr)
+        if not quiet:
+            print_lines([report_line(one) for one in report.members.values()])
+    return say_report(report, as_json=as_json, quiet=quiet)
+
+
+def _show_plan(
+    recipe: Recipe, choice: Choice, settings: Settings, as_json: bool, registry: Sequence[Path]
+) -> int:
+    if recipe.members:
+        return _show_plans(recipe, choice, settings, as_json, registry)
     from datafetch import run
     from datafetch.cli.look import plan_document
     from datafetch.console.screens import plan_screen
@@ -363,6 +408,39 @@ def _show_plan(recipe: Recipe, choice: Choice, settings: Settings, as_json: bool
         say(json.dumps(plan_document(recipe, settings, budget, free, here), ensure_ascii=False))
     else:
         print_lines([*words(here), *plan_screen(recipe, budget, free, width())])
+    return 0
+
+
+def _show_plans(
+    recipe: Recipe, choice: Choice, settings: Settings, as_json: bool, registry: Sequence[Path]
+) -> int:
+    """The plans of the members of a group, one after the other."""
+    from datafetch import run
+    from datafetch.cli.look import plan_document
+    from datafetch.console.screens import plan_screen
+    from datafetch.model import Choice
+    from datafetch.run import group
+    from datafetch.store.room import free_space
+    from datafetch.store.subsets import subsets
+
+    free = free_space(Path(settings.root))[0]
+    documents, lines = [], list[str]()
+    for member in group.members(recipe, registry, choice.only):
+        budget = run.plan(member, Choice(everything=choice.everything), settings)
+        here = subsets(run.home_of(settings, member.name), member)
+        documents.append(plan_document(member, settings, budget, free, here))
+        lines += [*([""] if lines else []), *plan_screen(member, budget, free, width())]
+    if as_json:
+        complete = all(one["complete"] for one in documents)
+        whole = {
+            "dataset": recipe.name,
+            "root": documents[0]["root"],
+            "members": documents,
+            "complete": complete,
+        }
+        say(json.dumps(whole, ensure_ascii=False))
+    else:
+        print_lines(lines)
     return 0
 
 

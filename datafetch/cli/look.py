@@ -14,10 +14,12 @@ import msgspec
 from datafetch.console.screens import how, known_size
 from datafetch.console.text import cut, size, table
 from datafetch.errors import DatafetchError
-from datafetch.model import Recipe, Settings, State
+from datafetch.model import Derived, Recipe, Settings, State
 from datafetch.plan.budget import Budget
 from datafetch.store.home import STATE_FOLDER, Home
+from datafetch.store.journal import known
 from datafetch.store.subsets import Partial, subsets
+from datafetch.store.told import told as told_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,14 @@ class _LastReport(msgspec.Struct):
 
 def listed(recipes: Sequence[Recipe], output_dir: Path) -> list[Listed]:
     root = Path(os.path.realpath(output_dir))
-    return [_listed(recipe, Home(root, recipe.name)) for recipe in recipes]
+    alone = {one.name: _listed(one, Home(root, one.name)) for one in recipes if not one.members}
+    return [alone.get(one.name) or _of_members(one, alone) for one in recipes]
+
+
+def _of_members(group: Recipe, alone: Mapping[str, Listed]) -> Listed:
+    """A group is as far as its members are together; the bytes are theirs."""
+    states = {alone[name].state for name in group.members if name in alone}
+    return Listed(group, states.pop() if len(states) == 1 else "partial", 0)
 
 
 def own_datasets(output_dir: Path) -> list[Listed]:
@@ -100,6 +109,13 @@ def list_lines(found: Sequence[Listed], width: int | None) -> list[str]:
     return [cut(line, width) for line in table([header, *rows], right=(2, 3))]
 
 
+def summaries(recipe: Recipe, home: Home) -> dict[str, Mapping[str, object]]:
+    """What there is to tell of the documents that were made here, by the name of their artifact."""
+    made = sorted(artifact.name for artifact in recipe.artifacts if isinstance(artifact.source, Derived))
+    found = {name: told_of(home, name) for name in made if known(home.journal(name)).built}
+    return {name: one.summary for name, one in found.items() if one is not None}
+
+
 def info_document(recipe: Recipe, home: Home) -> dict[str, Any]:
     """The recipe as plain data; an unknown size is null and an unknown checksum an empty list."""
     document: dict[str, Any] = msgspec.to_builtins(asdict(recipe))
@@ -108,6 +124,7 @@ def info_document(recipe: Recipe, home: Home) -> dict[str, Any]:
     document["groups"] = list(recipe.groups)
     document["folders"] = list(recipe.folders)
     document["subset"] = [each.as_json() for each in subsets(home, recipe)]
+    document["derived"] = summaries(recipe, home)
     return document
 
 

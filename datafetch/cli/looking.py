@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from datafetch.cli.app import DEFAULT_DIR, LOOK, app, recipe_of
+from datafetch.cli.app import DEFAULT_DIR, LOOK, app, recipe_of, refuse_group
 from datafetch.cli.options import (
     DataDir,
     Json,
@@ -51,7 +51,7 @@ def info_command(
     as_json: Json = False,
 ) -> int:
     """What a dataset is: choices, files, checksums, terms, citation."""
-    from datafetch.cli.look import info_document
+    from datafetch.cli.look import info_document, summaries
     from datafetch.console.screens import info_screen
     from datafetch.store.home import Home
     from datafetch.store.subsets import subsets, words
@@ -62,7 +62,8 @@ def info_command(
         say(json.dumps(info_document(recipe, home), ensure_ascii=False))
     else:
         here = words(subsets(home, recipe))
-        print_lines([*info_screen(recipe, width()), *(["", *here] if here else [])])
+        lines = info_screen(recipe, width(), summaries(recipe, home))
+        print_lines([*lines, *(["", *here] if here else [])])
     return 0
 
 
@@ -83,6 +84,7 @@ def status_command(
     from datafetch.run import home_of
 
     recipe = recipe_of(name, registry, output_dir)
+    refuse_group(recipe, "ask for the status of")
     _check_reason(why)
     files = not urls or why in ("", "lost")  # else no file need be looked at
     look = Look(recipe, home_of(Settings(root=str(output_dir)), recipe.name), why, files=files)
@@ -137,6 +139,7 @@ def show_command(
     from datafetch.store.files import write_atomic
 
     recipe = recipe_of(name, registry, output_dir)
+    refuse_group(recipe, "show")
     home = home_of(Settings(root=str(output_dir)), recipe.name)
     if not home.state.is_dir():
         raise UsageError(f"there is nothing of {name} in {home.root}", f"datafetch get {name} fetches it")

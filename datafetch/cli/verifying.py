@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from datafetch.cli.app import AUTHOR, CHECK, DEFAULT_DIR, app, recipe_of
+from datafetch.cli.app import AUTHOR, CHECK, DEFAULT_DIR, app, recipe_of, refuse_group
 from datafetch.cli.getting import check_places
 from datafetch.cli.options import (
     AllowPrivate,
@@ -67,6 +67,7 @@ def verify_command(
         from_dir=str(from_dir) if from_dir else "",
     )
     recipe = recipe_of(name, registry, output_dir)
+    refuse_group(recipe, "verify")
     with watching(name, progress, as_json=as_json, quiet=quiet, verbose=verbose) as watcher:
         report, lines = verify_and_repair(
             recipe, settings, level, full=full, repair=repair, write_available=write_available, emit=watcher

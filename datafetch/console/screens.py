@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Mapping
 
 from datafetch.console.text import cut, duration, fields, number, plural, size, table
-from datafetch.model import Artifact, Bundled, Http, Manual, Own, Recipe, Shards, State, UrlList
+from datafetch.model import Artifact, Bundled, Derived, Http, Manual, Own, Recipe, Shards, State, UrlList
 from datafetch.plan.budget import Budget
 from datafetch.report import Report
+
+NOTHING: Mapping[str, Mapping[str, object]] = {}
 
 
 def how(recipe: Recipe) -> str:
     """How a dataset is obtained: the kinds of its sources, each named once."""
+    if recipe.members:
+        return f"group of {len(recipe.members)}"
     kinds = dict.fromkeys(_kind(artifact) for artifact in recipe.artifacts)
     return ", ".join(kinds)
 
@@ -22,7 +27,9 @@ def known_size(recipe: Recipe) -> int | None:
     return None if None in sizes else sum(s for s in sizes if s is not None)
 
 
-def info_screen(recipe: Recipe, width: int | None) -> list[str]:
+def info_screen(
+    recipe: Recipe, width: int | None, told: Mapping[str, Mapping[str, object]] = NOTHING
+) -> list[str]:
     terms = recipe.terms
     pairs = [
         ("status", recipe.status + (f": {recipe.note}" if recipe.note else "")),
@@ -35,12 +42,36 @@ def info_screen(recipe: Recipe, width: int | None) -> list[str]:
     lines = [f"{recipe.name}: {recipe.title}", "", *fields(pairs, width)]
     if recipe.options or recipe.groups:
         lines += ["", "choices", *table(_choice_rows(recipe), width=width)]
-    lines += ["", *_file_lines(recipe, width)]
+    if recipe.members:
+        lines += ["", "members", *(f"  {name}" for name in recipe.members)]
+    else:
+        lines += ["", *_file_lines(recipe, width)]
     if recipe.counts:
         lines += ["", "expected", *table([(f"  {glob}", count) for glob, count in recipe.counts])]
+    for artifact in recipe.artifacts:
+        if isinstance(artifact.source, Derived) and artifact.name in told:
+            rows = summary_rows(told[artifact.name], dict(artifact.source.published))
+            lines += ["", *table([(f"made: {artifact.name}", "HERE", "UPSTREAM"), *rows], right=(1, 2))]
     if recipe.citation:
         lines += ["", "citation", *(f"  {line}" for line in recipe.citation.strip().splitlines())]
     return lines
+
+
+def summary_rows(summary: Mapping[str, object], published: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """What was counted, here and upstream; a map of numbers is a line for each."""
+    rows = []
+    for what, value in summary.items():
+        if isinstance(value, Mapping):
+            rows += [(f"  {what}: {each}", _counted(number), "") for each, number in value.items()]
+        else:
+            shown = str(value) if what == "seed" else _counted(value)
+            rows.append((f"  {what}", shown, _counted(published.get(what, ""))))
+    return rows
+
+
+def _counted(value: object) -> str:
+    text = str(value)
+    return number(int(text)) if text.isdigit() else text
 
 
 def _choice_rows(recipe: Recipe) -> list[tuple[str, str]]:
@@ -129,6 +160,9 @@ def _addresses(artifact: Artifact) -> list[str]:
             return [f"ships with the recipe: {path.rpartition('/')[2]}"]
         case Own(where=where):
             return [f"your own files: {where}"]
+        case Derived(inputs=inputs):
+            held = dict.fromkeys(path.split("/")[0] for _, paths in inputs for path in paths)
+            return [f"made here, of {', '.join(held)}"]
 
 
 def _by_hand(manual: Manual | None) -> list[str]:
@@ -154,6 +188,8 @@ def _kind(artifact: Artifact) -> str:
             return "bundled"
         case Own():
             return "own files"
+        case Derived():
+            return "made here"
 
 
 def _size_of(artifact: Artifact) -> int | None:

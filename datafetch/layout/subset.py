@@ -16,6 +16,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fnmatch import translate
+from sys import intern
 
 from datafetch.errors import UnknownName
 from datafetch.layout.globs import fits
@@ -64,16 +65,26 @@ def unruled(path: str, depth: int) -> Stand:
 
 @dataclass(frozen=True, slots=True)
 class Kin:
-    """A target as a choice sees it: all below the built folder."""
+    """A target as a choice sees it. There may be a million: it holds no text of its own."""
 
-    path: str
+    target: str  # begins with the built folder
     split: str = ""
     label: str = ""  # its class
-    inner: str = ""  # the path inside the class folder
+    depth: int = 0  # folders above what lies in the class folder; 0: in none
+
+    @property
+    def path(self) -> str:
+        """Below the built folder."""
+        return self.target.partition("/")[2]
+
+    @property
+    def inner(self) -> str:
+        """Below the class folder; the name alone where there is none."""
+        return self.target.split("/", self.depth or -1)[-1]
 
     @property
     def is_document(self) -> bool:
-        return not self.label and not self.path.lower().endswith(IMAGES)
+        return not self.label and not self.target.lower().endswith(IMAGES)
 
     @property
     def group(self) -> tuple[str, str]:
@@ -82,13 +93,13 @@ class Kin:
 
 
 def kin(target: str, stand: Stand) -> Kin:
-    """`target` begins with the built folder."""
-    path = target.partition("/")[2]
-    segments = path.split("/")
-    split = "" if stand.split is None else segments[stand.split]
+    if stand.split is None and stand.label is None:
+        return Kin(target)
+    segments = target.split("/", 2 + max(stand.split or 0, stand.label or 0))
+    split = "" if stand.split is None else intern(segments[1 + stand.split])
     if stand.label is None:
-        return Kin(path, split, inner=segments[-1])
-    return Kin(path, split, segments[stand.label], "/".join(segments[stand.label + 1 :]))
+        return Kin(target, split)
+    return Kin(target, split, intern(segments[1 + stand.label]), 2 + stand.label)
 
 
 class Chooser:

@@ -2,21 +2,48 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
+
+from datafetch.archive.extract import extract
 from datafetch.layout.build import seal
 from datafetch.layout.place import place
-from datafetch.model import Artifact, Event, Manual, Outcome
+from datafetch.model import Artifact, Event, Manual, Outcome, Settings
 from datafetch.schemes import file_name
 from datafetch.store import journal
-from datafetch.store.files import make_folder
-from datafetch.store.home import slug
+from datafetch.store.files import make_folder, remove_tree, write_atomic
+from datafetch.store.home import Home, slug
 from datafetch.task import Task
 from datafetch.transfer.providers import local, manual
+
+
+def newer(home: Home, artifact: Artifact, settings: Settings) -> bool:
+    """Whether a person has brought other files than those that an optional artifact was made of."""
+    given = [home.inbox, *([Path(settings.from_dir)] if settings.from_dir else [])]
+    files = [brought for hit in manual.find(artifact, given) for brought in hit.files]
+    if not files:
+        return False
+    try:
+        return home.gathered(artifact.name).read_bytes() != _listing(files)
+    except FileNotFoundError:
+        return True
+
+
+def _listing(files: Sequence[manual.Brought]) -> bytes:
+    """Name, size and time of each file: what tells that a person has brought others."""
+    found = [(brought.name, os.stat(brought.path)) for brought in files]
+    return msgspec.json.encode([(name, info.st_size, info.st_mtime_ns) for name, info in found])
+
+
+def _silent(event: Event) -> None:
+    """What is unpacked only to be looked through is no progress of an artifact."""
 
 
 class Brought:
@@ -26,6 +53,14 @@ class Brought:
         self._task = task
         self._home, self._rules, self._settings = task.home, task.recipe.layout, task.settings
         self._emit, self._stopped = emit, stopped
+        self._opening = threading.Lock()
+        self._opened: dict[
+            Path, Path
+        ] = {}  # archives of a person's -> the folder that holds what was in them
+
+    def close(self) -> None:
+        """Remove what was unpacked for this run."""
+        remove_tree(self._home.opened)
 
     @property
     def folders(self) -> list[Path]:
@@ -36,40 +71,78 @@ class Brought:
     def lies_here(self, artifact: Artifact, urls: Sequence[str]) -> Path | None:
         """The file of an address that a person has brought, under upstream's name or, without one, the artifact's."""
         name = file_name(urls[0]) or artifact.name.rpartition("/")[2]
-        found = (folder / name for folder in self.folders if "/" not in name)
-        return next((path for path in found if path.is_file() and not path.is_symlink()), None)
+        if "/" in name:
+            return None
+        found = (folder / name for folder in self.folders)
+        exact = next((path for path in found if path.is_file() and not path.is_symlink()), None)
+        return exact or next(iter(manual.copies(name, self.folders)), None)
 
-    def all_here(self, artifact: Artifact, instead: Manual) -> bool:
-        """Whether a person has brought what may stand for the file of an address."""
+    def loose_here(self, artifact: Artifact, instead: Manual) -> bool:
+        """Whether a person has brought what may stand for the file of an address, not in an archive."""
         if not instead.expect:
             return False
-        return all(hit.enough for hit in manual.find(replace(artifact, source=instead), self.folders))
+        hits = manual.find(replace(artifact, source=instead), self.folders)
+        return all(hit.enough and hit.files for hit in hits)
+
+    def packed_here(self, artifact: Artifact, instead: Manual) -> bool:
+        """Whether a person has brought archives in which it is. Blocks: they are unpacked to see."""
+        return bool(instead.packed) and all(
+            hit.enough and hit.files for hit in self._find(replace(artifact, source=instead))
+        )
+
+    def _find(self, artifact: Artifact) -> tuple[manual.Hits, ...]:
+        """What was brought of it: loose files, and for globs that none fits those of archives that may hold them."""
+        hits = manual.find(artifact, self.folders)
+        if all(hit.files for hit in hits):
+            return hits
+        packed = manual.archives(artifact, self.folders)
+        return manual.find(artifact, [*self.folders, *map(self._open, packed)]) if packed else hits
+
+    def _open(self, file: Path) -> Path:
+        """The folder of what an archive holds; each is unpacked once a run, by the rules for every archive."""
+        with self._opening:
+            if file not in self._opened:
+                into = self._home.opened / str(len(self._opened))
+                remove_tree(into)
+                whole = Artifact("opened", Manual(()), "all", unpack=True)
+                now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+                stop = self._stopped.is_set
+                extract(file, whole, (), into, names="keep", url="", fetched_at=now, emit=_silent, stop=stop)
+                self._opened[file] = into / "all/opened"
+            return self._opened[file]
 
     def take(self, artifact: Artifact) -> tuple[Path, ...]:
         """One archive becomes FETCHED; loose files are STAGED at once; several archives are what comes back, to be
         unpacked where they lie. Raises NeedsPerson until all are there.
         """
         home, name = self._home, artifact.name
-        hits = manual.find(artifact, self.folders)
+        assert isinstance(artifact.source, Manual)
+        hits = self._find(artifact)
         if not all(hit.enough for hit in hits):
             make_folder(home.inbox)
             raise manual.needs_person(artifact, hits, home.inbox)
         files = [brought for hit in hits for brought in hit.files]
         if artifact.several:
             return tuple(brought.path for brought in files)
-        if artifact.unpack and len(files) == 1:
+        if artifact.unpack and len(files) == 1 and not artifact.source.packed:
             self.copy_in(artifact, files[0].path, "by hand")
             return ()
         picks = self._task.picks(artifact)
-        placed = place(artifact, self._rules, [brought.name for brought in files], picks=picks)
+        names = [brought.name for brought in files]
+        placed = place(artifact, self._rules, names, picks=picks) if files else None
         work = [
             (brought.name, brought.path, target)
-            for brought, target in zip(files, placed.targets, strict=True)
+            for brought, target in zip(files, placed.targets if placed else (), strict=True)
             if target is not None
         ]
-        records = local.stage(work, home.staging(name), name, "by hand", self._stopped.is_set)
+        stop = self._stopped.is_set
+        records = local.stage(work, home.staging(name), name, "by hand", stop, home.opened)
+        make_folder(home.staging(name) / artifact.folder)  # also when there is nothing to put into it
+        if artifact.source.optional:
+            write_atomic(home.gathered(name), _listing(files))
         with journal.Journal(home.journal(name)) as rows:
-            dropped = {Outcome.SKIPPED: Counter(why for _, why in placed.skipped)}
+            skipped = placed.skipped if placed else ()
+            dropped = {Outcome.SKIPPED: Counter(why for _, why in skipped)}
             rows.append(journal.Staged(len(records), self._settings.names, dropped, picks))
         seal(home.state, slug(name), records)
         return ()

@@ -20,6 +20,7 @@ from datafetch.layout.onepass import streams
 from datafetch.model import (
     Artifact,
     Bundled,
+    Derived,
     Event,
     Fetched,
     Http,
@@ -78,6 +79,7 @@ class Obtainer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._stack.aclose()
+        await asyncio.to_thread(self._brought.close)
 
     async def obtain(self, artifact: Artifact, only: frozenset[str] = frozenset()) -> tuple[Path, ...]:
         """Bring one artifact to FETCHED; a URL list, and shards that are unpacked as they come, to STAGED. What comes
@@ -92,10 +94,14 @@ class Obtainer:
         Raises the errors of the station that does it: TransferFailed, NeedsPerson, NoRoom.
         """
         match artifact.source:
-            case Http(manual=Manual() as instead) if self._brought.all_here(artifact, instead):
+            case Http(manual=Manual() as instead) if self._brought.loose_here(artifact, instead):
                 await asyncio.to_thread(self._brought.take, replace(artifact, source=instead))
             case Http(urls=urls) if (brought := self._brought.lies_here(artifact, urls)) is not None:
                 await asyncio.to_thread(self._brought.copy_in, artifact, brought, urls[0])
+            case Http(manual=Manual() as instead) if await asyncio.to_thread(
+                self._brought.packed_here, artifact, instead
+            ):
+                await asyncio.to_thread(self._brought.take, replace(artifact, source=instead))
             case Http(urls=urls, manual=instead):
                 if not await self._from_wire(artifact, only):
                     await self._file_or_ask(artifact, urls, instead)
@@ -114,6 +120,10 @@ class Obtainer:
                 from datafetch.own.bring import bring
 
                 await in_thread(lambda: bring(self._task, artifact, only, self._emit, self._stopped.is_set))
+            case Derived():
+                from datafetch.documents.derive import derive
+
+                await in_thread(lambda: derive(self._task, artifact, self._emit, self._stopped.is_set))
             case Bundled(path=path):
                 await asyncio.to_thread(
                     self._brought.copy_in, artifact, Path(path), f"bundled:{Path(path).name}"

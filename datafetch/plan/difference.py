@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from datafetch.model import Artifact, Inventory, Plan, Seen, State, Step, UrlList, Verb
+from datafetch.model import Artifact, Derived, Inventory, Plan, Seen, State, Step, UrlList, Verb
 
 
 def difference(wanted: Sequence[Artifact], seen: Inventory, given_up: Collection[str] = ()) -> Plan:
@@ -12,7 +12,8 @@ def difference(wanted: Sequence[Artifact], seen: Inventory, given_up: Collection
 
     state of an artifact    step
     absent, partial         get it (a URL list: once the artifact that holds the list is here, and those that
-                            `after` names, and no list before it that names files alike is still to be got)
+                            `after` names, and no list before it that names files alike is still to be got; a
+                            derived one: once all that it is made of is here)
     fetched                 extract it, once those that `after` names are here
     staged                  build its folder, once every wanted artifact of that folder is staged or built
     built                   none
@@ -53,10 +54,22 @@ def holder(file: str, artifacts: Sequence[Artifact]) -> Artifact | None:
     return max(owners, key=lambda a: len(a.name), default=None)
 
 
+def made_of(source: Derived, artifacts: Sequence[Artifact]) -> tuple[Artifact, ...]:
+    """Of these artifacts those that a derived one is made of."""
+    found = (holder(path, artifacts) for _, paths in source.inputs for path in paths)
+    return tuple(dict.fromkeys(owner for owner in found if owner is not None))
+
+
 def _needs(artifact: Artifact, wanted: Sequence[Artifact]) -> tuple[str, ...]:
-    """The artifacts whose files are read to ask for the items of a list, or to unpack."""
-    owner = holder(artifact.source.file, wanted) if isinstance(artifact.source, UrlList) else None
-    return (*artifact.after, owner.name) if owner is not None else artifact.after
+    """The artifacts whose files are read to ask for the items of a list, to unpack, or to derive."""
+    match artifact.source:
+        case UrlList(file=file):
+            owner = holder(file, wanted)
+            return (*artifact.after, owner.name) if owner is not None else artifact.after
+        case Derived() as source:
+            return (*artifact.after, *(owner.name for owner in made_of(source, wanted)))
+        case _:
+            return artifact.after
 
 
 def _all_here(
@@ -83,7 +96,8 @@ def _can_be_got(
 ) -> bool:
     if isinstance(artifact.source, UrlList):
         return _all_here(artifact, wanted, seen, given_up) and not _waits(artifact, wanted, seen, given_up)
-    return not artifact.several or _all_here(artifact, wanted, seen, given_up)
+    free = not artifact.several and not isinstance(artifact.source, Derived)
+    return free or _all_here(artifact, wanted, seen, given_up)
 
 
 def _waits(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
-from datafetch.model import Artifact, Status, UrlList
+from datafetch.model import Artifact, Derived, Status, UrlList
 from datafetch.recipe import sources, values
 from datafetch.recipe.checksums import Known
+from datafetch.recipe.derived import unheld
 from datafetch.recipe.document import ArtifactEntry
 from datafetch.recipe.issues import Bad, printable, suggest
 from datafetch.recipe.rows import rows
@@ -49,6 +50,7 @@ def artifact(
         folder=folder,
         unpack=entry.unpack or bool(table),
         nested=entry.nested,
+        encoding=site.at("encoding").filled(values.encoding, entry.encoding) or "" if entry.encoding else "",
         size=size,
         checksums=sums,
         group=group or "",
@@ -71,6 +73,10 @@ def _glob(text: str) -> str:
 
 def check_together(artifacts: list[tuple[Artifact, Site]], site: Site) -> None:
     """What must hold between the artifacts of one recipe: names differ, and none that is named is absent."""
+    if site.document.entry.members:
+        if artifacts:
+            site.at("artifacts").add("expected none: a group has members and nothing of its own")
+        return
     if not artifacts and not site.issues.all:
         site.at("artifacts").add("expected at least one artifact, found none")
     _check_names(artifacts)
@@ -91,6 +97,8 @@ def check_together(artifacts: list[tuple[Artifact, Site]], site: Site) -> None:
                 at.at("url_list", "file").add(
                     f'expected, with read: damaged, the name of an archive that is unpacked, found "{file}"'
                 )
+            case Derived() as source if wrong := unheld(source, names):
+                at.at("derived", "from").add(wrong)
         for turn, sorting in enumerate(each.sort):
             for key, file in zip(("file", "join"), sorting.files, strict=False):
                 if not any(_within(file, name) for name in names if name != each.name):

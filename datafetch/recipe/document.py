@@ -71,6 +71,21 @@ class SortEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     join: JoinEntry | None = None
 
 
+class DerivedEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Documents that a named maker writes of what other artifacts hold."""
+
+    make: Annotated[str, Meta(description="ratings, drawn, clicks or themes")]
+    sources: Annotated[
+        dict[str, Texts], Meta(description="role -> paths that begin with the name of an artifact")
+    ] = field(name="from")
+    settings: Annotated[dict[str, int | str], Meta(description="what the maker wants to know")] = field(
+        name="with", default_factory=dict
+    )
+    published: Annotated[
+        dict[str, int | str], Meta(description="what upstream says of the numbers of its summary")
+    ] = field(default_factory=dict)
+
+
 class ChecksumEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One digest of a file, exactly one of the algorithms, and who published it."""
 
@@ -95,11 +110,16 @@ class ArtifactEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         Meta(description="where a person finds it; beside `url`, what may be brought instead"),
     ] = None
     bundled: Annotated[str | None, Meta(description="a file beside the recipe")] = None
+    derived: DerivedEntry | None = None
     unpack: bool = False
     nested: Annotated[
         bool,
         Meta(description="of a tar of tars that is unpacked: each inner one becomes a folder named like it"),
     ] = False
+    encoding: Annotated[
+        str,
+        Meta(description="of a zip whose names are not in UTF-8 and do not say in what: cp866, cp437, gbk …"),
+    ] = ""
     rows: Annotated[
         dict[str, str],
         Meta(description="of parquet files, which are unpacked: column of pictures -> <label>/<n>.<ext>"),
@@ -120,8 +140,14 @@ class ArtifactEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         default_factory=list
     )
     expect: Annotated[
-        dict[str, int | str], Meta(description="of manual files: glob -> 300, >=71 or 71..201")
+        dict[str, int | str],
+        Meta(
+            description="of manual files: glob|other glob -> 300, >=71 or 71..201; from 0 on it need not be there"
+        ),
     ] = field(default_factory=dict)
+    packed: Annotated[
+        list[str], Meta(description="of manual files: globs of archives that may hold them")
+    ] = field(default_factory=list)
 
 
 class RuleEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -205,3 +231,6 @@ class RecipeEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     choices: dict[str, ChoiceEntry] = field(default_factory=dict)
     layout: list[RuleEntry] = field(default_factory=list)
     finish: list[FinishEntry] = field(default_factory=list)
+    members: Annotated[list[str], Meta(description="of a group: the recipes it stands for")] = field(
+        default_factory=list
+    )

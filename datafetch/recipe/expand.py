@@ -123,6 +123,11 @@ def _recipe(
         needs=site.at("needs").take(values.needs, entry.needs),
         min_complete=site.at("min_complete").take(values.percent, entry.min_complete) or 0.0,
         file=site.issues.file,
+        members=tuple(
+            member
+            for index, one in enumerate(entry.members)
+            if (member := site.at("members", index).filled(values.recipe_name, one)) is not None
+        ),
     )
     return Expanded(
         recipe=recipe,

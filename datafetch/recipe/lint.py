@@ -87,6 +87,15 @@ def _check_listed(recipes: Sequence[Expanded], path: Path) -> Iterable[Issue]:
 
 def _check_together(found: Sequence[Expanded]) -> Iterable[Issue]:
     """Recipes of one registry must have names of their own and build folders of their own."""
+    names = {one.recipe.name for one in found}
+    linted = {Path(one.recipe.file) for one in found}
+    for one in found:
+        alone = (
+            not linted.issuperset(recipe_files(Path(one.recipe.file).parent)) if one.recipe.members else True
+        )
+        for member in () if alone else one.recipe.members:
+            if member not in names:
+                yield Issue(one.recipe.file, one.line, "key members", f'no recipe has the name "{member}"')
     by_name: dict[tuple[Path, str], Expanded] = {}
     by_folder: dict[tuple[Path, str], Expanded] = {}
     for one in found:

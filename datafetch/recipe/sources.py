@@ -9,6 +9,7 @@ from datafetch.model import (
     DAMAGED,
     Bundled,
     Checksum,
+    Derived,
     Http,
     Join,
     Manual,
@@ -22,12 +23,13 @@ from datafetch.model import (
 )
 from datafetch.recipe import template, values
 from datafetch.recipe.checksums import Known
+from datafetch.recipe.derived import derived
 from datafetch.recipe.document import ArtifactEntry, ChecksumEntry, PlaceEntry, UrlListEntry
 from datafetch.recipe.issues import Bad, listed, printable
 from datafetch.recipe.site import Site
 
 _NAMED = re.compile(r"<([^<>]*)>")
-SOURCES = ("url", "shards", "url_list", "manual", "bundled")
+SOURCES = ("url", "shards", "url_list", "manual", "bundled", "derived")
 READERS = ("map", "columns", "lines", "table", "csv", "tsv", "jsonl", "beside", "parquet", "matlab", DAMAGED)
 
 
@@ -54,6 +56,8 @@ def source(entry: ArtifactEntry, site: Site, known: Known) -> Source | None:
         return _url_list(entry.url_list, at)
     if entry.manual is not None:
         return _manual(entry.manual, entry, at, site)
+    if entry.derived is not None:
+        return derived(entry.derived, at)
     path = at.filled(values.relative_path, entry.bundled or "")
     return None if path is None else Bundled(path)
 
@@ -61,14 +65,16 @@ def source(entry: ArtifactEntry, site: Site, known: Known) -> Source | None:
 def _check_companions(entry: ArtifactEntry, key: str, site: Site) -> None:
     if entry.expect and entry.manual is None:
         site.at("expect").add(f"goes with manual, not with {key}")
-    if entry.unpack and key == "url_list":
-        site.at("unpack").add("goes with a file, not with url_list")
+    if entry.packed and entry.manual is None:
+        site.at("packed").add(f"goes with manual, not with {key}")
+    if entry.unpack and key in ("url_list", "derived"):
+        site.at("unpack").add(f"goes with a file, not with {key}")
     if entry.nested and (not entry.unpack or entry.rows):
         site.at("nested").add("goes with unpack, and not with rows")
     if entry.sort and (not entry.unpack or entry.rows or key == "shards"):
         site.at("sort").add("goes with unpack, and neither with rows nor with shards")
-    if entry.checksums != values.UNKNOWN and key == "url_list":
-        site.at("checksums").add("goes with a file, not with url_list")
+    if entry.checksums != values.UNKNOWN and key in ("url_list", "derived"):
+        site.at("checksums").add(f"goes with a file, not with {key}")
 
 
 def _list(given: str | list[str]) -> list[str]:
@@ -231,11 +237,22 @@ def _manual(given: list[PlaceEntry], entry: ArtifactEntry, site: Site, artifact:
     expect = []
     for glob, number in entry.expect.items():
         at = artifact.at("expect", glob)
-        path = at.filled(values.relative_path, glob)
+        path = at.filled(_globs, glob)
         wanted = at.take(values.count, number)
         if path is not None and wanted is not None:
             expect.append((path, wanted))
-    return Manual(tuple(places), tuple(expect))
+    packed = [artifact.at("packed", i).filled(values.plain, one) for i, one in enumerate(entry.packed)]
+    return Manual(tuple(places), tuple(expect), tuple(one for one in packed if one))
+
+
+def _globs(text: str) -> str:
+    """One glob, or several parted by `|`, whose first says what the files are called."""
+    first, *others = text.split("|")
+    for one in (first, *others):
+        values.relative_path(one)
+        if len(one.split("/")) != len(first.split("/")):
+            raise Bad(f'expected globs of as many parts as the first, found "{printable(one)}"')
+    return text
 
 
 def checksums(entry: ArtifactEntry, found: Source | None, site: Site, known: Known) -> tuple[Checksum, ...]:
@@ -272,7 +289,7 @@ def _known_as(found: Source | None) -> str:
             return values.last_part(urls[0])
         case Bundled(path=path):
             return path.rpartition("/")[2]
-        case Shards() | UrlList() | Manual() | Own() | None:
+        case Shards() | UrlList() | Manual() | Own() | Derived() | None:
             return ""
         case _:
             assert_never(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterable, Mapping
 
@@ -24,8 +25,8 @@ _PERCENT = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?)%?")
 # Options of `get` that every recipe has; a recipe's own must have another name.
 RESERVED = frozenset(
     """
-    accept-terms all allow-private classes dry-run from help jobs json keep-archives limit-rate max-duration
-    max-per-class max-per-host max-transfer min-complete mirror mirror-only names offline only output-dir
+    absolute-paths accept-terms all allow-private classes dry-run from help jobs json keep-archives limit-rate
+    max-duration max-per-class max-per-host max-transfer min-complete mirror mirror-only names offline only output-dir
     max-length num-test num-val prepro progress quiet registry retry-gone verbose word-count-threshold
     """.split()  # noqa: SIM905 - a list would be thirty lines
 )
@@ -207,3 +208,13 @@ def one_of(word: str, words: Mapping[str, object] | tuple[str, ...], noun: str) 
     if word not in words:
         raise Bad(f'found "{printable(word)}"; {suggest(word, tuple(words), noun)}')
     return word
+
+
+def encoding(text: str) -> str:
+    """The name of a code page, as Python knows it."""
+    try:
+        known = codecs.lookup(text)
+        "".encode(known.name)
+    except (LookupError, UnicodeError):
+        raise Bad(f'expected a code page such as cp866, found "{printable(text)}"') from None
+    return known.name

@@ -6,8 +6,8 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from datafetch.model import Artifact, Own, Recipe, Seen, Settings, State, UrlList
-from datafetch.plan.difference import holder
+from datafetch.model import Artifact, Derived, Manual, Own, Recipe, Seen, Settings, State, UrlList
+from datafetch.plan.difference import holder, made_of
 from datafetch.plan.documents import outdated
 from datafetch.plan.window import covers
 from datafetch.run.ending import dropped
@@ -19,19 +19,53 @@ def asked_again(
     wanted: Sequence[Artifact], seen: Mapping[str, Seen], home: Home, settings: Settings
 ) -> dict[str, Seen]:
     """The re-check pass, once a run: lists with rows that are due, or with --retry-gone any lost row; a person's own
-    files that have changed.
+    files that have changed, or others that were brought.
     """
     again: dict[str, Seen] = {}
     for artifact in wanted:
         now, source = seen[artifact.name], artifact.source
         if isinstance(source, Own) and now.state is State.BUILT and _changed(home, artifact):
             again[artifact.name] = replace(now, state=State.PARTIAL)
+        if isinstance(source, Manual) and source.optional and now.state is State.BUILT:
+            from datafetch.obtain.brought import newer as brought_anew
+
+            if brought_anew(home, artifact, settings):
+                again[artifact.name] = replace(now, state=State.PARTIAL)
         if not isinstance(source, UrlList) or now.state not in (State.BUILT, State.STAGED):
             continue
         due = bool(dropped(home, artifact)) and _any_due(home, artifact, settings)
         owner = holder(source.file, wanted)  # a list of lists may have more of them by now
         newer = owner is not None and owner.name in again
         if (now.state is State.BUILT and (due or newer)) or _other_rows(home, artifact, source, settings):
+            again[artifact.name] = replace(now, state=State.PARTIAL)
+    return again
+
+
+def derived_again(
+    recipe: Recipe,
+    wanted: Sequence[Artifact],
+    seen: Mapping[str, Seen],
+    home: Home,
+    settings: Settings,
+    files: Sequence[inventory.Entry],
+) -> dict[str, Seen]:
+    """What is derived is made anew when it was made of something else, or is about to be; and what is derived of it,
+    or listed by it, is looked at again.
+    """
+    again: dict[str, Seen] = {}
+    for artifact in wanted:
+        now, source = seen[artifact.name], artifact.source
+        if isinstance(source, UrlList):
+            owner = holder(source.file, wanted)
+            if owner is not None and owner.name in again and now.state is State.BUILT:
+                again[artifact.name] = replace(now, state=State.PARTIAL)
+        if not isinstance(source, Derived) or now.state not in (State.BUILT, State.STAGED):
+            continue
+        from datafetch.documents.derive import changed
+
+        of = [owner.name for owner in made_of(source, wanted)]
+        moved = any(name in again or seen[name].state is not State.BUILT for name in of)
+        if moved or changed(home, recipe, artifact, files, settings):
             again[artifact.name] = replace(now, state=State.PARTIAL)
     return again
 

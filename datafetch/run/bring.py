@@ -32,7 +32,7 @@ from datafetch.plan.difference import difference, with_holders
 from datafetch.plan.documents import documents, with_documents
 from datafetch.report import Report, Tally, unexpected
 from datafetch.run import refuse
-from datafetch.run.again import asked_again, made_again
+from datafetch.run.again import asked_again, derived_again, made_again
 from datafetch.run.ending import report_of, tidy
 from datafetch.store import files as store
 from datafetch.store import history, inventory, journal
@@ -124,7 +124,7 @@ def repair(recipe: Recipe, damaged: Collection[str], settings: Settings, emit: E
     wanted = tuple(artifact for artifact in recipe.artifacts if artifact.name in built)
     known = (journal.known(home.journal(artifact.name)).built for artifact in wanted)
     names = next((row.names for row in known if row is not None), settings.names)
-    as_before = replace(settings, names=names, window=None, subset=None)
+    as_before = replace(settings, names=names, window=None, subset=None, absolute_paths=None)
     return bring(recipe, wanted, as_before, emit, damaged=frozenset(damaged))
 
 
@@ -151,6 +151,7 @@ def bring(
         seen = inventory.observe(home, wanted, files, gone, _short(task))
         seen |= asked_again(wanted, seen, home, settings)
         seen |= made_again(recipe, wanted, seen, home)
+        seen |= derived_again(recipe, wanted, seen, home, settings, files)
         tally = Tally(on_disk=sum(file.size for file in files))
 
         def tell(event: Event) -> None:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 
 from datafetch.layout import manifest
-from datafetch.model import Artifact, Outcome, Settings, Shards, UrlList
+from datafetch.model import Artifact, Derived, Manual, Outcome, Settings, Shards, UrlList
 from datafetch.report import Report, Tally, add_up, verdict
 from datafetch.store import files as store
 from datafetch.store import inventory, journal
 from datafetch.store.home import Home
 from datafetch.store.subsets import subsets
+from datafetch.store.told import told
 from datafetch.task import Task
 
 
@@ -41,7 +42,7 @@ def report_of(task: Task, tally: Tally, files: Sequence[inventory.Entry], gone: 
     parts += [dropped(home, artifact) for artifact in recipe.artifacts if artifact.name in with_files]
     # A wanted artifact without published files counts as a single item.
     why = {problem.name: problem.outcome for problem in tally.problems}
-    absent = [a.name for a in task.wanted if a.name not in with_files]
+    absent = [a.name for a in task.wanted if a.name not in with_files and not _is_optional(a)]
     parts.append(Counter(why.get(name, Outcome.FAILED) for name in absent))
     counts = add_up(parts)
     least = recipe.min_complete if settings.min_complete is None else settings.min_complete
@@ -61,7 +62,18 @@ def report_of(task: Task, tally: Tally, files: Sequence[inventory.Entry], gone: 
         notes=tuple(tally.notes),
         subset=subsets(home, recipe),
         finished_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        derived=_summaries(home, [artifact for artifact in task.wanted if artifact.name in with_files]),
     )
+
+
+def _summaries(home: Home, artifacts: Iterable[Artifact]) -> dict[str, Mapping[str, object]]:
+    """What there is to tell of those that are made here."""
+    found = {a.name: told(home, a.name) for a in artifacts if isinstance(a.source, Derived)}
+    return {name: one.summary for name, one in found.items() if one is not None}
+
+
+def _is_optional(artifact: Artifact) -> bool:
+    return isinstance(artifact.source, Manual) and artifact.source.optional
 
 
 def _menders(task: Task) -> set[str]:

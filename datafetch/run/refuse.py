@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from datafetch.errors import NeedsPerson, UsageError
 from datafetch.extras import HDF5, PARQUET, demand
-from datafetch.model import Artifact, Recipe, Seen, Settings, State, UrlList, Window
+from datafetch.model import Artifact, Derived, Recipe, Seen, Settings, State, UrlList, Window
 from datafetch.plan.choose import ways_given_up
 from datafetch.store import journal
 from datafetch.store.home import Home
@@ -48,6 +48,8 @@ def no_rows(recipe: Recipe, wanted: Sequence[Artifact], settings: Settings) -> N
 def other_ways(home: Home, recipe: Recipe, wanted: Sequence[Artifact]) -> None:
     """One way to the files of a folder: another names and numbers them differently, and a mix is neither."""
     for way, artifact in ways_given_up(recipe, wanted):
+        if isinstance(artifact.source, Derived):
+            continue  # made anew of what is here, in place of the other
         if journal.known(home.journal(artifact.name)).built is not None:
             raise UsageError(
                 f"{artifact.folder}/ was built with {way}",

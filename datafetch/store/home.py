@@ -76,6 +76,10 @@ class Home:
         """What stood where such files were taken from, and what was made of it."""
         return self.state / "journal" / f"{slug(name)}.gathered.json"
 
+    def derived(self, name: str) -> Path:
+        """What the documents of a derived artifact were made of, and what there is to tell of them."""
+        return self.state / "journal" / f"{slug(name)}.derived.json"
+
     @property
     def inbox(self) -> Path:
         return self.state / "inbox"
@@ -92,6 +96,11 @@ class Home:
 
     def part(self, name: str) -> Path:
         return self.state / "parts" / f"{slug(name)}.part"
+
+    @property
+    def opened(self) -> Path:
+        """Archives of a person's, unpacked while a run needs what they hold."""
+        return self.state / "opened"
 
     def archive(self, name: str) -> Path:
         return self.state / "archives" / slug(name)

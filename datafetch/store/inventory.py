@@ -17,6 +17,7 @@ from datafetch.identity import identity
 from datafetch.model import (
     Artifact,
     Bundled,
+    Derived,
     Fetched,
     Http,
     Manual,
@@ -186,7 +187,7 @@ def _of_source(home: Home, artifact: Artifact, known: journal.Known) -> tuple[St
             return (State.PARTIAL if bytes_here else State.ABSENT), bytes_here
         case UrlList():
             return (State.PARTIAL if home.batches(artifact.name).exists() else State.ABSENT), 0
-        case Own():
+        case Own() | Derived():
             return State.ABSENT, 0
         case Http() | Manual() | Bundled():
             whole_file = _size(home.archive(artifact.name))

@@ -15,8 +15,6 @@ from datafetch.transfer.watch import watch
 
 End = Callable[[int, str], None]  # libcurl's code, 0 for a good end, and what it says of a bad one
 
-ROUNDS = 4  # times that libcurl is asked for more before others on the loop get their turn
-
 
 class Driver:
     """Belongs to the loop that it is first used on."""
@@ -31,8 +29,7 @@ class Driver:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._due: float | None = None  # when libcurl wants to be called
         self._timer: asyncio.TimerHandle | None = None
-        self._kicked = False  # libcurl wants to be called at once
-        self._inside = False  # it will be, without a turn of the loop
+        self._kicked = False  # libcurl wants to be called at once, and will be
         self.closed = False
 
     def add(self, curl: pycurl.Curl, end: End) -> None:
@@ -77,9 +74,9 @@ class Driver:
             self._due = None
         elif milliseconds == 0:
             self._due = None
-            if not self._kicked and not self._inside:
+            if not self._kicked:
+                self._kicked = True
                 self._loop.call_soon(self._on_kick)
-            self._kicked = True
         else:
             self._due = self._loop.time() + milliseconds / 1000
             if self._timer is None or self._timer.when() > self._due:
@@ -103,30 +100,16 @@ class Driver:
         self._on_kick()
 
     def _on_kick(self) -> None:
+        self._kicked = False
         if not self.closed:
-            self._inside = True
             self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
-            self._kicked = False
-            self._go_on()
+            self._tell()
 
     def _on_ready(self) -> None:
-        self._inside = True
         for fd, read, write in self._sockets.ready():
             which = (pycurl.CSELECT_IN if read else 0) | (pycurl.CSELECT_OUT if write else 0)
             self._multi.socket_action(fd, which)
-        self._go_on()
-
-    def _go_on(self) -> None:
-        """Tells the ends, and has libcurl begin what is added then."""
-        for _ in range(ROUNDS):
-            self._tell()
-            if not self._kicked or self.closed:
-                break
-            self._kicked = False
-            self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
-        self._inside = False
-        if self._kicked and self._loop is not None:
-            self._loop.call_soon(self._on_kick)
+        self._tell()
 
     def _tell(self) -> None:
         """Says of every transfer that has ended how it did."""

@@ -133,10 +133,10 @@ class _List(HTMLParser):
 def named(found: Sequence[Entry], name: str) -> tuple[Entry, ...]:
     """The entries of that name; if none has it exactly, those that differ in blanks or a copy's number."""
     exact = tuple(entry for entry in found if entry.name == name)
-    return exact or tuple(entry for entry in found if _loose(entry.name) == _loose(name))
+    return exact or tuple(entry for entry in found if loose(entry.name) == loose(name))
 
 
-def _loose(name: str) -> str:
+def loose(name: str) -> str:
     """`name (1).zip ` and `name.zip` are one file: the browser or a person's upload made the difference."""
     plain = unicodedata.normalize("NFC", name).strip()
     return re.sub(r" ?\(\d{1,3}\)(?=(?:\.\w{1,5}){0,2}\Z)", "", plain)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +14,7 @@ from datafetch.model import Artifact, Checksum, Fetched, FileRecord, Why
 from datafetch.store.durable import sync_tree
 from datafetch.store.faults import user_errors
 from datafetch.store.files import Tree, atomic_file, make_folder, remove_tree
+from datafetch.store.links import take
 from datafetch.transfer.addresses import safe_url
 
 _CHUNK = 1 << 20
@@ -59,18 +59,25 @@ def _check(file: Path, artifact: Artifact, size: int, found: dict[str, str]) -> 
 
 
 def stage(
-    files: Sequence[tuple[str, Path, str]], into: Path, artifact: str, origin: str, stop: Callable[[], bool]
+    files: Sequence[tuple[str, Path, str]],
+    into: Path,
+    artifact: str,
+    origin: str,
+    stop: Callable[[], bool],
+    ours: Path | None = None,
 ) -> list[FileRecord]:
-    """Each (name, file, target) copied below the fresh folder `into`, durable; one record for each."""
+    """Each (name, file, target) brought below the fresh folder `into`, durable; one record for each.
+
+    A person's files are copied, or share their blocks; those below `ours` may get a second name.
+    """
     remove_tree(into)
     make_folder(into)
     records = []
     with user_errors(into), Tree(into) as tree:
         for name, file, target in files:
-            digest = hashlib.sha256()
-            with file.open("rb", buffering=0) as source, os.fdopen(tree.create(target), "wb") as out:
-                size = _copy(source, out, [digest], stop)
-            records.append(FileRecord(target, size, digest.hexdigest(), origin, _now(), artifact, name))
+            link = ours is not None and file.is_relative_to(ours)
+            size, sha256 = take(file, tree, target, link=link, stop=stop)
+            records.append(FileRecord(target, size, sha256, origin, _now(), artifact, name))
     sync_tree(into)
     return records
 

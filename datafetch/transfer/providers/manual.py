@@ -10,7 +10,10 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from datafetch.errors import NeedsPerson
-from datafetch.model import Artifact, Manual, Place
+from datafetch.model import Artifact, Manual, Place, least
+from datafetch.transfer.providers.drive_pages import loose
+
+BELOW = 2  # folders that may lie between
 
 # What a person should know about a kind of place; written once, whatever the number of files that lie there.
 ADVICE: Mapping[str, str] = {
@@ -46,35 +49,76 @@ class Hits:
 def find(artifact: Artifact, folders: Sequence[Path]) -> tuple[Hits, ...]:
     """What lies in `folders` of an artifact with a Manual source, per expected glob, sorted by name.
 
-    A glob is matched against the end of a path, segment by segment and case as written, in the folder itself
-    and in the folders directly below it. Where a name is found twice the earlier folder wins. Links and empty
-    files do not count; an absent folder is fine.
+    A glob is matched against the end of a path, segment by segment and case as written, in the folder itself and
+    in those up to two below it. Where a name is found twice the earlier folder wins, then the earlier of several
+    globs, then what lies less deep. Segments without a wildcard need not be spelled exactly: blanks around them
+    and the number of a copy, `name (1).csv`, do not count, and their files are named as the glob has it. Links and
+    empty files do not count; an absent folder is fine.
     """
     source = artifact.source
     assert isinstance(source, Manual)
     expected = source.expect or ((artifact.name.rpartition("/")[2], "1"),)
-    globs = [tuple(glob.split("/")) for glob, _ in expected]
-    found: list[dict[str, Path]] = [{} for _ in globs]
-    depth = max(len(glob) for glob in globs)
-    for folder in folders:
+    globs = [[tuple(glob.split("/")) for glob in said.split("|")] for said, _ in expected]
+    found: list[dict[str, tuple[tuple[int, ...], Path]]] = [{} for _ in globs]
+    depth = max(len(one) for several in globs for one in several) + BELOW - 1
+    for at, folder in enumerate(folders):
         for parts, path in _files(folder, (), depth):
-            for glob, hits in zip(globs, found, strict=True):
-                if _matches(glob, parts):
-                    hits.setdefault("/".join(parts[-len(glob) :]), path)
+            for several, hits in zip(globs, found, strict=True):
+                for turn, glob in enumerate(several):
+                    matched = _matched(glob, several[0], parts)
+                    if matched is not None:
+                        name, exact = matched
+                        rank = (at, turn, len(parts) - len(glob), not exact)
+                        if name not in hits or rank < hits[name][0]:
+                            hits[name] = rank, path
     return tuple(
         Hits(
-            glob,
-            int(count) if count.isdigit() else None,
-            tuple(Brought(*one) for one in sorted(hits.items())),
+            glob.partition("|")[0],
+            0 if least(count) == 0 else int(count) if count.isdigit() else None,
+            tuple(Brought(name, path) for name, (_, path) in sorted(hits.items())),
         )
         for (glob, count), hits in zip(expected, found, strict=True)
     )
 
 
-def _matches(glob: Sequence[str], parts: Sequence[str]) -> bool:
-    if not len(glob) <= len(parts) <= len(glob) + 1:
-        return False
-    return all(fnmatchcase(part, want) for part, want in zip(parts[-len(glob) :], glob, strict=True))
+def archives(artifact: Artifact, folders: Sequence[Path]) -> tuple[Path, ...]:
+    """The archives in `folders` that may hold what is expected, by name; spelled as loosely as files."""
+    source = artifact.source
+    assert isinstance(source, Manual)
+    return tuple(
+        path
+        for folder in folders
+        for parts, path in _files(folder, (), 0)
+        if any(fnmatchcase(loose(parts[-1]), glob) for glob in source.packed)
+    )
+
+
+def copies(name: str, folders: Sequence[Path]) -> Iterator[Path]:
+    """Files in `folders` that are called so, but for blanks around it and the number of a copy."""
+    for folder in folders:
+        for parts, path in _files(folder, (), 0):
+            if loose(parts[-1]) == name:
+                yield path
+
+
+def _matched(glob: Sequence[str], names: Sequence[str], parts: Sequence[str]) -> tuple[str, bool] | None:
+    """What a path that fits a glob is called, by the glob whose names count, and whether it is spelled so."""
+    if not len(glob) <= len(parts) <= len(glob) + BELOW:
+        return None
+    called, exact = [], True
+    for part, want, name in zip(parts[-len(glob) :], glob, names, strict=True):
+        if fnmatchcase(part, want):
+            called.append(part if _is_wild(name) else name)
+        elif not _is_wild(want) and loose(part) == want:
+            called.append(name)
+            exact = False
+        else:
+            return None
+    return "/".join(called), exact
+
+
+def _is_wild(segment: str) -> bool:
+    return any(sign in segment for sign in "*?[")
 
 
 def _files(folder: Path, above: tuple[str, ...], depth: int) -> Iterator[tuple[tuple[str, ...], Path]]:
@@ -102,6 +146,8 @@ def instructions(artifact: Artifact, hits: Sequence[Hits], inbox: Path) -> str:
     told = dict.fromkeys(place.at for place in source.places if place.at in ADVICE)
     lines += (f"  {at}: {ADVICE[at]}" for at in told)
     lines += (_missing(hit) for hit in hits if not hit.enough)
+    if source.packed:
+        lines.append(f"  or an archive that holds it: {', '.join(source.packed)}")
     lines.append(f"  put it into {inbox}, or name its folder with --from DIR")
     if artifact.note:
         lines.append(f"  note: {artifact.note}")

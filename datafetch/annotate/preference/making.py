@@ -1,0 +1,305 @@
+"""The makers that a recipe names: raw tables and pictures in, documents of train, val and test out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from json import dumps
+from typing import TypeVar
+
+import msgspec
+
+from datafetch.annotate.derived import Derived, Inputs, Settings
+from datafetch.annotate.preference import draw as drawing
+from datafetch.annotate.preference import older, raw, topics
+from datafetch.annotate.preference.pictures import by_stem, by_topic
+from datafetch.annotate.preference.splits import Splits
+from datafetch.annotate.preference.splits import by_topic as split_topics
+from datafetch.annotate.preference.splits import by_user as split_users
+from datafetch.annotate.preference.windows import Hit, Records, touched, windows
+from datafetch.annotate.preference.words import Words, by_name, words
+from datafetch.errors import BadList
+
+T = TypeVar("T")
+Sequences = dict[str, list[Hit]]
+
+
+# --- Ratings: a table of user, picture, score ---------------------------------------------------------------
+
+
+def ratings(inputs: Inputs, settings: Settings) -> Derived:
+    """Windows over what each user of a table of ratings scored above `above`."""
+    dropped: Counter[str] = Counter()
+    pictures = by_stem(inputs.paths("pictures"))
+    means = raw.means(inputs.lines("means") or (), dropped)
+    users: Sequences = {}
+    files: dict[str, str] = {}  # stem -> file name as the table has it
+    above, rows, with_picture = int(settings["above"]), 0, 0
+    everyone: set[str] = set()
+    is_older = settings["schema"] == "older"
+    for rating in raw.ratings(_needed(inputs, "ratings"), dropped):
+        rows += 1
+        item = raw.stem(rating.item)
+        everyone.add(rating.user)
+        with_picture += item in pictures
+        if rating.score <= above and not is_older:
+            dropped[f"score of {above} or less"] += 1
+            continue
+        files.setdefault(item, rating.item)
+        users.setdefault(rating.user, []).append(Hit(item, rating.score))
+    told: dict[str, object] = {
+        "users": len(everyone),
+        "images": len(pictures),
+        "ratings": rows,
+        "ratings with a picture": with_picture,
+    }
+    there = _there(inputs, pictures, touched(users), dropped)
+    known = _words(inputs, settings, touched(users), everyone, raw.stem)
+    if is_older:
+        kept = _with_pictures(users, there, 2, dropped)
+        names = {item: (files[item], path) for item, path in there.items() if item in files}
+        return _documents(
+            older.rated(kept, names, int(settings["seed"])), _same, told, dropped, known, settings
+        )
+    kept = _long_enough(users, int(settings["history"]) + 1, dropped)
+    return _windowed(kept, there, known, means, told, dropped, settings)
+
+
+# --- Clicks: rows of a user and items -----------------------------------------------------------------------
+
+
+def drawn(inputs: Inputs, settings: Settings) -> Derived:
+    """Users of a table of clicks, drawn by lot or named by a person, and the rows of the items that they touch."""
+    count, least, seed = int(settings["users"]), int(settings["least"]), settings["seed"]
+    seen: Counter[str] = Counter()
+    named = [raw.text(line).strip() for line in inputs.lines("subset") or ()]
+    named = [row for row in named if row]
+    if not named:
+        rows = drawing.draw(_needed(inputs, "users"), count, least, seed, seen)
+        seen["row of a user who was not drawn"] = (
+            seen["rows"] - len(rows) - sum(number for why, number in seen.items() if why != "rows")
+        )
+    elif any("," in row for row in named):
+        rows = {row.partition(",")[0].strip(): row for row in named}
+        seen["rows"] = len(named)
+    else:
+        rows = drawing.named(_needed(inputs, "users"), tuple(dict.fromkeys(named)), least, seen)
+        seen["named user without a row"] += len(set(named)) - len(rows)
+    wanted = {item for row in rows.values() for item in raw.items_of(row.partition(",")[2])}
+    here = by_stem(inputs.paths("pictures"))
+    found = drawing.items(_needed(inputs, "items"), wanted, seen)
+    fetched = [cells for cells in found if cells[0] not in here]
+    told: dict[str, object] = {
+        "users": len(rows),
+        "items": len(wanted),
+        "rows": seen.pop("rows"),
+        "item rows": seen.pop("item rows"),
+        "pictures to fetch": len(fetched),
+        "drawn by": "a file of users" if named else f"lot, seed {seed}",
+        "dropped": _counted(seen),
+    }
+    documents = {
+        "users.txt": (f"{row}\n".encode() for row in rows.values()),
+        "items.txt": (f"{','.join(cells)}\n".encode() for cells in fetched),
+    }
+    return Derived(documents, told)
+
+
+def clicks(inputs: Inputs, settings: Settings) -> Derived:
+    """Windows over the items of each row of a user."""
+    dropped: Counter[str] = Counter()
+    history, is_older = int(settings["history"]), settings["schema"] == "older"
+    least = 1 if is_older else history + 1
+    rows = raw.behaviours(_needed(inputs, "users"), least, dropped)
+    users: Sequences = {user: [Hit(item) for item in items] for user, items in rows.items()}
+    pictures = by_stem(inputs.paths("pictures"))
+    items = touched(users)
+    told: dict[str, object] = {
+        "users": len(users),
+        "items": len(items),
+        "images": len(pictures),
+        "interactions": sum(map(len, users.values())),
+    }
+    there = _there(inputs, pictures, items, dropped)
+    known = _words(inputs, settings, items, users, raw.stem)
+    if is_older:
+        kept = _with_pictures(users, there, 2, dropped)
+        made = older.clicked(kept, there, known["captions"], known["styles"], int(settings["seed"]))
+        return _documents(made, _same, told, dropped, known, settings)
+    return _windowed(users, there, known, None, told, dropped, settings)
+
+
+# --- Topics: folders of pictures ----------------------------------------------------------------------------
+
+
+class _Annotation(msgspec.Struct):
+    topic: str
+    file_name: str
+
+
+class _Annotations(msgspec.Struct):
+    annotations: list[msgspec.Raw]
+
+
+def themes(inputs: Inputs, settings: Settings) -> Derived:
+    """Samples by lot from folders of pictures."""
+    dropped: Counter[str] = Counter()
+    paths = inputs.paths("pictures")
+    every = by_topic(paths)
+    good = inputs.decodable([path for own in every.values() for path in own.values()])
+    notes = _annotations(inputs, dropped)
+    items = {f"{topic}/{name}" for topic, own in every.items() for name in own}
+    told: dict[str, object] = {
+        "users": len(every),
+        "images": len(items),
+        "annotations": len(notes),
+    }
+    if notes:
+        dropped["annotation without a picture"] += len(notes.keys() - items)
+        dropped["picture without an annotation"] += len(items - notes.keys())
+    dropped["picture that does not decode"] += len(items) - len(good)
+    there = {
+        topic: {name: inputs.image_path(path) for name, path in own.items() if path in good}
+        for topic, own in every.items()
+    }
+    known = _words(inputs, settings, items, every, lambda said: said.removeprefix("Images/"))
+    seed, history = int(settings["seed"]), int(settings["history"])
+    if settings["schema"] == "older":
+        there = {topic: own for topic, own in there.items() if own}
+        made = older.themed(there, notes, known["captions"], seed)
+        return _documents(made, _same, told, dropped, known, settings)
+    short = [topic for topic, own in there.items() if len(own) < history]
+    dropped[f"topic of fewer than {history} pictures"] += len(short)
+    samples = topics.draw({topic: list(own) for topic, own in there.items()}, history, seed)
+    records = topics.TopicRecords(there, known["captions"])
+    return _documents(split_topics(samples, seed), records.record, told, dropped, known, settings)
+
+
+def _annotations(inputs: Inputs, dropped: Counter[str]) -> dict[str, object]:
+    """Item -> its annotation, as upstream has it."""
+    data = inputs.whole("annotations")
+    if data is None:
+        return {}
+    try:
+        rows = msgspec.json.decode(data, type=_Annotations).annotations
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise BadList(
+            f"{inputs.name('annotations')}: expected an object with annotations: {error}"
+        ) from error
+    found: dict[str, object] = {}
+    for row in rows:
+        try:
+            one = msgspec.json.decode(row, type=_Annotation)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            dropped["annotation without a topic and a file"] += 1
+            continue
+        found[f"{one.topic}/{one.file_name}"] = msgspec.json.decode(row)
+    return found
+
+
+# --- What they share ----------------------------------------------------------------------------------------
+
+
+def _needed(inputs: Inputs, role: str) -> Iterator[bytes]:
+    lines = inputs.lines(role)
+    if lines is None:
+        raise BadList(f"{inputs.name(role)} is not here, and nothing can be made without it")
+    return lines
+
+
+def _there(
+    inputs: Inputs, pictures: Mapping[str, str], items: Iterable[str], dropped: Counter[str]
+) -> dict[str, str]:
+    """Item -> image_path of the items whose picture is here and decodes."""
+    wanted = sorted(set(items))
+    found = {item: pictures[item] for item in wanted if item in pictures}
+    good = inputs.decodable(found.values())
+    dropped["item without a picture"] += len(wanted) - len(found)
+    dropped["picture that does not decode"] += sum(path not in good for path in found.values())
+    return {item: inputs.image_path(path) for item, path in found.items() if path in good}
+
+
+def _words(
+    inputs: Inputs,
+    settings: Settings,
+    items: Iterable[str],
+    users: Iterable[str],
+    spell: Callable[[str], str],
+) -> dict[str, Words]:
+    known = {"captions": by_name(items, spell), "styles": by_name(users)}
+    return {role: words(inputs.whole(role), inputs.name(role), ids) for role, ids in known.items()}
+
+
+def _long_enough(users: Mapping[str, list[Hit]], least: int, dropped: Counter[str]) -> Sequences:
+    kept = {user: hits for user, hits in users.items() if len(hits) >= least}
+    dropped[f"user of fewer than {least} items"] += len(users) - len(kept)
+    return kept
+
+
+def _with_pictures(
+    users: Mapping[str, list[Hit]], there: Mapping[str, str], least: int, dropped: Counter[str]
+) -> Sequences:
+    """The sequences without the items that lack a picture."""
+    kept = {user: [hit for hit in hits if hit.item in there] for user, hits in users.items()}
+    dropped["interaction without a picture"] += sum(map(len, users.values())) - sum(map(len, kept.values()))
+    return _long_enough(kept, least, dropped)
+
+
+def _windowed(
+    users: Mapping[str, Sequence[Hit]],
+    there: Mapping[str, str],
+    known: Mapping[str, Words],
+    means: Mapping[str, float] | None,
+    told: dict[str, object],
+    dropped: Counter[str],
+    settings: Settings,
+) -> Derived:
+    history = int(settings["history"])
+    samples = windows(users, history, there.keys(), dropped)
+    records = Records(
+        users, there, history, settings["user"], settings["style"], known["captions"], known["styles"], means
+    )
+    split = split_users(samples, int(settings["seed"]))
+    return _documents(split, records.record, told, dropped, known, settings)
+
+
+def _documents(
+    splits: Splits[T],
+    record: Callable[[T], Mapping[str, object]],
+    told: Mapping[str, object],
+    dropped: Counter[str],
+    known: Mapping[str, Words],
+    settings: Settings,
+) -> Derived:
+    summary = {
+        **told,
+        "windows": {name: len(samples) for name, samples in splits.items()},
+        "dropped": _counted(dropped),
+        "seed": int(settings["seed"]),
+    }
+    notes = [note for one in known.values() for note in one.notes]
+    wanted = [role for role in ("captions", "styles") if settings.get("style") or role == "captions"]
+    absent = [role for role in wanted if not known[role].given]
+    if absent:
+        notes.append(f"no file of {' or of '.join(absent)} was brought: they are empty in every record")
+    documents = {f"{name}.json": _json(map(record, samples)) for name, samples in splits.items()}
+    return Derived(documents, summary, tuple(notes))
+
+
+def _counted(dropped: Counter[str]) -> dict[str, int]:
+    return {why: number for why, number in sorted(dropped.items()) if number}
+
+
+def _same(record: T) -> T:
+    return record
+
+
+def _json(records: Iterable[Mapping[str, object]]) -> Iterator[bytes]:
+    """A list as `json.dump` writes it with an indent of 2, one record at a time."""
+    between = "[\n  "
+    for record in records:
+        # Indented in two steps: json indents in Python, and takes six times as long.
+        plain = dumps(record, ensure_ascii=False)
+        yield between.encode() + msgspec.json.format(plain, indent=2).replace("\n", "\n  ").encode()
+        between = ",\n  "
+    yield b"\n]" if between[0] == "," else b"[]"
