@@ -182,3 +182,15 @@ def test_sizes_that_nobody_knew_stop_the_run_at_the_limit_and_a_later_one_goes_o
         assert ended.code == 0, ended.err
         staged = {seen.path for seen in server.seen[:before]} & {seen.path for seen in server.seen[before:]}
     assert len(staged) <= 1, "what was staged or whole is not fetched again"
+
+
+def test_where_archive_and_tree_do_not_fit_the_archive_is_unpacked_while_it_arrives(world: World) -> None:
+    limit = 21 * MIB  # the trees take 20, and the largest archive 8
+    plan = json.loads(world.run("plan", "", "--max-disk", str(limit)).out)
+    assert plan["fits"] is True
+    with world.serve() as server, Sampler(world.root) as sampler:
+        ended = world.run("get", server.url, "--max-disk", str(limit))
+    assert ended.code == 0, ended.err
+    assert any("unpacked while they arrive" in note for note in ended.report["notes"])
+    assert sampler.peak <= 1.05 * 20 * MIB
+    assert len(files_below(world.root)) == 20 * MIB // FILE

@@ -45,6 +45,7 @@ from datafetch.cli.options import (
     RecipeCommand,
     Registry,
     Split,
+    Stream,
     Threshold,
     Verbose,
     option,
@@ -93,6 +94,7 @@ def get_command(
         ),
     ] = False,
     keep_archives: KeepArchives = False,
+    stream: Stream = False,
     from_dir: FromDir = None,
     mirror: Mirror = [],  # noqa: B006
     mirror_only: MirrorOnly = False,
@@ -192,6 +194,10 @@ def get_command(
     recipe = recipe_of(name, registry, output_dir)
     choice = _choice(ctx, only, everything)
     check_places(mirror, from_dir, mirror_only=mirror_only)
+    if stream and keep_archives:
+        raise UsageError(
+            "--stream leaves no archive to keep", hint="give either --stream or --keep-archives, not both"
+        )
     settings = Settings(
         root=str(output_dir),
         jobs=jobs or JOBS,
@@ -207,6 +213,7 @@ def get_command(
         offline=offline,
         names=names.value,
         keep_archives=keep_archives,
+        stream=stream,
         accept_terms=accept_terms,
         from_dir=str(from_dir) if from_dir else "",
         min_complete=parse_percent(min_complete) if min_complete else None,
@@ -250,6 +257,7 @@ def plan_command(
     exclude: Exclude = [],  # noqa: B006
     output_dir: OutputDir = DEFAULT_DIR,
     keep_archives: KeepArchives = False,
+    stream: Stream = False,
     registry: Registry = [],  # noqa: B006
     max_disk: MaxDisk = "",
     as_json: Json = False,
@@ -264,6 +272,7 @@ def plan_command(
         max_disk=parse_size(max_disk) if max_disk else None,
         window=_window(first, count),
         subset=subset,
+        stream=stream,
     )
     return _show_plan(
         recipe_of(name, registry, output_dir), _choice(ctx, only, everything), settings, as_json, registry

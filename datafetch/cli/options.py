@@ -136,6 +136,10 @@ OutputDir = Annotated[
         metavar="DIR",
     ),
 ]
+Stream = Annotated[
+    bool,
+    option("--stream", help="unpack zips and tars while they arrive: no archive on disk", panel=WHERE_TO),
+]
 DataDir = Annotated[  # of a command whose -o is a file
     Path,
     option(

@@ -72,6 +72,9 @@ def estimate(
 
 def _members_line(artifact: Artifact, now: Seen, members: Members) -> Line:
     note = "only the members that are wanted are fetched, by ranges"
+    if members.all:
+        note = "unpacked while it arrives: no archive on disk, if its server gives ranges"
+        return Line(artifact.name, artifact.folder, now.state, members.fetch, members.tree, note)
     if members.fetch is None:
         note += ": how many bytes that is shows once the archive's directory was read"
     return Line(artifact.name, artifact.folder, now.state, members.fetch, members.tree, note)

@@ -31,7 +31,7 @@ from datafetch.plan.documents import documents, with_documents
 from datafetch.report import Report, Tally, unexpected
 from datafetch.run import refuse
 from datafetch.run.again import asked_again, derived_again, made_again
-from datafetch.run.cost import measure
+from datafetch.run.cost import fitted
 from datafetch.run.ending import report_of, tidy
 from datafetch.store import files as store
 from datafetch.store import history, inventory, journal
@@ -64,7 +64,7 @@ def plan(recipe: Recipe, choice: Choice, settings: Settings) -> Budget:
     files = inventory.published(home)
     task = Task(recipe, tuple(wanted), home, settings)
     seen = inventory.observe(home, wanted, files, inventory.lost(home.root, files), _short(task))
-    return measure(task, seen, files)[0]
+    return fitted(task, seen, files)[1]
 
 
 def _short(task: Task) -> set[str]:
@@ -127,7 +127,7 @@ def bring(
         changed = bool(difference(wanted, seen))
         if changed:
             refuse.lacking_extras(wanted, seen)
-            budget, disk, held = measure(task, seen, files)
+            task, budget, disk, held = fitted(task, seen, files)
             show(budget)
             refuse.no_room(home, recipe, budget, disk)
             task = replace(task, held=held)
@@ -140,6 +140,9 @@ def bring(
             emit(event)
 
         noted: list[str] = []
+        if task.settings.stream and not settings.stream:
+            text = "room is short: zips and tars are unpacked while they arrive"
+            tell(Event("note", recipe.name, text=text))
         if changed:
             _settle_all(task, seen, tell, lease, budget.ranks)
             files = inventory.published(home)

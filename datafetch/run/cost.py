@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from datafetch.model import Http, Seen, Shards, State
+from datafetch.model import Http, Members, Seen, Shards, State
 from datafetch.plan.budget import Budget, estimate
 from datafetch.plan.inodes import files_to_come
 from datafetch.plan.peak import Disk, Here
@@ -25,6 +25,20 @@ def measure(task: Task, seen: Mapping[str, Seen], files: Sequence[Entry]) -> tup
     most = task.settings.max_disk
     limit = None if most is None else max(most, taken)
     return estimate(task.wanted, seen, _at_once(task), disk), disk, Held(taken, parts, task.wanted, limit)
+
+
+def fitted(task: Task, seen: Mapping[str, Seen], files: Sequence[Entry]) -> tuple[Task, Budget, Disk, Held]:
+    """The task and what `measure` says of it; where archives and trees do not fit side by side, one that unpacks
+    archives while they arrive, if that fits.
+    """
+    found = measure(task, seen, files)
+    settings = task.settings
+    if not found[0].fits and not settings.stream and not settings.keep_archives:
+        streaming = replace(task, settings=replace(settings, stream=True))
+        other = measure(streaming, seen, files)
+        if other[0].fits:
+            return streaming, *other
+    return task, *found
 
 
 def _disk(
@@ -73,7 +87,13 @@ def _forecast(task: Task, seen: Mapping[str, Seen]) -> dict[str, Seen]:
             forecast,
             partly,
         )
+        from datafetch.obtain.streamed import streams_tar
 
         if partly(task, artifact, now.lost):
-            found[artifact.name] = replace(now, members=forecast(task, artifact, now.lost))
+            members = forecast(task, artifact, now.lost)
+            if members.all and members.tree is None:  # images hardly compress
+                members = replace(members, tree=artifact.size)
+            found[artifact.name] = replace(now, members=members)
+        elif streams_tar(task, artifact):
+            found[artifact.name] = replace(now, members=Members(artifact.size, artifact.size, all=True))
     return found
