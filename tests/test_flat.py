@@ -16,12 +16,16 @@ from hypothesis import strategies as st
 
 from datafetch.errors import UnsafeArchive
 from datafetch.foldnames import fold
+from datafetch.layout import manifest
 from datafetch.layout.beside import Beside, exclude_each_other
 from datafetch.layout.digests import Digests
 from datafetch.layout.names import meeting
 from datafetch.store import lines
+from datafetch.store.files import make_folder
+from datafetch.store.home import Home
 from datafetch.store.inventory import Entry
 from datafetch.store.lines import merged, read_lines, salvaged
+from datafetch.store.stock import take_stock, tree_digest
 
 
 @pytest.fixture
@@ -120,6 +124,24 @@ def test_files_of_lines_are_merged_as_dicts_are(
         patched.setattr(lines, "_RUN", run)
         patched.setattr(lines, "_BLOCK", run // 2 + 1)
         assert list(merged(paths, Entry)) == sorted(found.values(), key=lambda entry: entry.path.encode())
+
+
+@given(entries=ENTRIES)
+def test_the_tree_digest_is_that_of_the_manifest_in_whatever_order_its_lines_are(
+    tmp_path_factory: pytest.TempPathFactory, entries: list[Entry]
+) -> None:
+    home = Home(tmp_path_factory.mktemp("stock"), "set")
+    make_folder(home.state)
+    found = {entry.path: entry for entry in entries}
+    home.manifest.write_bytes(msgspec.json.Encoder().encode_lines(list(found.values())))
+    assert tree_digest(home) == manifest.tree_digest(found.values())
+    stock = take_stock(home, frozenset(["elsewhere"]))
+    assert stock.tree_digest == (tree_digest(home) if found else "")
+    assert sum(stock.bytes.values()) == sum(entry.size for entry in found.values())
+    assert stock.gone == {"elsewhere", *found}
+    assert {(a, path) for a, paths in stock.missing.items() for path in paths} == {
+        (entry.artifact, path) for path, entry in found.items()
+    }
 
 
 def test_lines_that_are_no_such_thing_are_told_by_those_who_must_know(tmp_path: Path) -> None:

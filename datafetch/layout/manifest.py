@@ -15,7 +15,7 @@ from datafetch.model import FileRecord
 from datafetch.store.faults import user_errors
 from datafetch.store.files import atomic_file
 from datafetch.store.inventory import Entry
-from datafetch.store.lines import merged, salvaged
+from datafetch.store.lines import merged, read_lines, salvaged
 from datafetch.store.stock import Digest, Named
 
 T = TypeVar("T")
@@ -56,7 +56,7 @@ def entries(path: Path) -> list[Entry]:
     """`read`, but only what a verification needs of each record: in a third of the time."""
     try:
         with user_errors(path):
-            return msgspec.json.Decoder(Entry).decode_lines(path.read_bytes() if path.exists() else b"")
+            return list(read_lines(path, Entry))
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise Damaged(f"{path}: not a manifest: {error}", hint="datafetch get builds it anew") from error
 

@@ -33,7 +33,6 @@ def take_stock(home: Home, damaged: frozenset[str] = frozenset()) -> Stock:
     bad = inventory.damaged(home) | damaged
     gone, missing = set(bad), dict[str, set[str]]()
     entries = inventory.published(home)
-    last, ascending = "", True
     while some := list(islice(entries, _TOGETHER)):
         files.update(map(attrgetter("artifact"), some))
         for entry in some:
@@ -43,20 +42,28 @@ def take_stock(home: Home, damaged: frozenset[str] = frozenset()) -> Stock:
         for entry in some if lost or bad else ():
             if entry.path in gone:
                 missing.setdefault(entry.artifact, set()).add(entry.path)
-        paths = list(map(attrgetter("path"), some))
-        ascending = ascending and last <= paths[0] and all(map(str.__le__, paths, islice(paths, 1, None)))
-        last = paths[-1]
         digest.add(some)
-    if not ascending:  # somebody has edited it
-        digest = Digest()
-        digest.add(merged((home.manifest,), inventory.Entry))
     return Stock(
         files,
         sizes,
         frozenset(gone),
         {artifact: frozenset(paths) for artifact, paths in missing.items()},
-        digest.hexdigest() if files else "",
+        _tree_digest(home, digest) if files else "",
     )
+
+
+def tree_digest(home: Home) -> str:
+    """That of the manifest."""
+    digest = Digest()
+    digest.add(inventory.published(home))
+    return _tree_digest(home, digest)
+
+
+def _tree_digest(home: Home, digest: Digest) -> str:
+    if not digest.in_order:  # somebody has edited it
+        digest = Digest()
+        digest.add(merged((home.manifest,), inventory.Entry))
+    return digest.hexdigest()
 
 
 def observe(
@@ -90,11 +97,17 @@ class Digest:
 
     def __init__(self) -> None:
         self._digest = hashlib.sha256()
+        self._last = ""
+        self.in_order = True  # so they came
 
     def add(self, files: Iterable[Named]) -> None:
         rest = iter(files)
-        while some := [f"{file.sha256}  {file.path}\n" for file in islice(rest, _TOGETHER)]:
-            self._digest.update("".join(some).encode("utf-8", "surrogateescape"))
+        while some := list(islice(rest, _TOGETHER)):
+            paths = [self._last, *map(attrgetter("path"), some)]
+            self.in_order = self.in_order and all(map(str.__le__, paths, islice(paths, 1, None)))
+            self._last = paths[-1]
+            text = "".join([f"{file.sha256}  {file.path}\n" for file in some])
+            self._digest.update(text.encode("utf-8", "surrogateescape"))
 
     def hexdigest(self) -> str:
         return self._digest.hexdigest()
