@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from datafetch.documents.finish import finish
 from datafetch.documents.gathered import gather
 from datafetch.layout import manifest
-from datafetch.layout.build import drop_seals, publish, sealed
+from datafetch.layout.build import drop_seals, publish, staged_paths
+from datafetch.layout.digests import Digests
 from datafetch.layout.withdraw import remove_ours
-from datafetch.model import Artifact, Derived, Event, FileRecord, Own, UrlList
+from datafetch.model import Artifact, Derived, Event, Own, UrlList
 from datafetch.store import inventory, journal
 from datafetch.store.home import Home, slug
 from datafetch.task import Task
@@ -19,48 +21,65 @@ from datafetch.unpack.unpacker import drop_archive
 from datafetch.verify import remember, write_damaged
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Published:
-    files: int
-    bytes: int
+    files: int = 0
+    bytes: int = 0
+
+    def add(self, size: int) -> None:
+        self.files += 1
+        self.bytes += size
 
 
 def assemble(task: Task, folder: str, tell: Callable[[Event], None]) -> Mapping[str, Published]:
     """Publish what is staged for a folder; what comes back is all that each of its artifacts now has there.
 
     Blocks; may be cut off anywhere and done again. Raises Damaged when staged files are gone, NoRoom and its like
-    for faults of the disk.
+    for faults of the disk. Records are read from seals and manifest each time they are needed, never all held.
     """
     home = task.home
     gather(task, folder, tell)
     staged = [a for a in task.wanted if a.folder == folder and home.seal(a.name).exists()]
     slugs = [slug(a.name) for a in staged]
     finish(home, task.recipe.finish, folder, slugs, tell)
-    before = {record.path: record for record in manifest.salvage(home.manifest)}
     names = {artifact.name for artifact in staged}
     # Of derived documents another way was taken before: what this one brings stands in their place.
     others_made = {
         a.name for a in task.recipe.artifacts if isinstance(a.source, Derived) and a not in task.wanted
     }
-    brought = {r.path for slug_ in slugs for r in sealed(home.state, slug_) or ()} if others_made else set()
-    owned = {
-        path: record.sha256
-        for path, record in before.items()
-        if record.artifact in names or (record.artifact in others_made and path in brought)
-    }
-    fresh = {path for artifact in staged for path in _proven(home, artifact)}
-    others = [path for path in before if path not in owned and path.startswith(f"{folder}/")]
-    records = publish(home.state, home.root, folder, slugs, owned, others)
-    after = before | {record.path: record for record in records}
+    brought = Digests.of(_sealed(home, staged) if others_made else ())
+
+    def ours(entry: inventory.Entry) -> bool:
+        return entry.artifact in names or (entry.artifact in others_made and entry.path in brought)
+
+    owned = Digests.of(entry.path for entry in inventory.published(home) if ours(entry))
+    fresh = Digests.of(path for artifact in staged for path in _proven(home, artifact))
+    others = (entry.path for entry in inventory.published(home) if not ours(entry))
+    publish(home.state, home.root, folder, slugs, owned, others)
     # Before the manifest: the seal stands until both agree.
-    remove_ours(home.root, [after.pop(path) for path in _withdrawn(task, staged, owned)])
-    manifest.write(home.manifest, after.values())
-    remember(home, [record for record in records if record.path in fresh])
-    write_damaged(home, inventory.damaged(home) - {record.path for record in records})
-    published = {}
+    seals = [home.seal(artifact.name) for artifact in staged]
+    if gone := _withdrawn(task, staged, owned):
+        after = manifest.with_seals(home.manifest, seals)
+        remove_ours(home.root, (line for line in after if line.path in gone))
+    published = {artifact.name: Published() for artifact in staged}
+    built = Published()
+
+    def counted() -> Iterator[manifest.Line]:
+        below = f"{folder}/"
+        for line in manifest.with_seals(home.manifest, seals):
+            if line.path not in gone:
+                if line.artifact in published:
+                    published[line.artifact].add(line.size)
+                if line.path.startswith(below):
+                    built.add(line.size)
+                yield line
+
+    manifest.write_sorted(home.manifest, counted())
+    remember(home, (path for path in _sealed(home, staged) if path in fresh))
+    if damaged := inventory.damaged(home):
+        write_damaged(home, damaged.difference(_sealed(home, staged)))
     for artifact in staged:
-        own = published[artifact.name] = _own(after.values(), artifact)
-        path = home.journal(artifact.name)
+        own, path = published[artifact.name], home.journal(artifact.name)
         picked = staged_now.picked if (staged_now := journal.known(path).staged) else ()
         with journal.Journal(path) as rows:
             rows.append(journal.Built(own.files, own.bytes, task.settings.names, picked))
@@ -68,39 +87,41 @@ def assemble(task: Task, folder: str, tell: Callable[[Event], None]) -> Mapping[
         if not task.keeps_archive(artifact):
             drop_archive(home, artifact, tell)
     drop_seals(home.state, slugs)  # last: as long as there is a seal, the next run knows that work is left
-    built = [record for record in after.values() if record.path.startswith(f"{folder}/")]
-    tell(Event("built", folder, count=len(built), done=sum(record.size for record in built)))
+    tell(Event("built", folder, count=built.files, done=built.bytes))
     return published
 
 
-def _withdrawn(task: Task, staged: Sequence[Artifact], owned: Collection[str]) -> set[str]:
+def _sealed(home: Home, staged: Iterable[Artifact]) -> Iterator[str]:
+    return chain.from_iterable(staged_paths(home.state, slug(artifact.name)) for artifact in staged)
+
+
+def _withdrawn(task: Task, staged: Sequence[Artifact], owned: Digests) -> frozenset[str]:
     """Published paths of these artifacts that their lists no longer vouch for."""
     lists = [artifact for artifact in staged if isinstance(artifact.source, UrlList)]
     theirs = [artifact for artifact in staged if isinstance(artifact.source, Own)]
+    home = task.home
     if theirs and owned:
         from datafetch.own.bring import withdrawn as no_longer_made
 
-        return set[str]().union(*(no_longer_made(task.home, artifact, owned) for artifact in theirs))
+        published = [entry.path for entry in inventory.published(home) if entry.path in owned]
+        each = (no_longer_made(home, artifact, published) for artifact in theirs)
+        return frozenset[str]().union(*each)
     if not lists or not owned:
-        return set()
+        return frozenset()
     from datafetch.images.lacking import withdrawn
     from datafetch.lists.placing import extensions, placing
 
-    home, found = task.home, set[str]()
     bad = inventory.damaged(home)
+    found: list[str] = []
 
     def standing(path: str) -> bool:
         return path not in owned or (path not in bad and os.path.lexists(home.root / path))
 
     for artifact in lists:
         place = placing(artifact, task.recipe.layout, extensions(home, artifact))
-        found.update(withdrawn(home.batches(artifact.name), place, standing))
-    return found.intersection(owned)
-
-
-def _own(records: Iterable[FileRecord], artifact: Artifact) -> Published:
-    sizes = [record.size for record in records if record.artifact == artifact.name]
-    return Published(len(sizes), sum(sizes))
+        gone = withdrawn(home.batches(artifact.name), place, standing)
+        found.extend(path for path in gone if path in owned)
+    return frozenset(found)
 
 
 def _proven(home: Home, artifact: Artifact) -> Iterator[str]:
@@ -108,6 +129,6 @@ def _proven(home: Home, artifact: Artifact) -> Iterator[str]:
     kept by their size alone.
     """
     places = (f"{home.staging(artifact.name)}/", f"{home.state}/assembling/")
-    for record in sealed(home.state, slug(artifact.name)) or ():
-        if any(os.path.lexists(place + record.path) for place in places):
-            yield record.path
+    for path in staged_paths(home.state, slug(artifact.name)):
+        if any(os.path.lexists(place + path) for place in places):
+            yield path

@@ -135,21 +135,27 @@ def verdict(counts: Mapping[str, int], problems: Iterable[Problem], min_complete
     return ("partial" if counts["ok"] else "failed"), code
 
 
-def unexpected(counts: Sequence[tuple[str, str]], paths: Sequence[str]) -> list[str]:
+def unexpected(counts: Sequence[tuple[str, str]], paths: Iterable[str]) -> list[str]:
     """What of the recipe's expected counts the tree does not hold; only of folders that are there: a set that was not
     asked for is not missed.
 
     A glob names files below the output directory: `*` is within one folder, `**` any depth.
     """
-    notes = []
-    for glob, expected in counts:
-        folder = re.match(r"(?:[^*?/]+/)*", glob)
-        if any(path.startswith(folder[0] if folder else "") for path in paths):
-            fits = re.compile(_as_regex(glob)).fullmatch
-            found = sum(fits(path) is not None for path in paths)
-            if not _within(found, expected):
-                notes.append(f"{glob}: {found:,} files, upstream speaks of {expected}")
-    return notes
+    matches = [
+        (re.match(r"(?:[^*?/]+/)*", glob), re.compile(_as_regex(glob)).fullmatch) for glob, _ in counts
+    ]
+    begins = [(match[0] if match else "", fits) for match, fits in matches]
+    there, found = [False] * len(begins), [0] * len(begins)
+    for path in paths:
+        for at, (folder, fits) in enumerate(begins):
+            if path.startswith(folder):
+                there[at] = True
+                found[at] += fits(path) is not None
+    return [
+        f"{glob}: {number:,} files, upstream speaks of {expected}"
+        for (glob, expected), number, here in zip(counts, found, there, strict=True)
+        if here and not _within(number, expected)
+    ]
 
 
 def _as_regex(glob: str) -> str:

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 
 import msgspec
 
 from datafetch.errors import NoRoom
-from datafetch.model import Event, FileRecord, Why
+from datafetch.layout.digests import Digests
+from datafetch.model import Event, Why
 from datafetch.store import files as store
 from datafetch.store.home import Home
 from datafetch.store.inventory import Entry, walk
+from datafetch.store.lines import salvaged
 
 BATCH = 500  # files hashed per task: enough to hide the cost of handing one over
 SPREAD_FROM = 4 * BATCH  # starting processes costs about as much as hashing this many small files
@@ -128,14 +131,21 @@ def write_sights(path: Path, sights: Sequence[Sight]) -> None:
     store.write_atomic(path, msgspec.json.Encoder().encode_lines(sights))
 
 
-def remember(home: Home, records: Sequence[FileRecord]) -> None:
-    """Add the sights of files that have just been published with verified bytes."""
-    sights = read_sights(home.seen)
-    root = f"{home.root}/"
-    for record in records:
-        with suppress(FileNotFoundError):
-            sights[record.path] = sight_of(record.path, os.lstat(root + record.path))
-    write_sights(home.seen, list(sights.values()))
+def remember(home: Home, paths: Iterable[str]) -> None:
+    """Add the sights of files that have just been published with verified bytes. Holds eight bytes for each."""
+    root, fresh, encode = f"{home.root}/", Digests(), msgspec.json.Encoder().encode_lines
+
+    def sights() -> Iterator[Sight]:
+        for path in paths:
+            with suppress(FileNotFoundError):
+                yield sight_of(path, os.lstat(root + path))
+                fresh.add(path)
+        yield from (sight for sight in salvaged(home.seen, Sight) if sight.path not in fresh)
+
+    each = sights()
+    with store.atomic_file(home.seen) as file:
+        while some := list(islice(each, BATCH)):
+            file.write(encode(some))
 
 
 def write_damaged(home: Home, paths: frozenset[str]) -> None:

@@ -1,5 +1,5 @@
 """I1-I4 of scripts/bench: 50,000 pictures of 20 kB from a server on this machine, in memory, against the tools
-that people use, each writing plain files; then a list of a million rows, for its memory.
+that people use, each writing plain files; then lists of a million rows, for their memory.
 
 BENCH_FILES and BENCH_ROWS make it shorter. IMG2DATASET names the python of an environment that has it.
 """
@@ -107,12 +107,13 @@ def bars(found: dict[str, list[Cost]]) -> None:
 
 
 def million(registry: Path, url: str, out: Path) -> None:
-    """I4: nine rows of ten are gone, one has a tiny picture."""
-    with running(
-        ours(registry, "rows", *WIDE, "--mirror-only", "--min-complete", "0%")(url), out, fine=(0, 6)
-    ) as cost:
-        top, verdict = cost.memory / 1e6, "holds" if cost.memory <= 300e6 else "FALLS SHORT"
-        print(f"I4  {ROWS} rows in {cost.wall:.0f} s with {top:.0f} MB: bar <= 300 MB {verdict}, aim 200 MB")
+    """I4, twice: nine rows of ten are gone and one has a tiny picture; all are there, and the folder is built."""
+    for recipe, told, fine in (("rows", "nine of ten gone", (0, 6)), ("whole", "all there", (0,))):
+        words = ours(registry, recipe, *WIDE, "--mirror-only", "--min-complete", "0%")(url)
+        with running(words, out, fine=fine) as cost:
+            top, verdict = cost.memory / 1e6, "holds" if cost.memory <= 300e6 else "FALLS SHORT"
+            took = f"{ROWS} rows, {told}, in {cost.wall:.0f} s"
+            print(f"I4  {took} with {top:.0f} MB: bar <= 300 MB {verdict}, aim 200 MB", flush=True)
 
 
 # --- Who takes part -----------------------------------------------------------------------------------------
@@ -194,11 +195,17 @@ def make_lists(site: Path, folder: Path, url: str) -> None:
     with (site / "rows").open("w") as file:
         for number in range(ROWS):
             file.write(f"{number:08} {origin}/{'gone' if number % 10 else 'tiny'}.jpg?{number}\n")
+    with (site / "whole").open("w") as file:
+        for number in range(ROWS):
+            file.write(f"{number:08} {origin}/tiny.jpg?{number}\n")
 
 
 def make_recipes(folder: Path) -> Path:
     folder.mkdir()
-    for name, file, check in (("plain", "list", ""), ("decoded", "list", "image"), ("rows", "rows", "image")):
+    for name, file, check in (
+        *(("plain", "list", ""), ("decoded", "list", "image")),
+        *(("rows", "rows", "image"), ("whole", "whole", "")),
+    ):
         (folder / f"{name}.yaml").write_text(
             f"name: {name}\ntitle: {name}\nartifacts:\n"
             f"  - {{name: list, url: 'https://{HOST}/{file}', checksums: unknown}}\n"

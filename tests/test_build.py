@@ -57,7 +57,9 @@ class Place:
     def publish(
         self, *slugs: str, owned: Mapping[str, str] | None = None, others: Collection[str] = ()
     ) -> tuple[FileRecord, ...]:
-        return publish(self.state, self.root, "pods", slugs or tuple(ALL), owned or {}, others)
+        slugs = slugs or tuple(ALL)
+        publish(self.state, self.root, "pods", slugs, owned or {}, others)
+        return tuple(record for slug in slugs for record in sealed(self.state, slug) or ())
 
     def finish(
         self, *slugs: str, owned: Mapping[str, str] | None = None, others: Collection[str] = ()

@@ -51,7 +51,7 @@ def test_a_line_is_plain_json_with_the_fields_of_the_contract(tmp_path: Path) ->
 def test_no_manifest_holds_no_records(tmp_path: Path) -> None:
     assert manifest.read(tmp_path / "none") == []
     assert manifest.sizes(tmp_path / "none") == {}
-    assert manifest.salvage(tmp_path / "none") == []
+    assert list(manifest.salvage(tmp_path / "none")) == []
 
 
 @pytest.mark.parametrize("line", ["{", '{"path": 1}', "", "\x00", '{"path": "a", "size": "x"}'])
@@ -61,7 +61,7 @@ def test_a_damaged_manifest_is_told_and_salvaged(tmp_path: Path, line: str) -> N
         file.write(line + "\n")
     with pytest.raises(Damaged, match="not a manifest"):
         manifest.read(tmp_path / "m")
-    assert manifest.salvage(tmp_path / "m") == [record("pods/0.jpg")]
+    assert list(manifest.salvage(tmp_path / "m")) == [record("pods/0.jpg")]
 
 
 def test_a_failed_write_leaves_the_old_manifest(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def built(tmp_path: Path) -> tuple[Home, list[FileRecord]]:
             FileRecord(path, len(data), hashlib.sha256(data).hexdigest(), "https://example.org", "")
         )
     home.state.mkdir(parents=True)
-    remember(home, records)
+    remember(home, [record.path for record in records])
     return home, records
 
 

@@ -16,8 +16,10 @@ from datafetch.errors import Damaged, Issue, NoRoom, UnknownName
 from datafetch.layout import manifest
 from datafetch.model import Event, Outcome, Recipe, Settings, UrlList
 from datafetch.report import Problem, Report, add_up
+from datafetch.store import inventory
 from datafetch.store.home import Home
 from datafetch.store.lease import Lease
+from datafetch.store.stock import tree_digest
 from datafetch.store.subsets import subsets, words
 from datafetch.verify import Level, Verified, verify
 
@@ -116,7 +118,6 @@ def _verify(
 
 
 def _report(recipe: Recipe, home: Home, found: Verified, mended: Report | None, seconds: float) -> Report:
-    records = manifest.entries(home.manifest)
     parts = Counter({Outcome.OK: found.ok})
     for finding in found.findings:
         parts[_outcome(finding.why)] += 1
@@ -131,10 +132,10 @@ def _report(recipe: Recipe, home: Home, found: Verified, mended: Report | None, 
         exit_code=code,
         counts=add_up([parts]),
         transferred=mended.transferred if mended else 0,
-        on_disk=sum(record.size for record in records),
+        on_disk=sum(entry.size for entry in inventory.published(home)),
         peak=mended.peak if mended else 0,
         seconds=seconds,
-        tree_digest="" if found.damaged else manifest.tree_digest(records),
+        tree_digest="" if found.damaged else tree_digest(home),
         problems=problems,
     )
 

@@ -19,8 +19,9 @@ from datafetch.images.again import NEVER, due_at
 from datafetch.images.lacking import lacking
 from datafetch.model import Artifact, Http, Outcome, Recipe, Seen, State, UrlList, Why
 from datafetch.report import add_up
-from datafetch.store import inventory, journal
+from datafetch.store import journal
 from datafetch.store.home import Home
+from datafetch.store.stock import observe, take_stock
 from datafetch.store.subsets import subsets, words
 
 SHOWN = 20  # of what is missing, unless --urls or --json asks for all
@@ -95,9 +96,7 @@ class Look:
         self.seen: dict[str, Seen] = {}
         self.subsets = subsets(home, recipe)
         if files:
-            published = inventory.published(home)
-            gone = inventory.lost(home.root, published)
-            self.seen = inventory.observe(home, recipe.artifacts, published, gone)
+            self.seen = observe(home, recipe.artifacts, take_stock(home))
 
     def missing(self) -> Iterator[Missing]:
         """Everything that is not in the tree, for the one reason or for any; read as it is asked for."""

@@ -96,7 +96,7 @@ def write(home: Home, compared: Sequence[Compared]) -> list[str]:
         paths = {record.path for record in made}
         kept = (record for record in manifest.read(home.manifest) if record.path not in paths)
         manifest.write(home.manifest, [*kept, *made])
-        remember(home, made)
+        remember(home, [record.path for record in made])
     return [record.path for record in made]
 
 

@@ -17,7 +17,7 @@ import msgspec
 from datafetch.annotate import MAKERS
 from datafetch.errors import BadList
 from datafetch.layout import manifest
-from datafetch.layout.build import seal, sealed, staged_paths
+from datafetch.layout.build import seal, staged_paths, staged_records
 from datafetch.model import Event, FileRecord, Finish
 from datafetch.store.faults import user_errors
 from datafetch.store.files import atomic_file
@@ -59,7 +59,7 @@ def _make(
             raise BadList(f"{wanted.to}: {error}", error.hint) from error
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise BadList(f"{wanted.to}: expected a JSON list of records: {error}") from error
-    seal(home.state, slug, _changed(sealed(home.state, slug) or (), f"{folder}/{wanted.to}", size, sha256))
+    seal(home.state, slug, _changed(staged_records(home.state, slug), f"{folder}/{wanted.to}", size, sha256))
     told = "; ".join((f"{made.count:,} records", *made.notes))
     if made.notes:
         emit(Event("note", folder, text=f"{folder}/{wanted.to}: {told}"))

@@ -116,6 +116,6 @@ def _publish(home: Home, folder: str, records: Sequence[FileRecord]) -> None:
             raise NoRoom(f"{', '.join(blocked)}: in the way, and not ours", "move it away, then run it again")
         move_in(tree, source, folder, ours)
     manifest.write(home.manifest, [*(record for record in before if record.path not in wanted), *records])
-    remember(home, records)
+    remember(home, [record.path for record in records])
     write_damaged(home, inventory.damaged(home) - wanted.keys())
     remove_tree(home.prepro)

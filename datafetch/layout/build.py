@@ -10,16 +10,15 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from itertools import chain
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
-from datafetch.errors import Damaged, NoRoom, UnsafeArchive
-from datafetch.foldnames import fold
-from datafetch.layout.names import meeting
+from datafetch.errors import Damaged, NoRoom
+from datafetch.layout.beside import Beside, Paths
+from datafetch.layout.digests import Digests
 from datafetch.model import FileRecord
 from datafetch.store.files import (
     Tree,
@@ -32,7 +31,10 @@ from datafetch.store.files import (
     user_errors,
     write_atomic,
 )
+from datafetch.store.lines import read_lines
 from datafetch.store.merge import conflicts, move_files, move_in
+
+T = TypeVar("T")
 
 SHOWN = 3  # paths that a message names before it counts the rest
 
@@ -49,7 +51,7 @@ def seal(state: Path, slug: str, records: Iterable[FileRecord]) -> None:
 
 
 def sealed(state: Path, slug: str) -> tuple[FileRecord, ...] | None:
-    """The files of a staged artifact; None when it is not sealed."""
+    """The files of a staged artifact, all at once; None when it is not sealed."""
     path = _seal(state, slug)
     with user_errors(path):
         try:
@@ -59,17 +61,27 @@ def sealed(state: Path, slug: str) -> tuple[FileRecord, ...] | None:
     return tuple(msgspec.json.Decoder(FileRecord).decode_lines(data))
 
 
+def staged_records(state: Path, slug: str) -> Iterator[FileRecord]:
+    """The files of a staged artifact, one at a time; none when it is not sealed."""
+    return _read(_seal(state, slug), FileRecord)
+
+
 def staged_paths(state: Path, slug: str) -> Iterator[str]:
     """The paths of a staged artifact, one at a time; none when it is not sealed."""
-    decode = msgspec.json.Decoder(_Path).decode
-    path = _seal(state, slug)
-    with user_errors(path), suppress(FileNotFoundError), open(path, "rb") as file:
-        for line in file:
-            yield decode(line).path
+    return (line.path for line in _read(_seal(state, slug), _Staged))
 
 
-class _Path(msgspec.Struct, gc=False):
+class _Staged(msgspec.Struct, gc=False):
+    """What publishing needs of a sealed file; the rest is not even decoded."""
+
     path: str
+    size: int
+    artifact: str = ""
+
+
+def _read(path: Path, kind: type[T]) -> Iterator[T]:
+    with user_errors(path):
+        yield from read_lines(path, kind)
 
 
 def drop_seals(state: Path, slugs: Iterable[str]) -> None:
@@ -94,10 +106,10 @@ def publish(
     root: Path,
     folder: str,
     slugs: Sequence[str],
-    owned: Mapping[str, str],
-    others: Collection[str] = (),
-) -> tuple[FileRecord, ...]:
-    """Bring the sealed artifacts `slugs` of one folder into `root`, durably; returns their files.
+    owned: Container[str],
+    others: Iterable[str] = (),
+) -> None:
+    """Bring the sealed artifacts `slugs` of one folder into `root`, durably.
 
     Only sealed files are published; whatever else was staged is removed. May be called again after a crash,
     until the caller has written the manifest and dropped the seals. `owned` are the paths that the manifest
@@ -108,76 +120,43 @@ def publish(
     `others`, letter case and Unicode form aside. Raises, with nothing moved into `root`: NoRoom when
     another file of theirs or a link is in the way; Damaged when staged files are gone (those artifacts are
     unsealed, to be staged anew).
+
+    Holds about 24 bytes of each file: the seals are read several times.
     """
-    records = {slug: _expected(state, slug) for slug in slugs}
-    everything = _by_path(records)
-    _refuse_meeting(everything, folder, others)
+    for slug in slugs:
+        if not _seal(state, slug).exists():
+            raise ValueError(f"{slug} is not staged")
+    seals = {slug: _seal(state, slug) for slug in slugs}
+    paths = _refuse_meeting(seals, folder, others)
     here = (state / "assembling").relative_to(root).as_posix()
     with user_errors(root / folder), Tree(root) as tree:
-        _assemble(tree, state, folder, {slug: records[slug] for slug in sorted(slugs)})
-        _demand_whole(tree, state, here, records)
-        for path in _clear_the_way(tree, f"{here}/{folder}", folder, everything, owned):
-            tree.remove(f"{here}/{path}")
+        _assemble(tree, state, folder, {slug: paths[slug] for slug in sorted(slugs)})
+        _demand_whole(tree, state, here, seals)
+        _clear_the_way(tree, here, folder, seals, owned)
         move_in(tree, f"{here}/{folder}", folder, owned.__contains__)
     remove_tree(_marker(state, folder))
-    return tuple(everything.values())
 
 
-def _expected(state: Path, slug: str) -> tuple[FileRecord, ...]:
-    records = sealed(state, slug)
-    if records is None:
-        raise ValueError(f"{slug} is not staged")
-    return records
+def _refuse_meeting(seals: Mapping[str, Path], folder: str, others: Iterable[str]) -> dict[str, Paths]:
+    """The paths of each artifact; UnsafeArchive when not all of them can stand beside each other and `others`."""
+    beside, found = Beside(), {slug: Paths() for slug in seals}
+    for slug, seal in seals.items():
+        add = found[slug].add
+        for file in _read(seal, _Staged):
+            add(file.path)
+            beside.add(file.path)
 
+    def named() -> Iterator[tuple[str, str]]:
+        return ((file.artifact, file.path) for file in _each(seals))
 
-def _by_path(records: Mapping[str, Sequence[FileRecord]]) -> dict[str, FileRecord]:
-    """Every file of all artifacts; UnsafeArchive when two could not stand side by side."""
-    found: dict[str, FileRecord] = {}
-    for record in chain.from_iterable(records.values()):
-        first = found.setdefault(record.path, record)
-        if first is not record:
-            raise UnsafeArchive(f"{first.artifact} and {record.artifact} both bring {record.path}")
-    if pair := meeting(found):
-        raise UnsafeArchive(f"{pair[0]} and {pair[1]} are one name where case or Unicode form does not count")
+    beside.refuse_meeting(named)
+    beside.refuse_others(named, folder, others)
     return found
 
 
-def _refuse_meeting(records: Mapping[str, FileRecord], folder: str, others: Iterable[str]) -> None:
-    """UnsafeArchive when a file cannot stand beside the `others` below `folder`.
-
-    Those are not compared with each other: what was published so long ago harms nobody now.
-    """
-    below = f"{folder}/"
-    files: dict[str, str] = {}  # folded -> as spelled
-    folders: dict[str, str] = {}
-    fine = {folder}  # folders of `others`, as spelled, that have been compared
-
-    def refuse(path: str, other: str) -> None:
-        record = records.get(path) or next(r for r in records.values() if r.path.startswith(f"{path}/"))
-        raise UnsafeArchive(
-            f"{record.artifact}: {record.path} cannot stand beside {other}, published by another artifact",
-            hint="choose another folder with -o: the two do not fit into one",
-        )
-
-    for path in records if others else ():
-        files[fold(path)] = path
-        above = path.rpartition("/")[0]
-        while above not in fine and (key := fold(above)) not in folders:
-            folders[key] = above
-            above = above.rpartition("/")[0]
-    for other in others:
-        if not other.startswith(below):
-            continue
-        key = fold(other)
-        if met := files.get(key) or folders.get(key):
-            refuse(met, other)
-        above = other.rpartition("/")[0]
-        while above not in fine:
-            fine.add(above)
-            key = fold(above)
-            if key in files or folders.get(key, above) != above:
-                refuse(files.get(key) or folders[key], other)
-            above = above.rpartition("/")[0]
+def _each(seals: Mapping[str, Path]) -> Iterator[_Staged]:
+    for seal in seals.values():
+        yield from _read(seal, _Staged)
 
 
 def _marker(state: Path, folder: str) -> Path:
@@ -185,36 +164,30 @@ def _marker(state: Path, folder: str) -> Path:
     return state / "assembling" / f"{folder}.json"
 
 
-def _assemble(tree: Tree, state: Path, folder: str, records: Mapping[str, Sequence[FileRecord]]) -> None:
+def _assemble(tree: Tree, state: Path, folder: str, paths: Mapping[str, Paths]) -> None:
     """Move the sealed files of these artifacts together, and no others: a killed run may have wanted more."""
     here = state.relative_to(tree.root).as_posix()
     marker = _marker(state, folder)
-    slugs = list(records)
+    slugs = list(paths)
     before = msgspec.json.decode(marker.read_bytes(), type=list[str]) if marker.exists() else []
     if before and before != slugs:
         with Tree(tree.root) as passing:  # one that forgets the folders that are removed here
             for slug in before:
-                paths = [record.path for record in sealed(state, slug) or ()]
-                move_files(passing, f"{here}/assembling", f"{here}/staging/{slug}", paths)
+                move_files(passing, f"{here}/assembling", f"{here}/staging/{slug}", staged_paths(state, slug))
         for slug in before:  # and not all of staging, where another artifact may be at work
             if (state / "staging" / slug).is_dir():
                 sync_tree(state / "staging" / slug)
         sync_dir(state / "staging")
         remove_tree(state / "assembling" / folder)
     write_atomic(marker, msgspec.json.encode(slugs))
-    _keep_only(tree.root, f"{here}/assembling", folder, chain.from_iterable(records.values()))
-    for slug, files in records.items():
-        _keep_only(tree.root, f"{here}/staging/{slug}", folder, files)
+    _keep_only(tree.root, f"{here}/assembling", folder, list(paths.values()))
+    for slug, own in paths.items():
+        _keep_only(tree.root, f"{here}/staging/{slug}", folder, [own])
         move_in(tree, f"{here}/staging/{slug}/{folder}", f"{here}/assembling/{folder}", lambda _: True)
 
 
-def _keep_only(root: Path, base: str, folder: str, records: Iterable[FileRecord]) -> None:
+def _keep_only(root: Path, base: str, folder: str, paths: Sequence[Paths]) -> None:
     """Remove what stands below `base/folder` and is neither one of these files nor a folder above one."""
-    files = {record.path for record in records}
-    folders: set[str] = set()
-    for path in files:
-        while (path := path.rpartition("/")[0]) and path not in folders:
-            folders.add(path)
     waiting = [folder]
     with Tree(root) as tree:  # one that forgets the folders, which are about to be moved
         while waiting:
@@ -223,55 +196,70 @@ def _keep_only(root: Path, base: str, folder: str, records: Iterable[FileRecord]
                 fd = tree.folder(f"{base}/{above}")
             except FileNotFoundError:
                 continue
+            strange = []
             with os.scandir(fd) as entries:
-                found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
-            for name, is_folder in found:
-                path = f"{above}/{name}"
-                if is_folder and path in folders:
-                    waiting.append(path)
-                elif is_folder or path not in files:
-                    remove_entry(fd, name)
+                for entry in entries:
+                    path = f"{above}/{entry.name}"
+                    is_folder = entry.is_dir(follow_symlinks=False)
+                    if is_folder and any(path in each.folders for each in paths):
+                        waiting.append(path)
+                    elif is_folder or not any(path in each.files for each in paths):
+                        strange.append(entry.name)
+            for name in strange:
+                remove_entry(fd, name)
 
 
-def _demand_whole(tree: Tree, state: Path, here: str, records: Mapping[str, Sequence[FileRecord]]) -> None:
+def _demand_whole(tree: Tree, state: Path, here: str, seals: Mapping[str, Path]) -> None:
     """Each sealed file stands here or in its final place, whole; or Damaged, and its artifact unsealed."""
-    lost: dict[str, list[str]] = {}
-    for slug, files in records.items():
-        for file in files:
+    lost, told = dict[str, int](), list[str]()
+    for slug, seal in seals.items():
+        for file in _read(seal, _Staged):
             size = tree.size(f"{here}/{file.path}")
             if (tree.size(file.path) if size is None else size) != file.size:
-                lost.setdefault(slug, []).append(file.path)
+                lost[slug] = lost.get(slug, 0) + 1
+                if len(told) < SHOWN:
+                    told.append(file.path)
     if not lost:
         return
     for slug in lost:
-        for file in records[slug]:
-            tree.remove(f"{here}/{file.path}")
+        for path in staged_paths(state, slug):
+            tree.remove(f"{here}/{path}")
     drop_seals(state, lost)
-    paths = list(chain.from_iterable(lost.values()))
     raise Damaged(
-        f"{_some(paths)}: staged, but gone or changed before it was built", "run the same command again"
+        f"{_some(told, sum(lost.values()))}: staged, but gone or changed before it was built",
+        "run the same command again",
     )
 
 
 def _clear_the_way(
-    tree: Tree, source: str, folder: str, records: Mapping[str, FileRecord], owned: Mapping[str, str]
-) -> list[str]:
-    """Paths at which the user already has the very bytes; NoRoom when something else is in the way."""
-    adopted: list[str] = []
+    tree: Tree, here: str, folder: str, seals: Mapping[str, Path], owned: Container[str]
+) -> None:
+    """Drop staged files of which the user already has the very bytes; NoRoom when something else is in the way."""
+    there = Digests()  # files that stand where ours belong, and were never published
 
     def may_go(path: str) -> bool:
-        if path in owned:
-            return True
-        if _has(tree, records[path]):
-            adopted.append(path)
-            return True
-        return False
+        if path not in owned:
+            there.add(path)
+        return True
 
-    if blocked := conflicts(tree, source, folder, may_go):
+    blocked = list(conflicts(tree, f"{here}/{folder}", folder, may_go))
+    if not blocked and not there:
+        return
+    count = len(blocked)
+    blocked = sorted(blocked)[:SHOWN]
+    for seal in seals.values():
+        for record in _read(seal, FileRecord):
+            if record.path in there and not _has(tree, record):
+                count += 1
+                blocked = sorted((*blocked, record.path))[:SHOWN]
+    if count:
         raise NoRoom(
-            f"{_some(blocked)}: in the way, and not ours", "move it away, or choose another folder with -o"
+            f"{_some(blocked, count)}: in the way, and not ours",
+            "move it away, or choose another folder with -o",
         )
-    return adopted
+    for file in _each(seals):
+        if file.path in there:
+            tree.remove(f"{here}/{file.path}")
 
 
 def _has(tree: Tree, record: FileRecord) -> bool:
@@ -285,7 +273,7 @@ def _has(tree: Tree, record: FileRecord) -> bool:
     return True
 
 
-def _some(paths: Sequence[str]) -> str:
-    """A few paths, and how many more."""
-    more = len(paths) - SHOWN
-    return ", ".join(paths[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+def _some(paths: Sequence[str], count: int) -> str:
+    """A few of so many paths, and how many more."""
+    more = count - len(paths)
+    return ", ".join(paths) + (f" and {more} more" if more > 0 else "")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from operator import attrgetter
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -16,13 +15,17 @@ from datafetch.model import FileRecord
 from datafetch.store.faults import user_errors
 from datafetch.store.files import atomic_file
 from datafetch.store.inventory import Entry
+from datafetch.store.lines import merged, read_lines, salvaged
+from datafetch.store.stock import Digest, Named
 
 T = TypeVar("T")
 
 _BATCH = 1000  # lines that are encoded before they are written
 
 
-class _Line(msgspec.Struct, omit_defaults=True, gc=False):
+class Line(msgspec.Struct, omit_defaults=True, gc=False):
+    """A FileRecord as it is written."""
+
     path: str
     size: int
     sha256: str
@@ -46,26 +49,30 @@ def path_bytes(path: str) -> bytes:
 
 def read(path: Path) -> list[FileRecord]:
     """Every record of the manifest; none when there is no manifest. Damaged for a line that is not one."""
-    return [_record(line) for line in _lines(path, msgspec.json.Decoder(_Line))]
+    return [_record(line) for line in _lines(path, msgspec.json.Decoder(Line))]
 
 
 def entries(path: Path) -> list[Entry]:
     """`read`, but only what a verification needs of each record: in a third of the time."""
     try:
         with user_errors(path):
-            return msgspec.json.Decoder(Entry).decode_lines(path.read_bytes() if path.exists() else b"")
+            return list(read_lines(path, Entry))
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise Damaged(f"{path}: not a manifest: {error}", hint="datafetch get builds it anew") from error
 
 
-def salvage(path: Path) -> list[FileRecord]:
-    """`read`, but lines that are no records are passed over: their artifacts will count as not built."""
-    decode = msgspec.json.Decoder(_Line).decode
-    records = []
-    for raw in path.read_bytes().splitlines() if path.exists() else ():
-        with suppress(msgspec.MsgspecError, UnicodeDecodeError):
-            records.append(_record(decode(raw)))
-    return records
+def salvage(path: Path) -> Iterator[FileRecord]:
+    """`read`, one at a time, but lines that are no records are passed over: their artifacts will count as not built."""
+    with user_errors(path):
+        yield from map(_record, salvaged(path, Line))
+
+
+def with_seals(path: Path, seals: Sequence[Path]) -> Iterator[Line]:
+    """What the manifest has once the files of these seals stand in it: sorted by path bytes, a path once. It is read
+    as it comes, never held; `path` may be replaced meanwhile.
+    """
+    with user_errors(path):
+        yield from merged((path, *seals), Line)
 
 
 def sizes(path: Path) -> dict[str, int]:
@@ -76,33 +83,26 @@ def sizes(path: Path) -> dict[str, int]:
 def write(path: Path, records: Iterable[FileRecord]) -> None:
     """Replace the manifest, durably; a reader sees the old one or the new one, whole."""
     ordered = sorted(records, key=lambda record: path_bytes(record.path))
-    encode = msgspec.json.Encoder().encode_lines
+    write_sorted(path, map(_line, ordered))
+
+
+def write_sorted(path: Path, lines: Iterable[Line]) -> None:
+    """`write` what comes sorted by path bytes, as it comes."""
+    encode, rest = msgspec.json.Encoder().encode_lines, iter(lines)
     with atomic_file(path) as file:
-        for start in range(0, len(ordered), _BATCH):
-            file.write(encode([_line(record) for record in ordered[start : start + _BATCH]]))
-
-
-class Named(Protocol):
-    """What a tree digest needs to know of a file."""
-
-    @property
-    def path(self) -> str: ...
-    @property
-    def sha256(self) -> str: ...
+        while some := list(islice(rest, _BATCH)):
+            file.write(encode(some))
 
 
 def tree_digest(records: Iterable[Named]) -> str:
     """SHA-256 of the lines `<sha256>  <path>`, sorted by path bytes; paths are never escaped."""
     # Texts sort as their UTF-8 bytes do, so the manifest's own order is right already and sorting it is one pass.
-    ordered = sorted(records, key=attrgetter("path"))
-    digest = hashlib.sha256()
-    for start in range(0, len(ordered), _BATCH):
-        lines = [f"{record.sha256}  {record.path}\n" for record in ordered[start : start + _BATCH]]
-        digest.update(path_bytes("".join(lines)))
+    digest = Digest()
+    digest.add(sorted(records, key=attrgetter("path")))
     return digest.hexdigest()
 
 
-def _record(line: _Line) -> FileRecord:
+def _record(line: Line) -> FileRecord:
     return FileRecord(
         path=line.path,
         size=line.size,
@@ -116,8 +116,8 @@ def _record(line: _Line) -> FileRecord:
     )
 
 
-def _line(record: FileRecord) -> _Line:
-    return _Line(
+def _line(record: FileRecord) -> Line:
+    return Line(
         record.path,
         record.size,
         record.sha256,

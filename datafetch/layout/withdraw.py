@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
-from datafetch.model import FileRecord
+from datafetch.layout.manifest import Line
 from datafetch.store.files import Tree, user_errors
 
 
-def remove_ours(root: Path, records: Sequence[FileRecord]) -> None:
+def remove_ours(root: Path, records: Iterable[Line]) -> None:
     """Remove the files of these records. One with other bytes than its record says is somebody's, and stays.
 
     May be called again: an absent file is fine.

@@ -48,7 +48,6 @@ def derived_again(
     seen: Mapping[str, Seen],
     home: Home,
     settings: Settings,
-    files: Sequence[inventory.Entry],
 ) -> dict[str, Seen]:
     """What is derived is made anew when it was made of something else, or is about to be; and what is derived of it,
     or listed by it, is looked at again.
@@ -66,7 +65,7 @@ def derived_again(
 
         of = [owner.name for owner in made_of(source, wanted)]
         moved = any(name in again or seen[name].state is not State.BUILT for name in of)
-        if moved or changed(home, recipe, artifact, files, settings):
+        if moved or changed(home, recipe, artifact, inventory.published(home), settings):
             again[artifact.name] = replace(now, state=State.PARTIAL)
     return again
 

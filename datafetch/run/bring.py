@@ -35,10 +35,11 @@ from datafetch.run.cost import fitted
 from datafetch.run.ending import report_of, tidy
 from datafetch.store import files as store
 from datafetch.store import history, inventory, journal
-from datafetch.store.held import Held, on_disk
+from datafetch.store.held import Held
 from datafetch.store.history import Past
 from datafetch.store.home import Home
 from datafetch.store.lease import Lease
+from datafetch.store.stock import observe, take_stock
 from datafetch.store.subsets import subsets, words
 from datafetch.task import Task
 
@@ -61,10 +62,9 @@ def plan(recipe: Recipe, choice: Choice, settings: Settings) -> Budget:
     home = home_of(settings, recipe.name)
     wanted = with_holders(choose(recipe, choice), recipe.artifacts)
     refuse.no_rows(recipe, wanted, settings)
-    files = inventory.published(home)
     task = Task(recipe, tuple(wanted), home, settings)
-    seen = inventory.observe(home, wanted, files, inventory.lost(home.root, files), _short(task))
-    return fitted(task, seen, files)[1]
+    seen = observe(home, wanted, take_stock(home), _short(task))
+    return fitted(task, seen)[1]
 
 
 def _short(task: Task) -> set[str]:
@@ -116,23 +116,22 @@ def bring(
         refuse.other_names(home, recipe, settings)
         refuse.no_rows(recipe, wanted, settings)
         refuse.other_ways(home, recipe, wanted)
-        files = inventory.published(home)
-        gone = inventory.lost(home.root, files) | inventory.damaged(home) | damaged
-        wanted = with_documents(recipe, wanted, list({file.artifact for file in files}))
+        stock = take_stock(home, damaged)
+        wanted = with_documents(recipe, wanted, list(stock.files))
         task = Task(recipe, tuple(wanted), home, settings)
-        seen = inventory.observe(home, wanted, files, gone, _short(task))
+        seen = observe(home, wanted, stock, _short(task))
         seen |= asked_again(wanted, seen, home, settings)
         seen |= made_again(recipe, wanted, seen, home)
-        seen |= derived_again(recipe, wanted, seen, home, settings, files)
+        seen |= derived_again(recipe, wanted, seen, home, settings)
         changed = bool(difference(wanted, seen))
         if changed:
             refuse.lacking_extras(wanted, seen)
-            task, budget, disk, held = fitted(task, seen, files)
+            task, budget, disk, held = fitted(task, seen)
             show(budget)
             refuse.no_room(home, recipe, budget, disk)
             task = replace(task, held=held)
         else:
-            task = replace(task, held=Held(on_disk(file.size for file in files)))
+            task = replace(task, held=Held(sum(stock.bytes.values())))
         tally = Tally(task.held)
 
         def tell(event: Event) -> None:
@@ -145,13 +144,12 @@ def bring(
             tell(Event("note", recipe.name, text=text))
         if changed:
             _settle_all(task, seen, tell, lease, budget.ranks)
-            files = inventory.published(home)
-            gone = inventory.lost(home.root, files) | inventory.damaged(home)
-            noted = [] if subsets(home, recipe) else unexpected(recipe.counts, [file.path for file in files])
-        if (settings.prepro or changed or gone) and not _cut_off(tally):
-            _prepare(home, recipe, settings, gone, tell)
-            files = inventory.published(home)
-            gone = inventory.lost(home.root, files) | inventory.damaged(home)
+            stock = take_stock(home)
+            if recipe.counts and not subsets(home, recipe):
+                noted = unexpected(recipe.counts, (entry.path for entry in inventory.published(home)))
+        if (settings.prepro or changed or stock.gone) and not _cut_off(tally):
+            _prepare(home, recipe, settings, stock.gone, tell)
+            stock = take_stock(home)
         store.remove_tree(home.prepro)  # of a run that was killed
         built = [artifact for artifact in wanted if seen[artifact.name].state is State.BUILT]
         for artifact in built:
@@ -165,7 +163,7 @@ def bring(
                 tell(Event("failed", artifact.name, why=Why.UNKNOWN, text=text, code=1))
         for text in (*noted, *words(subsets(home, recipe))):
             tell(Event("note", recipe.name, text=text))
-        report = report_of(task, tally, files, gone)
+        report = report_of(task, tally, stock)
         store.write_atomic(home.report, msgspec.json.format(msgspec.json.encode(report.as_json())) + b"\n")
         counts, spent = report.counts, round(report.seconds, 1)
         history.add(home.history, Past(report.finished_at, report.status, counts, report.transferred, spent))

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 from datafetch.model import Http, Members, Seen, Shards, State
 from datafetch.plan.budget import Budget, estimate
 from datafetch.plan.inodes import files_to_come
 from datafetch.plan.peak import Disk, Here
-from datafetch.store import held
+from datafetch.store import held, inventory
 from datafetch.store.held import Held
-from datafetch.store.inventory import Entry
 from datafetch.store.room import free_space
 from datafetch.task import Task
 
 
-def measure(task: Task, seen: Mapping[str, Seen], files: Sequence[Entry]) -> tuple[Budget, Disk, Held]:
+def measure(task: Task, seen: Mapping[str, Seen]) -> tuple[Budget, Disk, Held]:
     """The budget, the disk that it was made for, and what the dataset takes, to be kept up with by events."""
-    taken, parts = held.look(task.home, task.recipe.artifacts, files)
-    disk = _disk(task, seen, files, taken, parts)
+    taken, parts = held.look(task.home, task.recipe.artifacts, inventory.published(task.home))
+    disk = _disk(task, seen, taken, parts)
     seen = _forecast(task, seen)
     disk = replace(disk, files=files_to_come(task.recipe, task.wanted, seen, disk.partly))
     most = task.settings.max_disk
@@ -27,23 +26,21 @@ def measure(task: Task, seen: Mapping[str, Seen], files: Sequence[Entry]) -> tup
     return estimate(task.wanted, seen, _at_once(task), disk), disk, Held(taken, parts, task.wanted, limit)
 
 
-def fitted(task: Task, seen: Mapping[str, Seen], files: Sequence[Entry]) -> tuple[Task, Budget, Disk, Held]:
+def fitted(task: Task, seen: Mapping[str, Seen]) -> tuple[Task, Budget, Disk, Held]:
     """The task and what `measure` says of it; where archives and trees do not fit side by side, one that unpacks
     archives while they arrive, if that fits.
     """
-    found = measure(task, seen, files)
+    found = measure(task, seen)
     settings = task.settings
     if not found[0].fits and not settings.stream and not settings.keep_archives:
         streaming = replace(task, settings=replace(settings, stream=True))
-        other = measure(streaming, seen, files)
+        other = measure(streaming, seen)
         if other[0].fits:
             return streaming, *other
     return task, *found
 
 
-def _disk(
-    task: Task, seen: Mapping[str, Seen], files: Sequence[Entry], taken: int, parts: held.Taken
-) -> Disk:
+def _disk(task: Task, seen: Mapping[str, Seen], taken: int, parts: held.Taken) -> Disk:
     here: dict[str, Here] = {}
     for artifact in task.wanted:
         source = artifact.source
@@ -52,7 +49,7 @@ def _disk(
         own = [parts.get(key, (0, 0)) for key in keys]
         here[artifact.name] = Here(sum(file for file, _ in own), sum(tree for _, tree in own))
     lost: dict[str, int] = {}
-    for file in files:
+    for file in inventory.published(task.home) if any(now.lost for now in seen.values()) else ():
         if file.artifact in seen and file.path in seen[file.artifact].lost:
             lost[file.artifact] = lost.get(file.artifact, 0) + file.size
     free, inodes = free_space(task.home.root)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
-from datafetch.layout import manifest
 from datafetch.model import Artifact, Derived, Manual, Outcome, Settings, Shards, UrlList
 from datafetch.report import Report, Tally, add_up, verdict
 from datafetch.store import files as store
-from datafetch.store import inventory, journal
+from datafetch.store import journal
 from datafetch.store.home import Home
+from datafetch.store.stock import Stock
 from datafetch.store.subsets import subsets
 from datafetch.store.told import told
 from datafetch.task import Task
@@ -34,11 +34,12 @@ def tidy(home: Home, artifact: Artifact, settings: Settings, *, keep: bool = Fal
             (home.state / folder).rmdir()
 
 
-def report_of(task: Task, tally: Tally, files: Sequence[inventory.Entry], gone: Collection[str]) -> Report:
+def report_of(task: Task, tally: Tally, stock: Stock) -> Report:
     """What the dataset is now: the files of the manifest, less those that are gone, and what never came to be one."""
     recipe, home, settings = task.recipe, task.home, task.settings
-    with_files = {file.artifact for file in files} | _menders(task)
-    parts: list[Mapping[Outcome, int]] = [{Outcome.OK: len(files) - len(gone), Outcome.MISSING: len(gone)}]
+    files, gone = sum(stock.files.values()), len(stock.gone)
+    with_files = set(stock.files) | _menders(task)
+    parts: list[Mapping[Outcome, int]] = [{Outcome.OK: files - gone, Outcome.MISSING: gone}]
     parts += [dropped(home, artifact) for artifact in recipe.artifacts if artifact.name in with_files]
     # A wanted artifact without published files counts as a single item.
     why = {problem.name: problem.outcome for problem in tally.problems}
@@ -54,10 +55,10 @@ def report_of(task: Task, tally: Tally, files: Sequence[inventory.Entry], gone: 
         exit_code=code,
         counts=counts,
         transferred=tally.transferred,
-        on_disk=sum(file.size for file in files),
+        on_disk=sum(stock.bytes.values()),
         peak=tally.peak,
         seconds=tally.seconds,
-        tree_digest="" if gone or not files else manifest.tree_digest(files),
+        tree_digest="" if gone else stock.tree_digest,
         problems=tuple(tally.problems),
         notes=tuple(tally.notes),
         subset=subsets(home, recipe),

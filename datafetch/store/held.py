@@ -109,7 +109,7 @@ def on_disk(sizes: Iterable[int]) -> int:
 
 
 def look(
-    home: Home, artifacts: Sequence[Artifact], files: Sequence[Entry]
+    home: Home, artifacts: Sequence[Artifact], files: Iterable[Entry]
 ) -> tuple[int, dict[str, tuple[int, int]]]:
     """What the dataset takes now, and of that what is on its way: by artifact, or by shard for the files of those.
 
@@ -133,9 +133,10 @@ def look(
     total = on_disk(file.size for file in files)
     counted: set[tuple[int, int]] = set()
     for path, stats in _walk(home.state):
-        if stats.st_nlink > 1 and (stats.st_dev, stats.st_ino) in counted:
-            continue  # an archive whose staged file is a second name of it
-        counted.add((stats.st_dev, stats.st_ino))
+        if stats.st_nlink > 1:  # an archive whose staged file is a second name of it
+            if (stats.st_dev, stats.st_ino) in counted:
+                continue
+            counted.add((stats.st_dev, stats.st_ino))
         size = stats.st_blocks * 512
         total += size
         parts = path.split("/")

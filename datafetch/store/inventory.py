@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
-from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from operator import attrgetter
 from pathlib import Path
 
 import msgspec
@@ -30,6 +27,7 @@ from datafetch.model import (
 )
 from datafetch.store import journal
 from datafetch.store.home import Home
+from datafetch.store.lines import salvaged
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
@@ -41,23 +39,11 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     artifact: str = ""
 
 
-def published(home: Home) -> list[Entry]:
-    """The manifest's files; empty when nothing has been published. A torn or foreign line counts as no line."""
-    try:
-        data = home.manifest.read_bytes()
-    except FileNotFoundError:
-        return []
-    decoder = msgspec.json.Decoder(Entry)
-    try:
-        return decoder.decode_lines(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return list(_readable(data, decoder))
-
-
-def _readable(data: bytes, decoder: msgspec.json.Decoder[Entry]) -> Iterator[Entry]:
-    for line in data.splitlines():
-        with suppress(msgspec.MsgspecError, UnicodeDecodeError):
-            yield decoder.decode(line)
+def published(home: Home) -> Iterator[Entry]:
+    """The manifest's files, read as they are asked for; none when nothing has been published. A torn or foreign line
+    counts as no line.
+    """
+    return salvaged(home.manifest, Entry)
 
 
 def damaged(home: Home) -> frozenset[str]:
@@ -119,37 +105,6 @@ def walk(root: str, folder: str) -> Iterator[tuple[str, os.stat_result]]:
                 yield from walk(root, path)
             else:
                 yield path, entry.stat(follow_symlinks=False)
-
-
-def observe(
-    home: Home,
-    artifacts: Sequence[Artifact],
-    files: Sequence[Entry],
-    gone: Collection[str],
-    short: Collection[str] = (),
-) -> dict[str, Seen]:
-    """One Seen for each artifact. `gone` are the published paths to bring back: lost, or found to be damaged;
-    `short` names artifacts of which more is wanted than was built.
-    """
-    count = Counter(map(attrgetter("artifact"), files))
-    size = dict.fromkeys(count, 0)
-    for file in files:
-        size[file.artifact] += file.size
-    missing: dict[str, set[str]] = {}
-    for file in files if gone else ():
-        if file.path in gone:
-            missing.setdefault(file.artifact, set()).add(file.path)
-    return {
-        artifact.name: look(
-            home,
-            artifact,
-            count[artifact.name],
-            size.get(artifact.name, 0),
-            frozenset(missing.get(artifact.name, ())),
-            artifact.name in short,
-        )
-        for artifact in artifacts
-    }
 
 
 def look(
