@@ -116,7 +116,7 @@ def requests(
 
 def forecast(task: Task, artifact: Artifact, only: frozenset[str]) -> Members:
     """What fetching it will cost, as far as an earlier run has read its directory. Asks nobody."""
-    directory = central.load(task.home.directory(artifact.name))
+    directory = central.load(task.home.directory(artifact.name), artifact.encoding)
     if directory is None:
         return Members()
     work: Sequence[Work] = wanted(task, artifact, directory, only).work
