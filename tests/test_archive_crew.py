@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from archives import Entry, raw_zip, tar_of, zip_of
 
-from datafetch.archive import extract, passing
+from datafetch.archive import crew, extract, passing
 from datafetch.archive.staging import Extracted
 from datafetch.errors import DamagedArchive, Interrupted, UnsafeArchive
 from datafetch.model import Artifact, Http, Rule
@@ -134,6 +135,22 @@ def test_nothing_is_run_that_lies_where_the_user_stands(
     unpack(tmp_path, zip_of(TREE))
     assert files(tmp_path / "s") == STAGED
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.usefixtures("three")
+def test_an_answer_that_nobody_understands_ends_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its thread died of the TypeError, and the others waited for its share for ever."""
+    says = "import sys; sys.stdout.buffer.write(b'cbuiltins\\nint\\n(NtR.'); sys.stdout.flush(); sys.stdin.read()"
+    pipe, until = subprocess.PIPE, time.monotonic() + 10
+    monkeypatch.setattr(
+        crew,
+        "spawn",
+        lambda module, **pipes: subprocess.Popen((sys.executable, "-c", says), stdin=pipe, stdout=pipe),
+    )
+    with pytest.raises(TypeError, match="int"):
+        unpack(tmp_path, zip_of(TREE), lambda: time.monotonic() > until)
 
 
 def test_a_helper_ends_when_nobody_waits_for_it(tmp_path: Path) -> None:

@@ -177,6 +177,8 @@ class _Helper:
                 given.popleft()
         except (OSError, EOFError, pickle.UnpicklingError, ValueError):  # it died, or was ended
             self._shares.extend(share._replace(again=True) for share in given)
+        except Exception as error:  # an answer nobody understands: the one who waits for it is told
+            self._answers.put(error)
         self._answers.put(None)
 
     def _give(self, pipe: IO[bytes], given: deque[Share]) -> bool:
