@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from datafetch.errors import Interrupted, UsageError
-from datafetch.images.check import Limits, check
+from datafetch.images.check import Limits, check_file
 from datafetch.layout.names import meeting
 from datafetch.model import Outcome, Own, Why
 from datafetch.own.labels import Label, Labels, Outline, joined, read_labels, unused
@@ -145,7 +145,7 @@ def _decodable(paths: Sequence[str], where: Path, result: Gathered, stop: Stop) 
         if stop():
             raise Interrupted("stopped while looking at pictures", "run the same command again")
         try:
-            judged = check((where / path).read_bytes(), _LARGEST)
+            judged = check_file(where / path, _LARGEST)
         except OSError as error:
             return f"cannot be read: {error.strerror}"
         return str(judged) if isinstance(judged, Why) else ""
