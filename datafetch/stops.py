@@ -6,6 +6,7 @@ import asyncio
 import signal
 import threading
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from datafetch.errors import (
@@ -62,9 +63,12 @@ def deadline(stop: Callable[[DatafetchError], None], seconds: float | None) -> I
 async def in_thread(work: Callable[[], None], let_go: Callable[[], Awaitable[None]] | None = None) -> None:
     """Run `work` beside the loop. When cancelled, wait until it has come to rest: it looks at its stop by itself.
 
-    `let_go` ends what it may be waiting for then.
+    `let_go` ends what it may be waiting for then. The thread is its own: work may wait for transfers, and those need
+    threads of the loop's pool, which such work would fill.
     """
-    task = asyncio.ensure_future(asyncio.to_thread(work))
+    own = ThreadPoolExecutor(1, "beside")
+    task = asyncio.get_running_loop().run_in_executor(own, work)
+    own.shutdown(wait=False)  # it ends with the work
     try:
         await asyncio.shield(task)
     except asyncio.CancelledError:

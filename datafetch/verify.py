@@ -224,10 +224,10 @@ def _digest(path: str) -> str | None:
 
 
 def _undecodable(root: Path, records: Sequence[Entry]) -> Iterator[Finding]:
-    from datafetch.images.check import Limits, check
+    from datafetch.images.check import Limits, check_file
 
     for record in records:
         if record.path.lower().endswith(IMAGES):
-            result = check((root / record.path).read_bytes(), Limits())
+            result = check_file(root / record.path, Limits())
             if isinstance(result, Why):
                 yield Finding(record.path, "undecodable", result)

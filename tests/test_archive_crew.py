@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -60,7 +61,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
         found.append(popen(*words, **more))  # type: ignore[call-overload]
         return found[-1]
 
-    monkeypatch.setattr(crew.subprocess, "Popen", start)
+    monkeypatch.setattr(subprocess, "Popen", start)
     return found
 
 
@@ -96,7 +97,7 @@ def test_helpers_that_cannot_start_are_done_without(tmp_path: Path, monkeypatch:
     def refuse(*words: object, **more: object) -> None:
         raise BlockingIOError(11, "no more processes")
 
-    monkeypatch.setattr(crew.subprocess, "Popen", refuse)
+    monkeypatch.setattr(subprocess, "Popen", refuse)
     unpack(tmp_path, zip_of(TREE))
     assert files(tmp_path / "s") == STAGED
 
@@ -121,6 +122,35 @@ def test_a_stop_ends_every_process(tmp_path: Path, started: list[subprocess.Pope
         unpack(tmp_path, zip_of(TREE), lambda: True)
     assert not (tmp_path / "s").exists()
     assert [child.poll() is not None for child in started] == [True, True]
+
+
+@pytest.mark.usefixtures("three")
+def test_nothing_is_run_that_lies_where_the_user_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pickle.py in the working directory was run by each helper; it saw HF_TOKEN."""
+    (tmp_path / "pickle.py").write_text("open('ran', 'w').close()\nraise SystemExit\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry])
+    unpack(tmp_path, zip_of(TREE))
+    assert files(tmp_path / "s") == STAGED
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.usefixtures("three")
+def test_an_answer_that_nobody_understands_ends_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its thread died of the TypeError, and the others waited for its share for ever."""
+    says = "import sys; sys.stdout.buffer.write(b'cbuiltins\\nint\\n(NtR.'); sys.stdout.flush(); sys.stdin.read()"
+    pipe, until = subprocess.PIPE, time.monotonic() + 10
+    monkeypatch.setattr(
+        crew,
+        "spawn",
+        lambda module, **pipes: subprocess.Popen((sys.executable, "-c", says), stdin=pipe, stdout=pipe),
+    )
+    with pytest.raises(TypeError, match="int"):
+        unpack(tmp_path, zip_of(TREE), lambda: time.monotonic() > until)
 
 
 def test_a_helper_ends_when_nobody_waits_for_it(tmp_path: Path) -> None:

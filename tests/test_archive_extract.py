@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from archives import JUNK, negatives, real_set, split, synthetic_set, tar_of, zip_of
 
+from datafetch.archive import packed
 from datafetch.archive.extract import extract
 from datafetch.archive.single import place_file
 from datafetch.archive.staging import Extracted
@@ -257,3 +258,33 @@ def test_copying_a_single_file_stops_when_asked(tmp_path: Path) -> None:
     with pytest.raises(Interrupted):
         place_file(tmp_path / "whole", NOTE, (), tmp_path / "s", replace(FETCHED), stop=lambda: True)
     assert not (tmp_path / "s").exists()
+
+
+def test_a_list_in_another_order_does_not_unpack_an_archive_again_and_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With `sort`, members were read in the order of the list: a compressed tar was inflated anew for each of them."""
+    tree = {f"{k}.bin": bytes([k]) * 900_000 for k in range(8)}
+    (tmp_path / "a.tar.gz").write_bytes(tar_of(tree, "w:gz"))
+    begun: list[object] = []
+    real = packed.Forward._open
+    monkeypatch.setattr(packed.Forward, "_open", lambda self: (begun.append(self), real(self))[1])
+    found = extract(
+        tmp_path / "a.tar.gz",
+        Artifact("real", Http(("https://host.example/a.tar.gz",)), "pods", unpack=True),
+        (Rule(("real/<class>/<file>",), "<class>/<file>"),),
+        tmp_path / "s",
+        names="keep",
+        url="https://host.example/a.tar.gz",
+        fetched_at="2026-01-01T00:00:00Z",
+        sort=lambda names: [(at, f"c/{names[at]}") for at in reversed(range(len(names)))],
+        emit=lambda event: None,
+        stop=lambda: False,
+    )
+    assert [(record.path, record.member) for record in found.records] == [
+        (f"pods/c/{k}.bin", f"{k}.bin") for k in reversed(range(8))
+    ]
+    assert {record.path: record.sha256 for record in found.records} == {
+        f"pods/c/{name}": hashlib.sha256(data).hexdigest() for name, data in tree.items()
+    }
+    assert len(begun) <= 2  # once to list it, once to read it

@@ -226,6 +226,18 @@ def test_names_are_read_as_recorded_or_as_the_recipe_says(
         }
 
 
+def test_several_zips_are_read_in_the_page_of_the_recipe(world: Path) -> None:
+    """Each was opened without it: folders of several zips had other names than those of one."""
+    paths = [world / "a.zip", world / "b.zip"]
+    for path in paths:
+        path.write_bytes(raw_zip([Entry(b"F\x81li/1.jpg", b"x")]))
+    with open_archive(paths, apart=True, page="cp866") as archive:
+        assert [(m.name, b"".join(archive.read(m))) for m in archive.members] == [
+            ("a/FБli/1.jpg", b"x"),
+            ("b/FБli/1.jpg", b"x"),
+        ]
+
+
 def test_a_unicode_name_beside_the_name_passes_the_same_rules(world: Path) -> None:
     raw = b"train/F\x81li"
     refuse(world, raw_zip([GOOD, Entry(raw, b"x", extra=unicode_name(raw, "../evil"))]), r"'\.\.'")

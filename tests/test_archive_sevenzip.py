@@ -102,6 +102,37 @@ def test_a_7z_that_unpacks_to_too_much_is_refused(tmp_path: Path) -> None:
         read(path, limits=Limits(members=2))
 
 
+def many_coders(*coders: tuple[bytes, bytes]) -> bytes:
+    """A 7z of one file, packed with each of these (id, properties) in turn, that claims a gigabyte after each."""
+    count, claim, name = len(coders), b"\xff" + struct.pack("<Q", 1 << 30), "a\0".encode("utf-16-le")
+    header = bytearray(b"\1\4\6\0\1\x09\4\0\7\x0b\1\0") + bytes([count])
+    for code, properties in coders:
+        header += bytes([len(code) | 0x20]) + code + bytes([len(properties)]) + properties
+    for k in range(count - 1):
+        header += bytes([k, k + 1])  # the input of one is the output of the next
+    header += b"\x0c" + claim * count + b"\0\0" + b"\5\1\x11" + bytes([1 + len(name), 0]) + name + b"\0\0"
+    head = struct.pack("<6s2sIQQI", b"7z\xbc\xaf\x27\x1c", b"\0\4", 0, 4, len(header), 0)
+    return with_true_checksums(bytearray(head + b"data" + header))
+
+
+@pytest.mark.parametrize(
+    ("coders", "needed"),
+    [
+        ([(b"\x21", b"\x1e")] * 8, 8 << 27),
+        ([(b"\3\1\1", b"\x5d" + struct.pack("<I", 3 << 27))], 3 << 27),
+        ([(b"\x04\xf7\x11\x01", b"\1")] * 3, 3 << 27),
+    ],
+    ids=["eight LZMA2", "one LZMA", "three zstd"],
+)
+def test_a_7z_that_needs_too_much_memory_is_refused_before_anything_is_written(
+    tmp_path: Path, coders: list[tuple[bytes, bytes]], needed: int
+) -> None:
+    """Each coder was looked at alone, and only when its first byte was unpacked."""
+    (tmp_path / "x.7z").write_bytes(many_coders(*coders))
+    with pytest.raises(UnsafeArchive, match=f"needs {needed:,} bytes of memory"):
+        open_archive(tmp_path / "x.7z")
+
+
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[bytes]]:
     tmp = tmp_path_factory.mktemp("sound")

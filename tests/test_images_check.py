@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from datafetch.demo import data
-from datafetch.images.check import Checked, Limits, check
+from datafetch.images.check import Checked, Limits, check, check_file
 from datafetch.images.judge import Judge, Judged
 from datafetch.images.placeholders import KNOWN, Signature, is_placeholder, leads_to_placeholder
 from datafetch.model import UrlList, Why
@@ -106,3 +107,13 @@ def test_without_a_check_any_body_but_a_page_will_do() -> None:
     assert isinstance(judge(b"n00001\nn00002\n"), Judged)
     assert judge(b"\n <!DOCTYPE html><p>log in") is Why.HTML
     assert judge(b"") is Why.TOO_SMALL
+
+
+def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
+    """All of it was read before the limit was looked at: a sparse file of a terabyte took that much memory."""
+    path = tmp_path / "sparse.jpg"
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+    assert check_file(path, Limits()) is Why.TOO_LARGE
+    path.write_bytes(picture("JPEG"))
+    assert check_file(path, Limits()) == Checked(64, 32)

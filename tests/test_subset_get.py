@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from archives import Entry, raw_zip
 from shapes import CLASSES, Place, archive, below, members
+
+from datafetch.demo.server import Thing
 
 TREE = members()
 WHOLE = archive(TREE)
@@ -35,3 +38,21 @@ def test_a_wider_get_adds_what_is_missing_and_a_narrower_one_asks_nobody(tmp_pat
         place.get()
         assert place.files() == TREE
         assert place.answer.sent <= len(WHOLE.data) + DIRECTORY
+
+
+def test_a_part_has_the_names_that_the_whole_has_in_an_old_code_page(tmp_path: Path) -> None:
+    """`get --split train` of a zip with `encoding: cp932` published other names than `get` did, and ended with 0."""
+    tree = {
+        f"shapes/{split}/犬/写真{k}.jpg": b"%d" % k * 500 for split in ("train", "test") for k in range(3)
+    }
+    data = raw_zip([Entry(path.encode("cp932"), body) for path, body in tree.items()])
+    with Place(tmp_path, Thing(data, "application/zip")) as place:
+        recipe = tmp_path / "recipes/shapes.yaml"
+        recipe.write_text(recipe.read_text().replace("unpack: true", "unpack: true\n    encoding: cp932"))
+        place.get("--split", "train")
+        assert place.files() == below(tree, lambda path: "train" in path)
+        asked = len(place.server.seen)
+        (tmp_path / "out/shapes/train/犬/写真1.jpg").unlink()
+        place.get("--split", "train")
+        assert place.files() == below(tree, lambda path: "train" in path)
+        assert len(place.server.seen) == asked + 1  # the directory was kept, with its page

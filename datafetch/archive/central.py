@@ -70,6 +70,7 @@ class _Head(msgspec.Struct, frozen=True):
     spans: tuple[tuple[int, int], ...]
     sha256: str
     tie: Tie
+    page: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,25 +80,26 @@ class Directory:
     held: Held
     members: tuple[Member, ...]
     tie: Tie
+    page: str = ""  # code page in which names were read that do not say in what they are written
 
     @property
     def digest(self) -> str:
-        """The same for two files with the same directory: then members agree, by their CRC."""
-        digest = hashlib.sha256(str(self.held.size).encode())
+        """The same for two files with the same directory, read in the same page: then members agree, by their CRC."""
+        digest = hashlib.sha256(f"{self.held.size} {self.page}".encode())
         for start, data in self.held.spans:
             digest.update(f" {start} {len(data)} ".encode())
             digest.update(data)
         return digest.hexdigest()
 
 
-def listed(held: Held, tie: Tie, limits: Limits = DEFAULT_LIMITS) -> Directory:
-    """The directory, all its members checked as those of a file on disk.
+def listed(held: Held, tie: Tie, limits: Limits = DEFAULT_LIMITS, page: str = "") -> Directory:
+    """The directory, all its members checked and, with `page`, named as those of a file on disk.
 
     Raises Lacking for what is to be brought first, UnsafeArchive as `ZipArchive` does.
     """
-    members = tuple(read_directory(held.pread, held.size, limits))
+    members = tuple(read_directory(held.pread, held.size, limits, page))
     check_members(members, held.size, limits)
-    return Directory(held, members, tie)
+    return Directory(held, members, tie, page)
 
 
 def span_of(member: Member) -> tuple[int, int]:
@@ -113,24 +115,27 @@ def save(path: Path, directory: Directory) -> None:
         digest.update(data)
     spans = tuple((start, len(data)) for start, data in held.spans)
     with atomic_file(path) as file:
-        file.write(msgspec.json.encode(_Head(held.size, spans, digest.hexdigest(), directory.tie)) + b"\n")
+        head = _Head(held.size, spans, digest.hexdigest(), directory.tie, directory.page)
+        file.write(msgspec.json.encode(head) + b"\n")
         for _, data in held.spans:
             file.write(data)
 
 
-def load(path: Path, limits: Limits = DEFAULT_LIMITS) -> Directory | None:
-    """What was kept; None when there is nothing, or nothing that is whole."""
+def load(path: Path, page: str = "", limits: Limits = DEFAULT_LIMITS) -> Directory | None:
+    """What was kept; None when there is nothing, nothing that is whole, or names that were read in another page."""
     try:
         line, _, body = path.read_bytes().partition(b"\n")
         head = msgspec.json.decode(line, type=_Head)
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    if head.page != page:
         return None
     if hashlib.sha256(body).hexdigest() != head.sha256 or sum(length for _, length in head.spans) != len(
         body
     ):
         return None
     try:
-        return listed(Held(head.size, _cut(body, head.spans)), head.tie, limits)
+        return listed(Held(head.size, _cut(body, head.spans)), head.tie, limits, page)
     except (Lacking, UnsafeArchive):
         return None
 

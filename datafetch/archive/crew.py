@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import pickle
 import subprocess
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +20,7 @@ from typing import IO, NamedTuple
 from datafetch.archive.helper import Begin, Job
 from datafetch.archive.members import Archive, Chunk, Member
 from datafetch.archive.writing import write_new, write_over
+from datafetch.children import spawn
 from datafetch.errors import Interrupted
 from datafetch.store.files import Tree
 
@@ -148,14 +148,7 @@ class _Helper:
         self._work, self._shares, self._answers = work, shares, answers
         self._child: subprocess.Popen[bytes] | None = None
         with suppress(OSError):  # no room for one more process: the others do it
-            self._child = subprocess.Popen(
-                (sys.executable, "-m", "datafetch.archive.helper"),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-                process_group=0,  # a Ctrl-C is for us alone: we tell them
-            )
+            self._child = spawn("datafetch.archive.helper", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self._thread = threading.Thread(target=self._serve, args=(self._child, begin), daemon=True)
         self._thread.start()
 
@@ -184,6 +177,8 @@ class _Helper:
                 given.popleft()
         except (OSError, EOFError, pickle.UnpicklingError, ValueError):  # it died, or was ended
             self._shares.extend(share._replace(again=True) for share in given)
+        except Exception as error:  # an answer nobody understands: the one who waits for it is told
+            self._answers.put(error)
         self._answers.put(None)
 
     def _give(self, pipe: IO[bytes], given: deque[Share]) -> bool:

@@ -92,11 +92,14 @@ def extract(
         files = [member for member in opened.members if not member.is_dir]
         named = _sorted(artifact, [member.name for member in files], sort)
         placed = place(artifact, rules, [name for _, name in named], names, picks)
-        work = [
-            (files[at], target)
+        wanted = [
+            (at, target)
             for (at, _), target in zip(named, placed.targets, strict=True)
             if target is not None and target not in have and (not only or target in only)
         ]
+        # As they lie, whatever the order of a list: going back in what is packed together unpacks it again.
+        order = sorted(range(len(wanted)), key=lambda index: wanted[index][0])
+        work = [(files[wanted[index][0]], wanted[index][1]) for index in order]
         sizes = [member.size for member, _ in work]
         check_room(into, artifact.name, sizes)
         if held is not None:
@@ -106,10 +109,10 @@ def extract(
             written: list[tuple[int, str]] = [(0, "")] * len(work)
             found = _write(opened, archive, work, into, stop)
             for index, size, sha256 in _told(found, len(work), artifact.name, emit):
-                written[index] = size, sha256
+                written[order[index]] = size, sha256
         sync_tree(into)
     records = tuple(
-        origin.record(target, *one, member.name) for (member, target), one in zip(work, written, strict=True)
+        origin.record(target, *one, files[at].name) for (at, target), one in zip(wanted, written, strict=True)
     )
     skipped = Counter(why for _, why in placed.skipped)
     skipped[UNLISTED] += len(files) - len({at for at, _ in named})

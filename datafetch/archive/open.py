@@ -67,7 +67,7 @@ def open_archive(
         if rows:
             return _open_tables(paths, rows, limits)
         if apart:
-            return _open_apart(paths, limits)
+            return _open_apart(paths, limits, page)
         file = ShardsReader(paths)
         try:
             return _open_nested(file, limits) if nested else _open(file, limits, name or paths[0].name, page)
@@ -128,13 +128,13 @@ def _is_tar(packed: PackedStream) -> bool:
     return is_header(first) or first == bytes(BLOCK)
 
 
-def _open_apart(paths: Sequence[Path], limits: Limits) -> SeveralArchives:
+def _open_apart(paths: Sequence[Path], limits: Limits, page: str) -> SeveralArchives:
     found: dict[str, Archive] = {}
     try:
         for path in sorted(paths, key=lambda path: path.name):
             if (folder := path.stem) in found:
                 raise UnsafeArchive(f"{path}: two archives are called {folder}")
-            found[folder] = open_archive(path, limits)
+            found[folder] = open_archive(path, limits, page=page)
         return SeveralArchives(found, sum(path.stat().st_size for path in paths), limits)
     except BaseException:
         for archive in found.values():

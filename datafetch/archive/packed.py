@@ -150,13 +150,17 @@ class _Ahead:
         self._made: SimpleQueue[bytes | BaseException] = SimpleQueue()
         self._room = threading.Semaphore(_AHEAD)
         self._closed = False
+        self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, args=(pieces,), daemon=True)
         self._thread.start()
 
     def next(self) -> bytes:
-        """The next piece; b"" at the end. Raises what the iterator raised."""
+        """The next piece; b"" at the end. Raises what the iterator raised, each time that it is asked after that."""
+        if self._error is not None:
+            raise self._error
         made = self._made.get()
         if isinstance(made, BaseException):
+            self._error = made
             raise made
         self._room.release()
         return made

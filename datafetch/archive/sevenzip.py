@@ -36,6 +36,7 @@ MAGIC = b"7z\xbc\xaf\x27\x1c"
 _START = struct.Struct("<6s2sIQQI")
 _HEADER, _ENCODED, _ARCHIVE, _STREAMS, _FILES = 1, 0x17, 2, 4, 5
 _MOST_HEADER = 1 << 28  # bytes
+_WINDOW = 1 << 27  # bytes that zstd looks back at, at most: a stream that wants more is refused by it
 _STORED = 1 << 16  # bytes of an uncompressed chunk of LZMA2
 _BCJ = {
     "03030103": lzma.FILTER_X86,
@@ -170,6 +171,14 @@ def _raw(file: ShardsReader, start: int, length: int) -> Pieces:
 
 
 def _stages(folder: Folder) -> list[Callable[[Pieces], Pieces]]:
+    """What the coders do, in their order. UnsafeArchive for one that is not known, or when all of them together need
+    too much memory.
+    """
+    needed = sum(map(_memory, folder.coders))
+    if needed > MEMORY:
+        raise UnsafeArchive(
+            f"the 7z needs {needed:,} bytes of memory to be unpacked; at most {MEMORY:,} are allowed"
+        )
     return [partial(_exactly, coder.size, _coder(coder)) for coder in folder.coders]
 
 
@@ -190,9 +199,9 @@ def _coder(coder: Coder) -> Callable[[Pieces], Pieces]:
         case "00":
             return iter
         case "030101":
-            return partial(_decompress, lambda: _raw_lzma(_lzma1(coder)))
+            return partial(_decompress, partial(_raw_lzma, _lzma1(coder)))
         case "21":
-            return partial(_decompress, lambda: _raw_lzma(_lzma2(coder)))
+            return partial(_decompress, partial(_raw_lzma, _lzma2(coder)))
         case "03" if len(properties) == 1:
             return partial(_filter, {"id": lzma.FILTER_DELTA, "dist": properties[0] + 1})
         case "040108":
@@ -217,31 +226,36 @@ def _raw_lzma(*filters: Mapping[str, int]) -> Decompressor:
 
 
 def _lzma1(coder: Coder) -> Mapping[str, int]:
-    lc_lp_pb, dictionary = struct.unpack("<BI", coder.properties)
+    lc_lp_pb = coder.properties[0]
     return {
         "id": lzma.FILTER_LZMA1,
         "lc": lc_lp_pb % 9,
         "lp": lc_lp_pb // 9 % 5,
         "pb": lc_lp_pb // 45,
-        "dict_size": _memory(coder, dictionary),
+        "dict_size": _memory(coder),
     }
 
 
 def _lzma2(coder: Coder) -> Mapping[str, int]:
-    (bits,) = coder.properties
-    if bits > 40:
-        raise ValueError("its dictionary is larger than any")
-    return {"id": lzma.FILTER_LZMA2, "dict_size": _memory(coder, (2 | bits & 1) << (bits // 2 + 11))}
+    return {"id": lzma.FILTER_LZMA2, "dict_size": _memory(coder)}
 
 
-def _memory(coder: Coder, dictionary: int) -> int:
-    """Bytes of the dictionary: never more than there are bytes to look back at."""
-    needed = max(4096, min(dictionary, coder.size, (1 << 32) - 1))
-    if needed > MEMORY:
-        raise UnsafeArchive(
-            f"the 7z needs {needed:,} bytes of memory to be unpacked; at most {MEMORY:,} are allowed"
-        )
-    return needed
+def _memory(coder: Coder) -> int:
+    """Bytes that a coder looks back at: never more than there are, as far as it is told how many; 0 for few."""
+    dictionary: int
+    match coder.id.hex():
+        case "030101":
+            _, dictionary = struct.unpack("<BI", coder.properties)
+        case "21":
+            (bits,) = coder.properties
+            if bits > 40:
+                raise ValueError("its dictionary is larger than any")
+            dictionary = (2 | bits & 1) << (bits // 2 + 11)
+        case "04f71101":
+            return _WINDOW
+        case _:
+            return 0
+    return max(4096, min(dictionary, coder.size, (1 << 32) - 1))
 
 
 def _decompress(new: Callable[[], Decompressor], packed: Pieces) -> Pieces:

@@ -18,7 +18,7 @@ import msgspec
 
 from datafetch.annotate.derivers import DERIVERS
 from datafetch.errors import BadList, Interrupted
-from datafetch.images.check import Checked, Limits, check
+from datafetch.images.check import Checked, Limits, check_file
 from datafetch.images.opened import faults, opened
 from datafetch.layout import manifest
 from datafetch.layout.build import seal, sealed
@@ -218,7 +218,7 @@ class _Given:
 
     def _decodes(self, path: str) -> bool:
         try:
-            return isinstance(check(self._where(self._records[path]).read_bytes(), LARGEST), Checked)
+            return isinstance(check_file(self._where(self._records[path]), LARGEST), Checked)
         except OSError:
             return False
 

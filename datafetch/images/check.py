@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 from dataclasses import dataclass
+from pathlib import Path
 
 from datafetch.model import Why
 
@@ -55,6 +57,15 @@ def check(data: bytes, limits: Limits) -> Checked | Why:
         # Damaged data makes Pillow's decoders raise whatever they trip over: OSError, SyntaxError,
         # struct.error, …
         return Why.SHORT if "truncated" in str(error) else Why.NOT_AN_IMAGE
+
+
+def check_file(path: Path, limits: Limits) -> Checked | Why:
+    """`check` of a file, of which nothing is read when it is too large. Raises OSError."""
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > limits.max_bytes:
+            return Why.TOO_LARGE
+        return check(file.read(size), limits)
 
 
 def weigh(data: bytes, limits: Limits) -> Why | None:

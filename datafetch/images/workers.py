@@ -7,13 +7,13 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Protocol, Self
 
+from datafetch.children import spawn
 from datafetch.errors import NoRoom
 from datafetch.images.ask import Death, Errand
 from datafetch.images.wire import (
@@ -173,14 +173,7 @@ class Workers:
     def _start(self, share: int) -> Process:
         ours, theirs = socket.socketpair()
         with theirs, user_errors("a worker process"):
-            child = subprocess.Popen(
-                (sys.executable, "-P", "-m", "datafetch.images.worker"),
-                stdin=theirs.fileno(),
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-                process_group=0,  # a Ctrl-C is for us alone: we tell them
-            )
+            child = spawn("datafetch.images.worker", stdin=theirs.fileno(), stdout=subprocess.DEVNULL)
         wire: Wire[FromWorker] = Wire(
             decoder(), lambda messages: self._got(process, messages), lambda: self._died(process)
         )

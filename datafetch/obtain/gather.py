@@ -117,7 +117,9 @@ class Gatherer:
         Nobody is asked when nothing lacks. Raises TransferFailed, UnsafeArchive, LayoutMismatch, UnknownName,
         NoRoom; what is staged stays for a later run.
         """
-        kept = await asyncio.to_thread(central.load, self._home.directory(self._name))
+        kept = await asyncio.to_thread(
+            central.load, self._home.directory(self._name), self._artifact.encoding
+        )
         if kept is not None:
             haul = await asyncio.to_thread(self._look, kept, kept)
             if not haul.left:
@@ -184,7 +186,7 @@ class Gatherer:
         self._emit(Event("started", self._name, url=safe_url(remote.url)))
         while True:
             try:
-                return await asyncio.to_thread(central.listed, held, tie)
+                return await asyncio.to_thread(central.listed, held, tie, page=self._artifact.encoding)
             except Lacking as question:
                 if central.is_too_large(held, question):
                     raise UnsafeArchive(

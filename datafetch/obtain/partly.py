@@ -121,7 +121,7 @@ def requests(
 
 def forecast(task: Task, artifact: Artifact, only: frozenset[str]) -> Members:
     """What fetching it will cost, as far as an earlier run has read its directory. Asks nobody."""
-    directory = central.load(task.home.directory(artifact.name))
+    directory = central.load(task.home.directory(artifact.name), artifact.encoding)
     everything = task.settings.stream and not only and not task.picks(artifact)
     if directory is None:
         return Members(artifact.size if everything else None, all=everything)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from datafetch.errors import UsageError
 from datafetch.foldnames import fold
-from datafetch.images.check import Limits, check
+from datafetch.images.check import Limits, check_file
 from datafetch.layout.names import meeting
 from datafetch.model import Outcome, Own, Why
 from datafetch.own.gathered import Gathered, Placed, Stop, each, files_below, segment
@@ -18,7 +18,7 @@ from datafetch.own.masking import place_drawn, place_masks
 from datafetch.own.sorting import SPLITS, File, Sorted, sort_out
 from datafetch.own.splits import for_testing
 
-LARGEST = 1 << 30  # bytes of a picture
+LARGEST = Limits(max_bytes=1 << 30)
 
 
 def gather(own: Own, where: Path, stop: Stop) -> Gathered:
@@ -112,11 +112,8 @@ def _names(pictures: Sequence[File]) -> dict[str, str]:
 
 def _decodable(paths: Sequence[str], where: Path, result: Gathered, stop: Stop) -> set[str]:
     def look(path: str) -> str:
-        file = where / path
         try:
-            if file.stat().st_size > LARGEST:
-                return f"does not decode ({Why.TOO_LARGE})"
-            judged = check(file.read_bytes(), Limits(max_bytes=LARGEST))
+            judged = check_file(where / path, LARGEST)
         except OSError as error:
             return f"cannot be read: {error.strerror}"
         return f"does not decode ({judged})" if isinstance(judged, Why) else ""

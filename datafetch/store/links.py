@@ -28,7 +28,7 @@ def take(file: Path, tree: Tree, target: str, *, link: bool, stop: Callable[[], 
         out = tree.create(target)
         try:
             if _clone(fd, out):
-                return _digest(fd, None, stop)
+                return _digest_of(tree, target, stop)
             if not link:
                 return _digest(fd, out, stop)
         finally:
@@ -46,6 +46,15 @@ def take(file: Path, tree: Tree, target: str, *, link: bool, stop: Callable[[], 
             return _digest(fd, out, stop)
         finally:
             os.close(out)
+    finally:
+        os.close(fd)
+
+
+def _digest_of(tree: Tree, target: str, stop: Callable[[], bool]) -> tuple[int, str]:
+    """Of what stands there, not of the file it was made from: somebody may write to that meanwhile."""
+    fd = tree.read(target)
+    try:
+        return _digest(fd, None, stop)
     finally:
         os.close(fd)
 

@@ -14,7 +14,7 @@ import msgspec
 
 from datafetch.archive.staging import Extracted
 from datafetch.errors import Interrupted
-from datafetch.images.check import Checked, Limits, check
+from datafetch.images.check import Checked, Limits, check_file
 from datafetch.layout.patterns import IMAGES
 from datafetch.model import Event, FileRecord, Why
 from datafetch.store.faults import user_errors
@@ -88,7 +88,7 @@ def _checked(
 
 def _check(path: Path) -> Checked | Why:
     with user_errors(path):
-        return check(path.read_bytes(), LIMITS)
+        return check_file(path, LIMITS)
 
 
 def _told(
