@@ -164,7 +164,7 @@ def bring(
             gone = inventory.lost(home.root, files) | inventory.damaged(home)
             noted = [] if subsets(home, recipe) else unexpected(recipe.counts, [file.path for file in files])
         if (settings.prepro or changed or gone) and not _cut_off(tally):
-            _prepare(home, recipe, settings, gone, tell)
+            _prepare(home, recipe, settings, gone, tell, tally.seconds)
             files = inventory.published(home)
             gone = inventory.lost(home.root, files) | inventory.damaged(home)
         store.remove_tree(home.prepro)  # of a run that was killed
@@ -201,8 +201,13 @@ def _settle_all(task: Task, seen: dict[str, Seen], tell: Emit, lease: Lease) -> 
         tell(Event("failed", task.recipe.name, why=why_of(error), text=text, hint=error.hint, code=code))
 
 
-def _prepare(home: Home, recipe: Recipe, settings: Settings, gone: Collection[str], tell: Emit) -> None:
-    """What --prepro makes, or made once and is gone; a failure of it is told like that of an artifact."""
+def _prepare(
+    home: Home, recipe: Recipe, settings: Settings, gone: Collection[str], tell: Emit, spent: float
+) -> None:
+    """What --prepro makes, or made once and is gone; a failure of it is told like that of an artifact.
+
+    It ends as the loop does, at a signal or once the run has taken its time, of which so many seconds are spent.
+    """
     if not any(finish.prepro for finish in recipe.finish):
         return
     from datafetch.documents import prepared
@@ -210,7 +215,13 @@ def _prepare(home: Home, recipe: Recipe, settings: Settings, gone: Collection[st
 
     try:
         if rules := settings.prepro or prepared.rules_of(home, gone):
-            prepared.prepare_all(home, recipe, rules, gone, tell)
+            from datafetch.stops import stoppable
+
+            wanted, most = rules, settings.max_duration
+            stoppable(
+                lambda go_on: prepared.prepare_all(home, recipe, wanted, gone, tell, go_on),
+                None if most is None else max(0.0, most - spent),
+            )
         for text in prepared.outdated(home, recipe):
             tell(Event("note", recipe.name, text=text))
     except DatafetchError as error:
