@@ -6,6 +6,7 @@ is an inventory and a report.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from datafetch.errors import DatafetchError
+from datafetch.errors import DatafetchError, NoRoom
 from datafetch.model import (
     Artifact,
     Choice,
@@ -42,6 +43,7 @@ from datafetch.store.subsets import subsets, words
 from datafetch.task import Task
 
 STOPPED = frozenset({8, 10, 11, 12, 130, 143})  # exit codes of runs that ended before their work did
+READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})  # nothing here may be written
 
 Emit = Callable[[Event], None]
 
@@ -136,18 +138,16 @@ def bring(
     home = home_of(settings, recipe.name)
     refuse.unaccepted(home, recipe, settings)
     refuse.prepro(recipe, settings)
-    with Lease(home.lease) as lease:
-        refuse.other_names(home, recipe, settings)
-        refuse.no_rows(recipe, wanted, settings)
-        refuse.other_ways(home, recipe, wanted)
-        files = inventory.published(home)
-        gone = inventory.lost(home.root, files) | inventory.damaged(home) | damaged
-        wanted = with_documents(recipe, wanted, list({file.artifact for file in files}))
-        task = Task(recipe, tuple(wanted), home, settings)
-        seen = inventory.observe(home, wanted, files, gone, _short(task))
-        seen |= asked_again(wanted, seen, home, settings)
-        seen |= made_again(recipe, wanted, seen, home)
-        seen |= derived_again(recipe, wanted, seen, home, settings, files)
+    lease = Lease(home.lease)
+    try:
+        lease.acquire()
+    except NoRoom as error:
+        if (report := _as_it_stands(recipe, wanted, settings, damaged, error)) is None:
+            raise
+        return report
+    with lease:
+        task, files, gone, seen = _look(recipe, wanted, settings, damaged)
+        wanted = task.wanted
         tally = Tally(on_disk=sum(file.size for file in files))
 
         def tell(event: Event) -> None:
@@ -185,6 +185,42 @@ def bring(
         counts, spent = report.counts, round(report.seconds, 1)
         history.add(home.history, Past(report.finished_at, report.status, counts, report.transferred, spent))
         return report
+
+
+def _look(
+    recipe: Recipe, wanted: Sequence[Artifact], settings: Settings, damaged: frozenset[str]
+) -> tuple[Task, list[inventory.Entry], frozenset[str], dict[str, Seen]]:
+    """What is to be brought, the published files, those of them to bring back, and what is here. Writes nothing."""
+    home = home_of(settings, recipe.name)
+    refuse.other_names(home, recipe, settings)
+    refuse.no_rows(recipe, wanted, settings)
+    refuse.other_ways(home, recipe, wanted)
+    files = inventory.published(home)
+    gone = inventory.lost(home.root, files) | inventory.damaged(home) | damaged
+    wanted = with_documents(recipe, wanted, list({file.artifact for file in files}))
+    task = Task(recipe, tuple(wanted), home, settings)
+    seen = inventory.observe(home, wanted, files, gone, _short(task))
+    seen |= asked_again(wanted, seen, home, settings)
+    seen |= made_again(recipe, wanted, seen, home)
+    seen |= derived_again(recipe, wanted, seen, home, settings, files)
+    return task, files, gone, seen
+
+
+def _as_it_stands(
+    recipe: Recipe,
+    wanted: Sequence[Artifact],
+    settings: Settings,
+    damaged: frozenset[str],
+    error: NoRoom,
+) -> Report | None:
+    """The report of a dataset that may only be read and of which nothing is to be done; else None."""
+    cause = error.__cause__
+    if not isinstance(cause, OSError) or cause.errno not in READ_ONLY or settings.prepro is not None:
+        return None
+    task, files, gone, seen = _look(recipe, wanted, settings, damaged)
+    if gone or difference(task.wanted, seen):
+        return None
+    return report_of(task, Tally(on_disk=sum(file.size for file in files)), files, gone)
 
 
 def _settle_all(task: Task, seen: dict[str, Seen], tell: Emit, lease: Lease) -> None:
