@@ -8,6 +8,7 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import TypeVar
 
 from datafetch.errors import (
     RUN_AGAIN,
@@ -18,6 +19,8 @@ from datafetch.errors import (
     TimeLimit,
     TransferLimit,
 )
+
+T = TypeVar("T")
 
 # Errors that end the run and not one artifact: going on would meet them again at once.
 STOPS = (NoRoom, Locked, TimeLimit, TransferLimit, Interrupted)
@@ -58,6 +61,24 @@ def deadline(stop: Callable[[DatafetchError], None], seconds: float | None) -> I
         yield
     finally:
         timer.cancel()
+
+
+def stoppable(work: Callable[[Callable[[], None]], T], seconds: float | None) -> T:
+    """Do work that blocks, under the signals and for so many seconds at most; what it returned.
+
+    `work` is given what it is to call now and then: that raises the reason to stop, once there is one.
+    """
+    reasons: list[DatafetchError] = []
+
+    def go_on() -> None:
+        if reasons:
+            raise reasons[0]
+
+    async def run() -> T:
+        with signals(reasons.append), deadline(reasons.append, seconds):
+            return await asyncio.to_thread(work, go_on)
+
+    return asyncio.run(run())
 
 
 async def in_thread(work: Callable[[], None], let_go: Callable[[], Awaitable[None]] | None = None) -> None:

@@ -32,6 +32,13 @@ def picture(seed: int, mode: str = "RGB", size: tuple[int, int] = (53, 40)) -> b
     return out.getvalue()
 
 
+def heavy() -> bytes:
+    """A picture that takes about half a second to prepare, and little room."""
+    with io.BytesIO() as out:
+        Image.new("L", (8000, 8000), 90).save(out, "JPEG")
+        return out.getvalue()
+
+
 @dataclass
 class Release:
     """A small COCO: ids of pictures by set, and the captions of each, drawn from a seed."""

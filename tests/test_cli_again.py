@@ -290,6 +290,31 @@ def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_fetched(t
         assert get(server, root).code == 0
 
 
+def test_a_complete_dataset_that_may_only_be_read_is_complete(tmp_path: Path) -> None:
+    """It ended with 12, as no lease could be written: `get` in front of a training run on shared data failed."""
+    root = tmp_path / "out"
+    with Upstream().serve() as server:
+        assert get(server, root).code == 0
+        whole, asked_for = stamps(root), len(server.seen)
+        folders = [root, *(path for path in root.rglob("*") if path.is_dir())]
+        for folder in folders:
+            folder.chmod(0o555)
+        again = get(server, root, before=without_privileges)
+        assert (again.code, again.report["status"], again.report["tree_digest"] != "") == (
+            0,
+            "complete",
+            True,
+        )
+        assert len(server.seen) == asked_for and stamps(root) == whole
+        more = get(server, root, "--negatives", before=without_privileges)
+        assert more.code == 12 and "cannot be written: permission denied" in more.err
+        lost = next(path for path in root.glob("pods/**/*.*") if path.is_file())
+        lost.unlink()
+        assert get(server, root, before=without_privileges).code == 12
+        for folder in folders:
+            folder.chmod(0o755)
+
+
 def test_a_file_where_the_folder_belongs_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"mine")
     with Upstream().serve() as server:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
+import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from coco import Release, get, picture
+from coco import Release, get, heavy, picture
 from hypothesis import given
 from hypothesis import strategies as st
 from neuraltalk2 import Files, prepare
-from process import Ended, datafetch_
+from process import Ended, datafetch_, start
 from sbu import tar_gz
 from server import Answer, FaultServer, Thing
 
@@ -125,6 +128,25 @@ def test_what_cannot_be_combined_is_one_clear_line(
     ended = combine(both, *words)
     assert ended.code == code and said in ended.err
     assert not (both / "x.json").exists()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_it_with_one_line_and_no_half_file(
+    both: Path, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    """SIGTERM ended it without a word, and left a temporary file beside the document."""
+    shutil.copytree(both, tmp_path / "both")
+    for file in (tmp_path / "both/data").glob("*/*/*.jpg"):
+        file.write_bytes(heavy())
+    args = ("combine", "mscoco", "im2text", "--prepro", "-o", "ended/all.json", "--registry", "recipes")
+    with start(args, tmp_path / "both") as process:
+        while not list(tmp_path.glob("both/ended/.*.h5.tmp")) and process.poll() is None:
+            time.sleep(0.01)
+        process.send_signal(number)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert "error: interrupted\n" in said and "Traceback" not in said
+    assert [path.name for path in (tmp_path / "both/ended").iterdir()] == ["all.json"]
 
 
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, STEP - 1)), unique=True))

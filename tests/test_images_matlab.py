@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from matlab import matrix, structs
+from matlab import element, matrix, structs
 
 from datafetch.errors import BadList
 from datafetch.images.rows import Row, read
@@ -44,6 +45,34 @@ def test_what_is_no_table_is_one_clear_error(tmp_path: Path, data: bytes, said: 
     file.write_bytes(data)
     with pytest.raises(BadList, match=f"meta.mat: not a MATLAB table: .*{said}"):
         list(read(file, "matlab", ()))
+
+
+BEFORE = structs(SYNSETS)[:128]
+NO_FIELDS = (element(5, struct.pack("<i", 32)), element(1, b""))
+
+
+@pytest.mark.parametrize(
+    ("shape", "fields", "said"),
+    [
+        ((2**31 - 1, 2**31 - 1), NO_FIELDS, "structs without fields"),
+        ((1, 1), NO_FIELDS, "structs without fields"),
+        (
+            (-1, -1),
+            (NO_FIELDS[0], element(1, b"a".ljust(32, b"\0")), matrix(6, (1, 1), "")),
+            "dimension of -1",
+        ),
+    ],
+)
+def test_no_more_structs_come_than_the_file_has_bytes_for(
+    tmp_path: Path, shape: tuple[int, int], fields: tuple[bytes, ...], said: str
+) -> None:
+    """A struct array without fields needs no value for its structs: 208 bytes with the largest dimensions gave rows
+    for ever.
+    """
+    file = tmp_path / "meta.mat"
+    file.write_bytes(BEFORE + matrix(2, shape, "x", *fields))
+    with pytest.raises(BadList, match=f"not a MATLAB table: .*{said}"):
+        next(read(file, "matlab", ()))
 
 
 @given(at=st.integers(128, 900), byte=st.integers(0, 255), packed=st.booleans())

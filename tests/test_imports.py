@@ -68,7 +68,7 @@ ARROWS: dict[str, set[str]] = {
     "demo": {"run", "recipe", "report", "console", "store"},
     "cli": {
         *("run", "recipe", "plan", "layout", "console", "report", "verify", "demo", "show", "own"),
-        *("documents", "images", "store"),
+        *("documents", "images", "store", "stops"),
     },
     "preference": set(),
     "__main__": {"cli"},

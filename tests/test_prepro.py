@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import h5py
 import pytest
-from coco import Release, get, picture
+from coco import Release, get, heavy, picture
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from neuraltalk2 import Files, prepare
-from process import datafetch_
+from process import datafetch_, start
 from server import FaultServer
 
 from datafetch.model import Event, Prepro
@@ -106,6 +108,29 @@ def test_a_file_of_the_users_own_is_not_overwritten(tmp_path: Path) -> None:
         assert not (out / "mscoco/cocotalk.json").exists()
 
 
+def test_a_signal_or_the_clock_ends_it_with_one_line_and_a_report(tmp_path: Path) -> None:
+    """It ran outside of what ends a run: SIGTERM left no line, no report and the lease, --max-duration did nothing."""
+    release, out = Release(), tmp_path / "out"
+    release.instead = {release.name(split, id): heavy() for split, ids in release.ids.items() for id in ids}
+    args = ("get", "mscoco", "--prepro", "--num-val", "4", "-o", "out", "--registry", "recipes", "--json")
+    with FaultServer(release.things().get) as server:
+        assert get(server, out).code == 0
+        args += ("--mirror", server.url, "--mirror-only")
+        late = datafetch_(*args, "--max-duration", "0.5s", cwd=tmp_path)
+        assert late.code == 10 and "--max-duration is over" in late.report["problems"][0]["text"]
+        state = out / ".datafetch/mscoco"
+        with start(args, tmp_path) as process:
+            while not list(state.glob("prepro/**/.cocotalk.h5.tmp")) and process.poll() is None:
+                time.sleep(0.01)
+            process.send_signal(signal.SIGTERM)
+            said, _ = process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert [problem["text"] for problem in json.loads(said)["problems"]] == ["interrupted"]
+    assert json.loads((state / "report.json").read_bytes())["exit_code"] == 143
+    assert not (state / "lease").exists() and not (state / "prepro").exists()
+    assert not list((out / "mscoco").glob("*cocotalk*"))
+
+
 def test_without_the_extra_it_says_so_in_one_line_before_a_byte_is_fetched(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(
         "import importlib.util as u\nfound = u.find_spec\n"
@@ -146,8 +171,12 @@ def test_what_does_not_go_together_is_refused(tmp_path: Path, words: tuple[str, 
 
 def make(folder: Path, raw: list[dict[str, Any]], rules: Prepro) -> tuple[Files, tuple[str, ...]]:
     (folder / "raw.json").write_text(json.dumps(raw))
-    done = ours(folder / "raw.json", folder, folder / "talk.json", folder / "talk.h5", rules, _silent)
+    done = ours(folder / "raw.json", folder, folder / "talk.json", folder / "talk.h5", rules, _silent, _on)
     return Files.load(folder / "talk"), done.notes
+
+
+def _on() -> None:
+    """Nothing ends it."""
 
 
 def _silent(event: Event) -> None:
@@ -232,7 +261,7 @@ def test_a_document_that_is_none_is_one_clear_error(tmp_path: Path, text: str, s
 
     (tmp_path / "raw.json").write_text(text)
     with pytest.raises(BadList, match=said):
-        ours(tmp_path / "raw.json", tmp_path, tmp_path / "t.json", tmp_path / "t.h5", Prepro(), _silent)
+        ours(tmp_path / "raw.json", tmp_path, tmp_path / "t.json", tmp_path / "t.h5", Prepro(), _silent, _on)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["raw.json"]
 
 

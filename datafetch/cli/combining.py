@@ -52,11 +52,14 @@ def combine_command(
     The place of a dataset among those named, from 0, times 10^12, plus its own id: ids of the first stay as they are.
     """
     from datafetch.documents.combined import combine_datasets
+    from datafetch.stops import stoppable
 
     rules = prepro_rules(prepro, num_val, num_test, word_count_threshold, max_length)
     recipes = [recipe_of(name, registry) for name in names]
     with watching("combine", progress, as_json=as_json, quiet=quiet, verbose=False) as watcher:
-        done = combine_datasets(recipes, output_dir, target, rules, watcher)
+        done = stoppable(
+            lambda go_on: combine_datasets(recipes, output_dir, target, rules, watcher, go_on), None
+        )
     if as_json:
         say(json.dumps(done.as_json(), ensure_ascii=False))
     elif not quiet:

@@ -56,11 +56,13 @@ def combine_datasets(
     target: Path,
     prepro: Prepro | None,
     tell: Callable[[Event], None],
+    go_on: Callable[[], None],
 ) -> Combined:
     """Write the captions of these datasets below `root` to `target`, durably.
 
     With `prepro` also `<stem>_talk.json` and `.h5` beside it. Raises UsageError for a dataset that has no captions or
-    is named twice, Damaged for one that is not here; then nothing is written.
+    is named twice, Damaged for one that is not here; then nothing is written. What
+    `go_on` raises, which is called for each record, ends it: each file is whole then, or as it was.
     """
     if prepro is not None:
         demand(HDF5, "--prepro")
@@ -75,7 +77,7 @@ def combine_datasets(
     base = Path(os.path.realpath(root))
     known = [(recipe.name, _documents(recipe)) for recipe in recipes]
     sets = [_set(name, paths, base) for name, paths in known]
-    records, taken = combine(sets, base)
+    records, taken = combine(sets, base, go_on)
     path = Path(os.path.abspath(target))
     write_document(path, records)
     if prepro is None:
@@ -83,7 +85,7 @@ def combine_datasets(
     from datafetch.talk.prepro import prepare
 
     to_json, to_h5 = (path.with_name(f"{path.stem}_talk{end}") for end in (".json", ".h5"))
-    prepared = prepare(path, base, to_json, to_h5, prepro, tell)
+    prepared = prepare(path, base, to_json, to_h5, prepro, tell, go_on)
     return Combined(target, root, tuple(taken), target.with_name(to_h5.name), prepared)
 
 

@@ -26,18 +26,24 @@ MADE = "prepro:"
 
 
 def prepare_all(
-    home: Home, recipe: Recipe, rules: Prepro, gone: Collection[str], tell: Callable[[Event], None]
+    home: Home,
+    recipe: Recipe,
+    rules: Prepro,
+    gone: Collection[str],
+    tell: Callable[[Event], None],
+    go_on: Callable[[], None],
 ) -> None:
     """Make the files of each published document that has some, unless they are here and made by the same rules.
 
-    May be called again after any end. Raises what `talk.prepro.prepare` does, and NoRoom for a file in the way.
+    May be called again after any end. Raises what `talk.prepro.prepare` does, and NoRoom for a file in the way;
+    and what `go_on` raises to end it, which is called for each picture.
     """
     for finish, document in _documents(home, recipe):
         made = f"{MADE}{document.sha256}?{urlencode(asdict(rules))}"
         paths = _paths(finish, document)
         here = {record.path: record.url for record in manifest.read(home.manifest)}
         if any(here.get(path) != made or path in gone for path in paths):
-            _prepare(home, document, paths, made, rules, tell)
+            _prepare(home, document, paths, made, rules, tell, go_on)
 
 
 def rules_of(home: Home, paths: Collection[str]) -> Prepro | None:
@@ -82,6 +88,7 @@ def _prepare(
     made: str,
     rules: Prepro,
     tell: Callable[[Event], None],
+    go_on: Callable[[], None],
 ) -> None:
     from datafetch.talk.prepro import prepare, sha256_of
 
@@ -89,17 +96,17 @@ def _prepare(
     remove_tree(home.prepro)
     folder = document.path.partition("/")[0]
     to_json, to_h5 = (home.prepro / path for path in paths)
-    done = prepare(home.root / document.path, home.root / folder, to_json, to_h5, rules, tell)
+    done = prepare(home.root / document.path, home.root / folder, to_json, to_h5, rules, tell, go_on)
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     records = [
-        FileRecord(path, file.stat().st_size, sha256_of(file), made, now)
+        FileRecord(path, file.stat().st_size, sha256_of(file, go_on), made, now)
         for path, file in zip(paths, (to_json, to_h5), strict=True)
     ]
-    _publish(home, folder, records)
+    _publish(home, folder, records, go_on)
     tell(Event("note", folder, text=f"{paths[1]}: {done.words_told}"))
 
 
-def _publish(home: Home, folder: str, records: Sequence[FileRecord]) -> None:
+def _publish(home: Home, folder: str, records: Sequence[FileRecord], go_on: Callable[[], None]) -> None:
     """Into the folder, then into the manifest; a file with these very bytes that stands there already is adopted."""
     from datafetch.talk.prepro import sha256_of
 
@@ -109,7 +116,7 @@ def _publish(home: Home, folder: str, records: Sequence[FileRecord]) -> None:
     source = (home.prepro / folder).relative_to(home.root).as_posix()
 
     def ours(path: str) -> bool:
-        return path in owned or sha256_of(home.root / path) == wanted[path]
+        return path in owned or sha256_of(home.root / path, go_on) == wanted[path]
 
     with user_errors(home.root / folder), Tree(home.root) as tree:
         if blocked := conflicts(tree, source, folder, ours):

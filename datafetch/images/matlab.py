@@ -64,6 +64,8 @@ def _structs(array: _Matrix) -> Rows:
     (width,) = struct.unpack("<i", length)
     if width <= 0:
         raise ValueError("field names without a length")
+    if not names:  # then nothing in the file would say how many structs there are but their number
+        raise ValueError("structs without fields")
     fields = [names[at : at + width].split(b"\0")[0].decode("ascii") for at in range(0, len(names), width)]
     if len(values) != len(fields) * array.size:
         raise ValueError(f"{len(values)} values for {array.size} structs of {len(fields)} fields")
@@ -98,6 +100,8 @@ def _matrix(body: bytes) -> _Matrix:
         parts = []
     count = 1
     for (each,) in struct.iter_unpack("<i", dimensions[1]):
+        if each < 0:
+            raise ValueError(f"a dimension of {each}")
         count *= each
     return _Matrix(kind & 0xFF, count, parts)
 

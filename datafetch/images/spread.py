@@ -290,7 +290,10 @@ class Spread:
             if not any(post.load.asking for post in host.posts.values()):
                 for post in tuple(host.posts.values()):
                     self._recall(host, post)
-                del self._hosts[host.name]
+                if host.timer is not None:  # its rows went in the last moments of a wait
+                    host.timer.cancel()
+                    host.timer = None
+                self._hosts.pop(host.name, None)
             return False
         terms = self._courtesy.terms(host.name)
         wait = terms.not_before - self._loop.time()

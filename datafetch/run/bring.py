@@ -6,6 +6,7 @@ is an inventory and a report.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from datafetch.errors import DatafetchError
+from datafetch.errors import DatafetchError, NoRoom
 from datafetch.model import (
     Artifact,
     Choice,
@@ -39,11 +40,12 @@ from datafetch.store.held import Held
 from datafetch.store.history import Past
 from datafetch.store.home import Home
 from datafetch.store.lease import Lease
-from datafetch.store.stock import observe, take_stock
+from datafetch.store.stock import Stock, observe, take_stock
 from datafetch.store.subsets import subsets, words
 from datafetch.task import Task
 
 STOPPED = frozenset({8, 10, 11, 12, 130, 143})  # exit codes of runs that ended before their work did
+READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})  # nothing here may be written
 
 Emit = Callable[[Event], None]
 
@@ -112,17 +114,16 @@ def bring(
     home = home_of(settings, recipe.name)
     refuse.unaccepted(home, recipe, settings)
     refuse.prepro(recipe, settings)
-    with Lease(home.lease) as lease:
-        refuse.other_names(home, recipe, settings)
-        refuse.no_rows(recipe, wanted, settings)
-        refuse.other_ways(home, recipe, wanted)
-        stock = take_stock(home, damaged)
-        wanted = with_documents(recipe, wanted, list(stock.files))
-        task = Task(recipe, tuple(wanted), home, settings)
-        seen = observe(home, wanted, stock, _short(task))
-        seen |= asked_again(wanted, seen, home, settings)
-        seen |= made_again(recipe, wanted, seen, home)
-        seen |= derived_again(recipe, wanted, seen, home, settings)
+    lease = Lease(home.lease)
+    try:
+        lease.acquire()
+    except NoRoom as error:
+        if (report := _as_it_stands(recipe, wanted, settings, damaged, error)) is None:
+            raise
+        return report
+    with lease:
+        task, stock, seen = _look(recipe, wanted, settings, damaged)
+        wanted = task.wanted
         changed = bool(difference(wanted, seen))
         if changed:
             refuse.lacking_extras(wanted, seen)
@@ -148,7 +149,7 @@ def bring(
             if recipe.counts and not subsets(home, recipe):
                 noted = unexpected(recipe.counts, (entry.path for entry in inventory.published(home)))
         if (settings.prepro or changed or stock.gone) and not _cut_off(tally):
-            _prepare(home, recipe, settings, stock.gone, tell)
+            _prepare(home, recipe, settings, stock.gone, tell, tally.seconds)
             stock = take_stock(home)
         store.remove_tree(home.prepro)  # of a run that was killed
         built = [artifact for artifact in wanted if seen[artifact.name].state is State.BUILT]
@@ -170,6 +171,41 @@ def bring(
         return report
 
 
+def _look(
+    recipe: Recipe, wanted: Sequence[Artifact], settings: Settings, damaged: frozenset[str]
+) -> tuple[Task, Stock, dict[str, Seen]]:
+    """What is to be brought, what is published, and what is here. Writes nothing."""
+    home = home_of(settings, recipe.name)
+    refuse.other_names(home, recipe, settings)
+    refuse.no_rows(recipe, wanted, settings)
+    refuse.other_ways(home, recipe, wanted)
+    stock = take_stock(home, damaged)
+    wanted = with_documents(recipe, wanted, list(stock.files))
+    task = Task(recipe, tuple(wanted), home, settings)
+    seen = observe(home, wanted, stock, _short(task))
+    seen |= asked_again(wanted, seen, home, settings)
+    seen |= made_again(recipe, wanted, seen, home)
+    seen |= derived_again(recipe, wanted, seen, home, settings)
+    return task, stock, seen
+
+
+def _as_it_stands(
+    recipe: Recipe,
+    wanted: Sequence[Artifact],
+    settings: Settings,
+    damaged: frozenset[str],
+    error: NoRoom,
+) -> Report | None:
+    """The report of a dataset that may only be read and of which nothing is to be done; else None."""
+    cause = error.__cause__
+    if not isinstance(cause, OSError) or cause.errno not in READ_ONLY or settings.prepro is not None:
+        return None
+    task, stock, seen = _look(recipe, wanted, settings, damaged)
+    if stock.gone or difference(task.wanted, seen):
+        return None
+    return report_of(task, Tally(Held(sum(stock.bytes.values()))), stock)
+
+
 def _settle_all(task: Task, seen: dict[str, Seen], tell: Emit, lease: Lease, ranks: Sequence[str]) -> None:
     """Run the loop, and turn what stopped it early into an event: the report is written whatever happens."""
     import asyncio
@@ -184,8 +220,13 @@ def _settle_all(task: Task, seen: dict[str, Seen], tell: Emit, lease: Lease, ran
         tell(Event("failed", task.recipe.name, why=why_of(error), text=text, hint=error.hint, code=code))
 
 
-def _prepare(home: Home, recipe: Recipe, settings: Settings, gone: Collection[str], tell: Emit) -> None:
-    """What --prepro makes, or made once and is gone; a failure of it is told like that of an artifact."""
+def _prepare(
+    home: Home, recipe: Recipe, settings: Settings, gone: Collection[str], tell: Emit, spent: float
+) -> None:
+    """What --prepro makes, or made once and is gone; a failure of it is told like that of an artifact.
+
+    It ends as the loop does, at a signal or once the run has taken its time, of which so many seconds are spent.
+    """
     if not any(finish.prepro for finish in recipe.finish):
         return
     from datafetch.documents import prepared
@@ -193,7 +234,13 @@ def _prepare(home: Home, recipe: Recipe, settings: Settings, gone: Collection[st
 
     try:
         if rules := settings.prepro or prepared.rules_of(home, gone):
-            prepared.prepare_all(home, recipe, rules, gone, tell)
+            from datafetch.stops import stoppable
+
+            wanted, most = rules, settings.max_duration
+            stoppable(
+                lambda go_on: prepared.prepare_all(home, recipe, wanted, gone, tell, go_on),
+                None if most is None else max(0.0, most - spent),
+            )
         for text in prepared.outdated(home, recipe):
             tell(Event("note", recipe.name, text=text))
     except DatafetchError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,20 +56,24 @@ def combined_id(place: int, own: int | str | None) -> int | None:
     return place * STEP + int(text)
 
 
-def combine(sets: Sequence[Set], root: Path) -> tuple[Iterator[bytes], list[Taken]]:
+def combine(
+    sets: Sequence[Set], root: Path, go_on: Callable[[], None]
+) -> tuple[Iterator[bytes], list[Taken]]:
     """The records of all sets, one set after the other and each in its order, with paths below `root`; and what was
     taken, which is filled while they are read.
 
     Fields that a trainer does not read are kept. Raises BadList, while reading, for a record that is none or whose id
-    is no number.
+    is no number, and what `go_on` does, which is called for each.
     """
     taken: list[Taken] = []
-    return _records(sets, root, taken), taken
+    return _records(sets, root, taken, go_on), taken
 
 
-def _records(sets: Sequence[Set], root: Path, taken: list[Taken]) -> Iterator[bytes]:
+def _records(
+    sets: Sequence[Set], root: Path, taken: list[Taken], go_on: Callable[[], None]
+) -> Iterator[bytes]:
     for place, each in enumerate(sets):
-        records, seen = Records(each.document), set[int]()
+        records, seen = Records(each.document, go_on), set[int]()
         absent = twice = 0
         for at in range(len(records)):
             record = records[at]

@@ -20,6 +20,7 @@ from datafetch.talk.records import Record, Records
 from datafetch.talk.words import Corpus, Vocabulary, shuffled, split_of, tokens
 
 _TELL_EVERY = 0.2  # seconds
+_AT_ONCE = 1 << 20  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +39,22 @@ class Prepared:
 
 
 def prepare(
-    document: Path, pictures: Path, to_json: Path, to_h5: Path, rules: Prepro, tell: Callable[[Event], None]
+    document: Path,
+    pictures: Path,
+    to_json: Path,
+    to_h5: Path,
+    rules: Prepro,
+    tell: Callable[[Event], None],
+    go_on: Callable[[], None],
 ) -> Prepared:
     """Write both files, durably, the JSON last; each is whole or absent. The same input gives the same bytes.
 
     The rules are those of prepro.py, which stops at a picture without a caption, a caption without a word and a picture
     that is not there: here these are left out, before the pictures are shuffled, and counted. Memory does not grow with
-    the pictures. Raises BadList for a document that is none or leaves no picture, NoRoom when the files cannot fit.
+    the pictures. Raises BadList for a document that is none or leaves no picture, NoRoom when the files cannot fit,
+    and what `go_on` does, which is called again and again.
     """
-    records = Records(document)
+    records = Records(document, go_on)
     kept, notes = _kept(records, pictures)
     if not kept:
         raise BadList(f"{document.name} names no picture with a caption in {pictures}")
@@ -68,9 +76,14 @@ def prepare(
     return Prepared(len(order), len(corpus.lengths), len(vocabulary.words), notes)
 
 
-def sha256_of(path: Path) -> str:
+def sha256_of(path: Path, go_on: Callable[[], None]) -> str:
+    """Of a file that may have gigabytes: `go_on` is called meanwhile, too."""
+    digest = hashlib.sha256()
     with open(path, "rb", buffering=0) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        while data := file.read(_AT_ONCE):
+            go_on()
+            digest.update(data)
+    return digest.hexdigest()
 
 
 def _kept(records: Records, pictures: Path) -> tuple[list[int], tuple[str, ...]]:

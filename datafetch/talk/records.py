@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -23,9 +24,12 @@ class Record(msgspec.Struct, frozen=True):
 class Records:
     """The records of a document, by their place in it; some 100 bytes of memory for each."""
 
-    def __init__(self, path: Path) -> None:
-        """BadList when the document is no list; a record is looked at when it is taken."""
+    def __init__(self, path: Path, go_on: Callable[[], None]) -> None:
+        """BadList when the document is no list; a record is looked at when it is taken. `go_on` is called before that,
+        and raises when no more is to be done.
+        """
         self.path = path
+        self._go_on = go_on
         with user_errors(path), open(os.open(path, os.O_RDONLY | os.O_CLOEXEC), "rb") as file:
             size = os.fstat(file.fileno()).st_size
             data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
@@ -43,6 +47,7 @@ class Records:
 
     def __getitem__(self, at: int) -> Record:
         """BadList, with its number, for a record that is none or whose path leaves the root of the pictures."""
+        self._go_on()
         try:
             record = self._decode(self._raw[at])
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
