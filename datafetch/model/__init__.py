@@ -1,0 +1,63 @@
+"""The words of datafetch: frozen values that every station shares, and nothing that acts."""
+
+from datafetch.model.choice import Choice, Prepro, Settings, Subset, Window
+from datafetch.model.inventory import Inventory, Members, Plan, Seen, State, Step, Verb
+from datafetch.model.outcome import Event, Fetched, FileRecord, Outcome, Why
+from datafetch.model.recipe import Artifact, Finish, Join, Option, Recipe, Rule, Sorting, Status, Terms
+from datafetch.model.sources import (
+    DAMAGED,
+    Bundled,
+    Checksum,
+    Derived,
+    Http,
+    Manual,
+    Own,
+    Place,
+    Shard,
+    Shards,
+    Source,
+    UrlList,
+    least,
+)
+
+__all__ = (
+    "DAMAGED",
+    "Artifact",
+    "Bundled",
+    "Checksum",
+    "Choice",
+    "Derived",
+    "Event",
+    "Fetched",
+    "FileRecord",
+    "Finish",
+    "Http",
+    "Inventory",
+    "Join",
+    "Manual",
+    "Members",
+    "Option",
+    "Outcome",
+    "Own",
+    "Place",
+    "Plan",
+    "Prepro",
+    "Recipe",
+    "Rule",
+    "Seen",
+    "Settings",
+    "Shard",
+    "Shards",
+    "Sorting",
+    "Source",
+    "State",
+    "Status",
+    "Step",
+    "Subset",
+    "Terms",
+    "UrlList",
+    "Verb",
+    "Why",
+    "Window",
+    "least",
+)
