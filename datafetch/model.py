@@ -358,6 +358,7 @@ class Settings:
     min_complete: float | None = None  # percent; None takes the recipe's
     max_duration: float | None = None  # seconds
     max_transfer: int | None = None  # bytes
+    max_disk: int | None = None  # bytes that the dataset may take, with all that is on the way to it
     retries: int | None = (
         None  # of a transfer, in a row without progress; None: as each kind of file is worth
     )
@@ -388,6 +389,7 @@ class Members:
 
     fetch: int | None = None  # bytes
     tree: int | None = None  # bytes they unpack to
+    files: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

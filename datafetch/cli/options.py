@@ -146,6 +146,18 @@ DataDir = Annotated[  # of a command whose -o is a file
         metavar="DIR",
     ),
 ]
+KeepArchives = Annotated[
+    bool, option("--keep-archives", help="keep archives after the build", panel=WHERE_TO)
+]
+MaxDisk = Annotated[
+    str,
+    option(
+        "--max-disk",
+        help="most that the dataset may take on disk: 60G …",
+        panel=LIMITS,
+        metavar="SIZE",
+    ),
+]
 Mirror = Annotated[
     list[str],
     option(

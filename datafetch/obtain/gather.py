@@ -214,6 +214,7 @@ class Gatherer:
             return
         await asyncio.to_thread(make_folder, self._into)
         check_room(self._into, self._name, [member.size for member, _ in haul.left])
+        self._task.held.claim_files(self._name, [member.size for member, _ in haul.share.work])
         self._emit(Event("extract", self._name, total=len(haul.share.work)))
         workers = ways.width.most
         for turn in range(_PASSES):

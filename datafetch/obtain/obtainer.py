@@ -154,7 +154,16 @@ class Obtainer:
             jobs = asyncio.Semaphore(self._settings.jobs)
             known = providers(os.environ)
             self._ways = Ways(
-                http, hosts, self._emit, mirrors, only, patience, width=width, jobs=jobs, providers=known
+                http,
+                hosts,
+                self._emit,
+                mirrors,
+                only,
+                patience,
+                width=width,
+                jobs=jobs,
+                providers=known,
+                held=self._task.held,
             )
         return self._ways
 

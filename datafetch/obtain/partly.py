@@ -123,7 +123,7 @@ def forecast(task: Task, artifact: Artifact, only: frozenset[str]) -> Members:
     if not only:
         work = lacking(task, artifact, work, published(task, artifact))
     fetch = sum(run.end - run.start for run in requests(work, WORKERS))
-    return Members(fetch, sum(member.size for member, _ in work))
+    return Members(fetch, sum(member.size for member, _ in work), len(work))
 
 
 # --- What is here already ---
