@@ -9,9 +9,8 @@ import pytest
 
 from datafetch.errors import NoRoom
 from datafetch.model import Artifact, Event, Http, Shard, Shards, UrlList
-from datafetch.store.held import Held, look
+from datafetch.store.held import Held, look, on_disk
 from datafetch.store.home import Home
-from datafetch.store.inventory import Entry
 
 SHARDED = Artifact(
     "x", Shards((Shard("a", ("https://x/a",)), Shard("b", ("https://x/b",)))), "x", unpack=True
@@ -74,7 +73,7 @@ def test_what_is_here_is_measured_by_whose_it_is(tmp_path: Path) -> None:
         path.write_bytes(b"x" * size)
     os.link(home.archive("f"), home.staging("f") / "x" / "twin.bin")
     blocks = {path: path.stat().st_blocks * 512 for path in sizes}
-    taken, here = look(home, [SHARDED, FILE], [Entry("x/1.jpg", 4097, "")])
+    taken, here = look(home, [SHARDED, FILE], on_disk([4097]))
     assert taken == sum(blocks.values()) + 8192
     f = blocks[home.archive("f")] + blocks[home.staging("f") / "x" / "0.jpg"]
     assert sum(here["f"]) == f

@@ -65,8 +65,9 @@ def plan(recipe: Recipe, choice: Choice, settings: Settings) -> Budget:
     wanted = with_holders(choose(recipe, choice), recipe.artifacts)
     refuse.no_rows(recipe, wanted, settings)
     task = Task(recipe, tuple(wanted), home, settings)
-    seen = observe(home, wanted, take_stock(home), _short(task))
-    return fitted(task, seen)[1]
+    stock = take_stock(home)
+    seen = observe(home, wanted, stock, _short(task))
+    return fitted(task, seen, stock)[1]
 
 
 def _short(task: Task) -> set[str]:
@@ -127,12 +128,12 @@ def bring(
         changed = bool(difference(wanted, seen))
         if changed:
             refuse.lacking_extras(wanted, seen)
-            task, budget, disk, held = fitted(task, seen)
+            task, budget, disk, held = fitted(task, seen, stock)
             show(budget)
             refuse.no_room(home, recipe, budget, disk)
             task = replace(task, held=held)
         else:
-            task = replace(task, held=Held(sum(stock.bytes.values())))
+            task = replace(task, held=Held(stock.blocks))
         tally = Tally(task.held)
 
         def tell(event: Event) -> None:
@@ -203,7 +204,7 @@ def _as_it_stands(
     task, stock, seen = _look(recipe, wanted, settings, damaged)
     if stock.gone or difference(task.wanted, seen):
         return None
-    return report_of(task, Tally(Held(sum(stock.bytes.values()))), stock)
+    return report_of(task, Tally(Held(stock.blocks)), stock)
 
 
 def _settle_all(task: Task, seen: dict[str, Seen], tell: Emit, lease: Lease, ranks: Sequence[str]) -> None:

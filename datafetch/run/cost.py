@@ -12,12 +12,13 @@ from datafetch.plan.peak import Disk, Here
 from datafetch.store import held, inventory
 from datafetch.store.held import Held
 from datafetch.store.room import free_space
+from datafetch.store.stock import Stock
 from datafetch.task import Task
 
 
-def measure(task: Task, seen: Mapping[str, Seen]) -> tuple[Budget, Disk, Held]:
+def measure(task: Task, seen: Mapping[str, Seen], stock: Stock) -> tuple[Budget, Disk, Held]:
     """The budget, the disk that it was made for, and what the dataset takes, to be kept up with by events."""
-    taken, parts = held.look(task.home, task.recipe.artifacts, inventory.published(task.home))
+    taken, parts = held.look(task.home, task.recipe.artifacts, stock.blocks)
     disk = _disk(task, seen, taken, parts)
     seen = _forecast(task, seen)
     disk = replace(disk, files=files_to_come(task.recipe, task.wanted, seen, disk.partly))
@@ -26,15 +27,15 @@ def measure(task: Task, seen: Mapping[str, Seen]) -> tuple[Budget, Disk, Held]:
     return estimate(task.wanted, seen, _at_once(task), disk), disk, Held(taken, parts, task.wanted, limit)
 
 
-def fitted(task: Task, seen: Mapping[str, Seen]) -> tuple[Task, Budget, Disk, Held]:
+def fitted(task: Task, seen: Mapping[str, Seen], stock: Stock) -> tuple[Task, Budget, Disk, Held]:
     """The task and what `measure` says of it; where archives and trees do not fit side by side, one that unpacks
     archives while they arrive, if that fits.
     """
-    found = measure(task, seen)
+    found = measure(task, seen, stock)
     settings = task.settings
     if not found[0].fits and not settings.stream and not settings.keep_archives:
         streaming = replace(task, settings=replace(settings, stream=True))
-        other = measure(streaming, seen)
+        other = measure(streaming, seen, stock)
         if other[0].fits:
             return streaming, *other
     return task, *found

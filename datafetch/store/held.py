@@ -10,7 +10,6 @@ from pathlib import Path
 from datafetch.errors import NoRoom
 from datafetch.model import Artifact, Event, Shards, UrlList
 from datafetch.store.home import Home, slug
-from datafetch.store.inventory import Entry
 
 BLOCK = 4096  # what a file's room is rounded up to, where nobody asks the file system
 RECORD = 1024  # what seal, manifest and inventory write of a file
@@ -108,12 +107,9 @@ def on_disk(sizes: Iterable[int]) -> int:
     return sum(-(-size // BLOCK) * BLOCK for size in sizes)
 
 
-def look(
-    home: Home, artifacts: Sequence[Artifact], files: Iterable[Entry]
-) -> tuple[int, dict[str, tuple[int, int]]]:
-    """What the dataset takes now, and of that what is on its way: by artifact, or by shard for the files of those.
-
-    One lstat for each file of the state folder; of published ones the manifest tells.
+def look(home: Home, artifacts: Sequence[Artifact], published: int) -> tuple[int, dict[str, tuple[int, int]]]:
+    """What the dataset takes now, `published` bytes and those of the state folder; and of that what is on its way: by
+    artifact, or by shard for the files of those. One lstat for each file of the state folder.
     """
     names: dict[str, tuple[str, str]] = {}  # folder of the state and entry in it -> what, whose
     for artifact in artifacts:
@@ -130,12 +126,12 @@ def look(
                 f"parts/{slug(key)}.part": ("file", key),
             }
     found: dict[str, dict[str, int]] = {"file": {}, "tree": {}}
-    total = on_disk(file.size for file in files)
+    total = published
     counted: set[tuple[int, int]] = set()
     for path, stats in _walk(home.state):
-        if stats.st_nlink > 1:  # an archive whose staged file is a second name of it
+        if stats.st_nlink > 1:
             if (stats.st_dev, stats.st_ino) in counted:
-                continue
+                continue  # an archive whose staged file is a second name of it
             counted.add((stats.st_dev, stats.st_ino))
         size = stats.st_blocks * 512
         total += size

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from datafetch.model import Artifact, Seen
 from datafetch.store import inventory
+from datafetch.store.held import on_disk
 from datafetch.store.home import Home
 from datafetch.store.lines import merged
 
@@ -22,6 +23,7 @@ _TOGETHER = 2000  # files that are looked at before others are read
 class Stock:
     files: Mapping[str, int]  # published, by artifact
     bytes: Mapping[str, int]  # by artifact
+    blocks: int  # bytes of disk that they take
     gone: frozenset[str]  # paths to bring back: lost, or known to be damaged
     missing: Mapping[str, frozenset[str]]  # those of them that are published, by artifact
     tree_digest: str  # empty when nothing is published
@@ -32,11 +34,12 @@ def take_stock(home: Home, damaged: frozenset[str] = frozenset()) -> Stock:
     files, sizes, digest = Counter[str](), Counter[str](), Digest()
     bad = inventory.damaged(home) | damaged
     gone, missing = set(bad), dict[str, set[str]]()
-    entries = inventory.published(home)
+    entries, blocks = inventory.published(home), 0
     while some := list(islice(entries, _TOGETHER)):
         files.update(map(attrgetter("artifact"), some))
         for entry in some:
             sizes[entry.artifact] += entry.size
+        blocks += on_disk(map(attrgetter("size"), some))
         if lost := inventory.lost(home.root, some):
             gone |= lost
         for entry in some if lost or bad else ():
@@ -46,6 +49,7 @@ def take_stock(home: Home, damaged: frozenset[str] = frozenset()) -> Stock:
     return Stock(
         files,
         sizes,
+        blocks,
         frozenset(gone),
         {artifact: frozenset(paths) for artifact, paths in missing.items()},
         _tree_digest(home, digest) if files else "",
