@@ -12,7 +12,6 @@ from datafetch.layout import manifest
 from datafetch.layout.build import drop_seals, publish, sealed
 from datafetch.layout.withdraw import remove_ours
 from datafetch.model import Artifact, Derived, Event, FileRecord, Own, UrlList
-from datafetch.plan.documents import documents
 from datafetch.store import inventory, journal
 from datafetch.store.home import Home, slug
 from datafetch.task import Task
@@ -65,10 +64,9 @@ def assemble(task: Task, folder: str, tell: Callable[[Event], None]) -> Mapping[
         picked = staged_now.picked if (staged_now := journal.known(path).staged) else ()
         with journal.Journal(path) as rows:
             rows.append(journal.Built(own.files, own.bytes, task.settings.names, picked))
-    if not task.settings.keep_archives:
-        for artifact in staged:
-            if not documents(task.recipe, artifact):  # kept, to make them anew when more pictures come
-                drop_archive(home, artifact, tell)
+    for artifact in staged:  # what a killed run had unpacked and not let go
+        if not task.keeps_archive(artifact):
+            drop_archive(home, artifact, tell)
     drop_seals(home.state, slugs)  # last: as long as there is a seal, the next run knows that work is left
     built = [record for record in after.values() if record.path.startswith(f"{folder}/")]
     tell(Event("built", folder, count=len(built), done=sum(record.size for record in built)))

@@ -353,11 +353,13 @@ class Settings:
     offline: bool = False
     names: str = "keep"  # or "sequential"
     keep_archives: bool = False
+    stream: bool = False  # unpack archives while they arrive, none of them on disk
     accept_terms: bool = False
     from_dir: str = ""
     min_complete: float | None = None  # percent; None takes the recipe's
     max_duration: float | None = None  # seconds
     max_transfer: int | None = None  # bytes
+    max_disk: int | None = None  # bytes that the dataset may take, with all that is on the way to it
     retries: int | None = (
         None  # of a transfer, in a row without progress; None: as each kind of file is worth
     )
@@ -384,10 +386,12 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """Of a remote archive only the members that are wanted are to be asked for; None until its directory was read."""
+    """Of a remote archive members are taken from the wire; None until its directory was read."""
 
     fetch: int | None = None  # bytes
     tree: int | None = None  # bytes they unpack to
+    files: int | None = None
+    all: bool = False  # and not only those that are wanted
 
 
 @dataclass(frozen=True, slots=True)

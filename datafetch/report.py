@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from datafetch.errors import worst
 from datafetch.model import Event, Outcome, Why
+from datafetch.store.held import Held
 from datafetch.store.subsets import Partial
 
 
@@ -80,35 +81,29 @@ class Report:
 class Tally:
     """Folds the events of one run. Safe to call from several threads: extraction reports from its own."""
 
-    def __init__(self, on_disk: int = 0) -> None:
+    def __init__(self, held: Held | None = None) -> None:
         self._lock = threading.Lock()
         self._started = time.monotonic()
-        self._held: dict[tuple[str, str], int] = {("tree", ""): on_disk}
-        self.peak = on_disk
+        self._held = held or Held()
         self.transferred = 0
         self.problems: list[Problem] = []
         self.notes: list[str] = []
 
     def __call__(self, event: Event) -> None:
+        self._held(event)
         with self._lock:
             match event.kind:
                 case "received":
                     self.transferred += event.done
-                case "started" | "progress" | "fetched":
-                    self._hold("file", event.name, event.done)
-                case "staged" | "grown":
-                    self._hold("tree", event.name, event.done)
-                case "freed":
-                    self._held.pop(("file", event.name), None)
                 case "failed":
                     problem = Problem(event.name, event.why, event.url, event.hint, event.text, event.code)
                     self.problems.append(problem)
                 case "note":
                     self.notes.append(event.text)
 
-    def _hold(self, what: str, name: str, size: int) -> None:
-        self._held[what, name] = size
-        self.peak = max(self.peak, sum(self._held.values()))
+    @property
+    def peak(self) -> int:
+        return self._held.peak
 
     @property
     def seconds(self) -> float:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from datafetch.model import Artifact, Recipe, Settings
+from datafetch.plan.documents import documents
 from datafetch.plan.subset import Picks, covers, joined
 from datafetch.store import journal
+from datafetch.store.held import Held
 from datafetch.store.home import Home
 
 
@@ -16,6 +18,7 @@ class Task:
     wanted: tuple[Artifact, ...]
     home: Home
     settings: Settings
+    held: Held = field(default_factory=Held)  # what it takes on disk
 
     def picks(self, artifact: Artifact) -> Picks:
         """What of an artifact is to be here after this run; none is all of it."""
@@ -26,3 +29,9 @@ class Task:
         """Whether what is built of it may lack files that are wanted now."""
         built = journal.known(self.home.journal(artifact.name)).built
         return built is not None and not covers(built.picked, self.settings.subset)
+
+    def keeps_archive(self, artifact: Artifact) -> bool:
+        """Whether an archive stays when its files are durable: as the user wants, or to make documents anew of it
+        when more pictures come.
+        """
+        return self.settings.keep_archives or bool(documents(self.recipe, artifact))

@@ -1,4 +1,4 @@
-"""A1-A3 of scripts/bench: 50,000 files of 20 kB, packed in the forms that datasets come in, unpacked by us with CRC and
+"""A1-A4 of scripts/bench: 50,000 files of 20 kB, packed in the forms that datasets come in, unpacked by us with CRC and
 SHA-256 of every file and by the tools that people use, which do no more than unpack.
 
 Ours is `datafetch.archive.extract.extract`, what `get` calls for every archive, in a process of its own, start-up and
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench_images import Cost, running
+from bench_remote import remote
 from PIL import Image
 
 FILES = int(os.environ.get("BENCH_FILES", 50_000))
@@ -73,6 +74,8 @@ def archives(small: bool = False, rounds: int = ROUNDS) -> None:
             for form in FORMS:
                 if form.text == text:
                     compare(form, folder, count, rounds)
+            if not text:
+                remote(folder, count, rounds)
             shutil.rmtree(folder / "many")
 
 

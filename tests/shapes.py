@@ -95,8 +95,8 @@ class Place:
         )
         self.root = folder / "out"
         (folder / "recipes").mkdir()
-        url = f"{self.server.url}/{name}"
-        (folder / "recipes/shapes.yaml").write_text(RECIPE.format(url=url, checksums=checksums))
+        self.url = f"{self.server.url}/{name}"
+        (folder / "recipes/shapes.yaml").write_text(RECIPE.format(url=self.url, checksums=checksums))
 
     def __enter__(self) -> Place:
         self.server.__enter__()

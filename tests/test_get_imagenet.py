@@ -156,7 +156,7 @@ def test_three_rounds_bring_the_synsets_their_lists_and_the_pictures(tmp_path: P
 
 def test_a_list_that_comes_in_a_later_run_brings_its_pictures_and_moves_no_others(tmp_path: Path) -> None:
     late = f"{API}/imagenet.synset.geturls?wnid={SYNSETS[0]}"
-    down = first(8, status(503, Retry_After="0"), Thing(text(SYNSETS[0])))
+    down = first(4, status(503, Retry_After="0"), Thing(text(SYNSETS[0])))
     with serve({late: down, late.replace("/text", ""): down}) as server:
         ended = get(server, tmp_path / "out", "--retries", "1")
         assert ended.code not in (0, 1)

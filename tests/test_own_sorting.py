@@ -88,7 +88,8 @@ def test_masks_find_their_pictures_by_stem_split_and_class() -> None:
         "train/cat/1.jpg": "train_masks/cat/1.png",
         "test/dog/1.jpg": "test_masks/dog/1_mask.png",
     }
-    assert [m.path for m in found.alone] == ["masks/dog/1.png", "test_masks/cat/9.png"]
+    assert [m.path for m in found.alone] == ["test_masks/cat/9.png"]
+    assert [m.path for m in found.unsure] == ["masks/dog/1.png"]
     assert [m.path for m in found.twice] == ["test_masks/dog/1.bmp"]
 
 

@@ -7,7 +7,6 @@ import io
 import os
 import random
 import tarfile
-import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from disk import Sampler
 from process import Ended, datafetch_, start
 from sbu import ORIGIN, RECIPE, pictures, split, tar_gz
 from server import Answer, Exchange, FaultServer, Thing, corrupt, first, status
@@ -81,26 +81,6 @@ def test_twelve_shards_become_the_tree_and_nothing_else(world: World) -> None:
     with world.serve() as server:
         assert world.get(server.url).report["bytes"]["transferred"] == 0
         assert not server.seen
-
-
-class Sampler(threading.Thread):
-    """The most bytes that a folder took up, looked at all the time by other means than ours."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__()
-        self.folder, self.peak, self.stop = folder, 0, threading.Event()
-
-    def run(self) -> None:
-        while not self.stop.is_set():
-            taken: dict[int, int] = {}  # by inode: what is moved while we look counts once
-            for folder, _, names in os.walk(self.folder):
-                for name in names:
-                    try:
-                        found = os.lstat(os.path.join(folder, name))
-                    except OSError:
-                        continue
-                    taken[found.st_ino] = found.st_blocks * 512
-            self.peak = max(self.peak, sum(taken.values()))
 
 
 class Slow:

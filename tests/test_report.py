@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from datafetch.errors import PRECEDENCE, worst
 from datafetch.model import Event, Outcome
 from datafetch.report import Problem, Tally, add_up, unexpected, verdict
+from datafetch.store.held import Held
 
 COUNTS = st.dictionaries(st.sampled_from(list(Outcome)), st.integers(0, 1000))
 
@@ -55,7 +56,7 @@ def test_a_problem_decides_the_exit_code_even_if_items_are_few() -> None:
 
 
 def test_the_peak_counts_archives_and_trees_together() -> None:
-    tally = Tally(on_disk=10)
+    tally = Tally(Held(10))
     for event in (
         Event("progress", "a", done=50),
         Event("fetched", "a", done=100),

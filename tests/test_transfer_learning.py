@@ -168,6 +168,15 @@ def test_knowing_more_places_than_allowed_allows_no_more() -> None:
     assert Manners(4, 0.0, Learned(40, None)).places == 4
 
 
+# A host that answered 503 for a while was asked once in twelve seconds in every later run.
+def test_an_outage_of_one_run_slows_the_next_one_little() -> None:
+    manners, now = Manners(4, 0.0, Learned(1, 0.05)), 0.0
+    assert manners.rate is not None and manners.rate < 0.1
+    manners.answered(manners.sent(now), 0.1, Heard.REFUSED)
+    again = Manners(4, 0.0, manners.learned())
+    assert again.rate is not None and again.rate >= 0.8
+
+
 # --- What a host says ---------------------------------------------------------------------------------------
 
 

@@ -20,6 +20,21 @@ class Supply(Protocol):
         """The first `count` shards are needed no more: they may be removed, and others fetched."""
 
 
+class Pieces(Protocol):
+    """Packed bytes that come in pieces: shards, or a body that is cut. One thread reads."""
+
+    index: int  # of the piece that is open
+    length: int  # of it
+    left: int  # bytes of it that were not read
+    size: int  # of all pieces up to it
+
+    def open_next(self) -> bool:
+        """Turn to the next piece; False when there is none."""
+
+    def read(self, length: int) -> bytes:
+        """The next bytes of the open piece, fewer when fewer are here; Interrupted when it is time to stop."""
+
+
 def stopped() -> Interrupted:
     """What is raised when unpacking was asked to stop."""
     return Interrupted("stopped while unpacking", hint="run the same command again: what is unpacked is kept")

@@ -21,6 +21,7 @@ from datafetch.model import Artifact, Event, Rule, Subset
 from datafetch.store.durable import sync_tree
 from datafetch.store.faults import user_errors
 from datafetch.store.files import Tree, remove_tree
+from datafetch.store.held import Held
 from datafetch.store.room import free_space
 
 Emit = Callable[[Event], None]
@@ -50,13 +51,14 @@ def extract(
     emit: Emit,
     stop: Stop,
     limits: Limits = DEFAULT_LIMITS,
+    held: Held | None = None,
 ) -> Extracted:
     """Unpack an archive, or shards read as one, into the fresh folder `into`; durable when this returns.
 
     Every member is listed, checked and placed before the first byte is written, but those of a compressed tar, which
     are when all of it has been read. Unless `only` is empty, just its paths are written; one that the archive does
     not hold is simply not among the records. Nor is what `picks` leave out, and what is in `have`, published before.
-    `sort` puts members into folders before they are placed.
+    `sort` puts members into folders before they are placed. What is about to be written is claimed of `held`.
     UnsafeArchive, LayoutMismatch, NoRoom, or Interrupted once `stop` turns true; then `into` is gone. May be
     called again; what stood in `into` is removed first.
     """
@@ -71,7 +73,8 @@ def extract(
         and not picks
         and not have
     ):
-        passed = _in_one_pass(archive, artifact, rules, into, origin, only, emit, stop, limits)
+        spare = held.spare() if held is not None else 2**63
+        passed = _in_one_pass(archive, artifact, rules, into, origin, only, emit, stop, limits, spare)
         if passed is not None:
             return passed
     with (
@@ -97,7 +100,10 @@ def extract(
         # As they lie, whatever the order of a list: going back in what is packed together unpacks it again.
         order = sorted(range(len(wanted)), key=lambda index: wanted[index][0])
         work = [(files[wanted[index][0]], wanted[index][1]) for index in order]
-        check_room(into, artifact.name, [member.size for member, _ in work])
+        sizes = [member.size for member, _ in work]
+        check_room(into, artifact.name, sizes)
+        if held is not None:
+            held.claim_files(artifact.name, sizes)
         emit(Event("extract", artifact.name, total=len(work)))
         with _named(archive, artifact), user_errors(into):
             written: list[tuple[int, str]] = [(0, "")] * len(work)
@@ -137,6 +143,7 @@ def _in_one_pass(
     emit: Emit,
     stop: Stop,
     limits: Limits,
+    spare: int,
 ) -> Extracted | None:
     """`extract` of a compressed tar, inflated once. None when it is none, when room is short, or when the names that
     came first misled about where all of them go; then it is to be read twice.
@@ -152,7 +159,7 @@ def _in_one_pass(
 
     tell = _every(lambda done: emit(Event("extracting", artifact.name, done=done)))
     with closing(stream), fresh(into):
-        if free_space(into)[0] < _ROOMY * stream.packed_size:
+        if min(free_space(into)[0], spare) < _ROOMY * stream.packed_size:
             return None
         emit(Event("extract", artifact.name))
         with _named(archive, artifact), user_errors(into):

@@ -6,7 +6,7 @@ import struct
 
 import msgspec
 
-from datafetch.archive.arriving import Arriving
+from datafetch.archive.arriving import Pieces
 from datafetch.archive.borders import WINDOW, Inflater, find_border, inflater
 from datafetch.archive.inflate import crc32, damage
 from datafetch.archive.members import CHUNK
@@ -60,7 +60,7 @@ class GzipStream:
 
     end_proves = True
 
-    def __init__(self, shards: Arriving, mark: Mark | None = None) -> None:
+    def __init__(self, shards: Pieces, mark: Mark | None = None) -> None:
         self._shards = shards
         self._held, self._at = b"", mark.out if mark else 0  # unpacked bytes, and where they begin
         self._out = self._at  # bytes that were unpacked in all

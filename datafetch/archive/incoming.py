@@ -6,7 +6,7 @@ archive from the wire gives the same reader the members as its local headers tel
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import cast
 
 from datafetch.archive.directory import LOCAL_SIZE
@@ -14,6 +14,8 @@ from datafetch.archive.inflate import DEFLATED, STORED, crc32, damage, inflate_w
 from datafetch.archive.local import check_header, lengths
 from datafetch.archive.members import CHUNK, Chunk, Member
 from datafetch.errors import DamagedArchive
+
+_SLACK = 512  # bytes beyond its own that the header of a member seldom exceeds
 
 
 class Incoming:
@@ -43,6 +45,16 @@ class Incoming:
             return next(self.upto(length))
         return b"".join(self.upto(length))
 
+    def at_hand(self, offset: int, length: int) -> memoryview:
+        """Those bytes, as many as are here already; nothing is taken."""
+        start = offset - self.at
+        return self._held[start : start + length] if start >= 0 else self._held[:0]
+
+    def drop(self, offset: int) -> None:
+        """Leaves out what is here already before `offset`."""
+        self._held = self._held[offset - self.at :]
+        self.at = offset
+
     def skip_to(self, offset: int) -> None:
         """Leaves out what lies before `offset`. ValueError when that has gone by."""
         if offset < self.at:
@@ -51,11 +63,35 @@ class Incoming:
             pass
 
 
-def read_member(incoming: Incoming, member: Member) -> Iterator[Chunk]:
+def read_member(incoming: Incoming, member: Member) -> Iterable[Chunk]:
     """The bytes of one member that has not gone by: those of `Archive.read`, under the same checks."""
+    if member.packed <= CHUNK and member.size <= CHUNK and member.method in (STORED, DEFLATED):
+        data = _at_hand(incoming, member)
+        if data is not None:
+            return (data,) if data else ()
+    return _coming(incoming, member)
+
+
+def _at_hand(incoming: Incoming, member: Member) -> Chunk | None:
+    """All of a small member; None when some of its bytes are still to come. Most members are read like this."""
+    raw = incoming.at_hand(member.offset, min(member.end - member.offset, _SLACK + member.packed))
+    if len(raw) < LOCAL_SIZE:
+        return None
+    name_size, start = lengths(member, raw)
+    if len(raw) < start + member.packed:
+        return None
+    check_header(member, raw, bytes(raw[LOCAL_SIZE : LOCAL_SIZE + name_size]))
+    data = _small(member, raw[start : start + member.packed])
+    incoming.drop(member.offset + start + member.packed)
+    return data
+
+
+def _coming(incoming: Incoming, member: Member) -> Iterator[Chunk]:
     incoming.skip_to(member.offset)
     raw = bytes(incoming.take(LOCAL_SIZE))
     name_size, start = lengths(member, raw)
+    if start > member.end - member.offset:  # what is taken for it would be of the next
+        raise DamagedArchive(f"the header of {member.name!r} does not agree with the directory of the zip")
     spelled = bytes(incoming.take(name_size))
     check_header(member, raw, spelled)
     incoming.skip_to(member.offset + start)

@@ -127,6 +127,10 @@ class Intake:
                 raise UnsafeArchive(f"two members cannot stand side by side: {text}")
         sync_tree(self._into)
 
+    def rows(self) -> Iterator[Row]:
+        """What became of each member that was written down, in order."""
+        return self._rows() if self._journal.path.exists() else iter(())
+
     def staged(self) -> Iterator[Row]:
         """The rows of the staged files, read anew each time."""
         return (row for row in self._rows() if not row.why)

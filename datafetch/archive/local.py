@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 
 from datafetch.archive.directory import LOCAL_SIZE
-from datafetch.archive.members import Member, decode, safe_name
+from datafetch.archive.members import Chunk, Member, decode, safe_name
 from datafetch.errors import DamagedArchive
 
 _LOCAL = struct.Struct("<IHHHHHIIIHH")
@@ -14,7 +14,7 @@ _SIZES_FOLLOW = 0x8
 _FULL32 = 0xFFFFFFFF
 
 
-def lengths(member: Member, raw: bytes) -> tuple[int, int]:
+def lengths(member: Member, raw: Chunk) -> tuple[int, int]:
     """Bytes of the name and of all that stands before the member's own bytes. DamagedArchive when cut short."""
     if len(raw) < LOCAL_SIZE:
         raise DamagedArchive(f"the zip ends before {member.name!r}")
@@ -22,7 +22,7 @@ def lengths(member: Member, raw: bytes) -> tuple[int, int]:
     return name_size, LOCAL_SIZE + name_size + extra_size
 
 
-def check_header(member: Member, raw: bytes, spelled: bytes) -> None:
+def check_header(member: Member, raw: Chunk, spelled: bytes) -> None:
     """DamagedArchive when the header says other than the directory of the zip; `spelled` is the name it gives."""
     mark, _, flags, method, _, _, crc, packed, size, *_ = _LOCAL.unpack_from(raw)
     _, start = lengths(member, raw)

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from queue import SimpleQueue
-from typing import IO, cast
+from typing import IO, Protocol, cast
 
 from datafetch.archive.inflate import Decompressor, bunzip2, damage, unxz, unzstd
 from datafetch.archive.join import ShardsReader
@@ -37,7 +37,11 @@ _AHEAD = 3  # such pieces that wait to be read
 _MOST_EMPTY = 1000  # streams in a row that hold nothing: no archive has them, and they would go on for ever
 
 
-_NEW: Mapping[str, Callable[[], Decompressor]] = {"bzip2": bunzip2, "xz": unxz, "zstd": unzstd}
+NEW: Mapping[str, Callable[[], Decompressor]] = {"bzip2": bunzip2, "xz": unxz, "zstd": unzstd}
+
+
+class Readable(Protocol):
+    def read(self, length: int, /) -> bytes: ...
 
 
 class Forward:
@@ -182,7 +186,7 @@ class _Ahead:
 
 def _pieces(file: IO[bytes], form: str) -> Iterator[bytes]:
     if form != "gzip":
-        yield from _streams(file, _NEW[form])
+        yield from streams(file, NEW[form])
         return
     try:
         gzip_file = import_module("isal.igzip").IGzipFile
@@ -193,7 +197,7 @@ def _pieces(file: IO[bytes], form: str) -> Iterator[bytes]:
             yield piece
 
 
-def _streams(file: IO[bytes], new: Callable[[], Decompressor]) -> Iterator[bytes]:
+def streams(file: Readable, new: Callable[[], Decompressor]) -> Iterator[bytes]:
     """The unpacked bytes of streams that follow each other, as parallel packers write them."""
     stream, data, begun, empty = new(), b"", False, 0
     while True:

@@ -1,4 +1,4 @@
-"""A tar.gz unpacked while it arrives: its members checked, placed and written as they come, in one pass.
+"""A tar unpacked while it arrives: its members checked, placed and written as they come, in one pass.
 
 Nothing of it is published before all of it has been seen, so whatever breaks a rule, however late, refuses the whole.
 """
@@ -8,11 +8,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
-from datafetch.archive.arriving import Arriving, Supply, stopped
+from datafetch.archive.arriving import stopped
 from datafetch.archive.crew import until
-from datafetch.archive.gunzip import GzipStream
-from datafetch.archive.headers import end_of, read_members
+from datafetch.archive.gunzip import Mark
+from datafetch.archive.headers import Stream, end_of, read_members
 from datafetch.archive.intake import FOLDER, LEFT_OUT, Intake, Row
 from datafetch.archive.members import DEFAULT_LIMITS, Limits, Member
 from datafetch.archive.tar import bytes_of
@@ -27,13 +28,22 @@ _TELL_EVERY = 0.2  # seconds
 Place = Callable[[str], tuple[str | None, str]]
 
 
+class Marking(Stream, Protocol):
+    """The unpacked bytes of a tar, with places to go on from."""
+
+    @property
+    def mark(self) -> Mark | None:
+        """The last one that was passed; None when there is none to go on from."""
+
+
 def unpack_arriving(
-    supply: Supply,
+    stream: Marking,
     intake: Intake,
     name: str,
     place: Place,
     into: Path,
     *,
+    free: Callable[[int], None] = lambda pieces: None,
     only: frozenset[str] = frozenset(),
     emit: Callable[[Event], None],
     stop: Callable[[], bool],
@@ -41,12 +51,10 @@ def unpack_arriving(
 ) -> None:
     """Stage every member that has a place, or those of `only`; durable when this returns, with rows in `intake`.
 
-    `supply` begins with the first shard after the intake's place; each is freed once it will not be read again, even
-    after a kill. UnsafeArchive, LayoutMismatch, NoRoom, what the supply raises, or Interrupted once `stop` turns true.
+    `stream` begins at the intake's place. `free` is told how many pieces will not be read again, even after a kill.
+    UnsafeArchive, LayoutMismatch, NoRoom, what the stream raises, or Interrupted once `stop` turns true.
     """
     found = intake.place
-    shards = Arriving(supply, found.mark.shards if found else 0, found.mark.size if found else 0, stop)
-    stream = GzipStream(shards, found.mark if found else None)
     kept = stream.mark
     emit(Event("extract", name))
     told = time.monotonic()
@@ -58,7 +66,7 @@ def unpack_arriving(
                     kept = stream.mark
                     intake.keep(kept, end_of(member))
                     emit(Event("grown", name, done=intake.bytes))
-                    supply.free(kept.shards)
+                    free(kept.shards)
                 now = time.monotonic()
                 if now - told >= _TELL_EVERY:
                     told = now
@@ -74,14 +82,12 @@ def unpack_arriving(
         intake.finish()
     except UnsafeArchive as error:
         raise type(error)(f"{name}: {error}", error.hint) from error
-    finally:
-        shards.close()
     emit(Event("extracting", name, done=intake.files, total=intake.files))
 
 
 def _deal(
     tree: Tree,
-    stream: GzipStream,
+    stream: Stream,
     member: Member,
     place: Place,
     only: frozenset[str],

@@ -25,6 +25,8 @@ from datafetch.cli.options import (
     FromDir,
     Include,
     Json,
+    KeepArchives,
+    MaxDisk,
     MaxLength,
     MaxPerClass,
     Mirror,
@@ -43,6 +45,7 @@ from datafetch.cli.options import (
     RecipeCommand,
     Registry,
     Split,
+    Stream,
     Threshold,
     Verbose,
     option,
@@ -90,9 +93,8 @@ def get_command(
             "--absolute-paths", help="in records that are made here, whole paths of pictures", panel=WHERE_TO
         ),
     ] = False,
-    keep_archives: Annotated[
-        bool, option("--keep-archives", help="keep archives after the build", panel=WHERE_TO)
-    ] = False,
+    keep_archives: KeepArchives = False,
+    stream: Stream = False,
     from_dir: FromDir = None,
     mirror: Mirror = [],  # noqa: B006
     mirror_only: MirrorOnly = False,
@@ -159,6 +161,7 @@ def get_command(
     max_transfer: Annotated[
         str, option("--max-transfer", help="stop after 500M, 50G …", panel=LIMITS, metavar="SIZE")
     ] = "",
+    max_disk: MaxDisk = "",
     min_complete: Annotated[
         str,
         option(
@@ -191,6 +194,10 @@ def get_command(
     recipe = recipe_of(name, registry, output_dir)
     choice = _choice(ctx, only, everything)
     check_places(mirror, from_dir, mirror_only=mirror_only)
+    if stream and keep_archives:
+        raise UsageError(
+            "--stream leaves no archive to keep", hint="give either --stream or --keep-archives, not both"
+        )
     settings = Settings(
         root=str(output_dir),
         jobs=jobs or JOBS,
@@ -206,11 +213,13 @@ def get_command(
         offline=offline,
         names=names.value,
         keep_archives=keep_archives,
+        stream=stream,
         accept_terms=accept_terms,
         from_dir=str(from_dir) if from_dir else "",
         min_complete=parse_percent(min_complete) if min_complete else None,
         max_duration=parse_duration(max_duration) if max_duration else None,
         max_transfer=parse_size(max_transfer) if max_transfer else None,
+        max_disk=parse_size(max_disk) if max_disk else None,
         retry_gone=retry_gone,
         ignore_opt_out=ignore_opt_out,
         window=_window(first, count),
@@ -247,14 +256,24 @@ def plan_command(
     include: Include = [],  # noqa: B006
     exclude: Exclude = [],  # noqa: B006
     output_dir: OutputDir = DEFAULT_DIR,
+    keep_archives: KeepArchives = False,
+    stream: Stream = False,
     registry: Registry = [],  # noqa: B006
+    max_disk: MaxDisk = "",
     as_json: Json = False,
 ) -> int:
     """What `get` would do now: files, bytes, disk."""
     from datafetch.model import Settings
 
     subset = _subset(split, classes, max_per_class, include, exclude)
-    settings = Settings(root=str(output_dir), window=_window(first, count), subset=subset)
+    settings = Settings(
+        root=str(output_dir),
+        keep_archives=keep_archives,
+        max_disk=parse_size(max_disk) if max_disk else None,
+        window=_window(first, count),
+        subset=subset,
+        stream=stream,
+    )
     return _show_plan(
         recipe_of(name, registry, output_dir), _choice(ctx, only, everything), settings, as_json, registry
     )

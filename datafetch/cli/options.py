@@ -136,6 +136,10 @@ OutputDir = Annotated[
         metavar="DIR",
     ),
 ]
+Stream = Annotated[
+    bool,
+    option("--stream", help="unpack zips and tars while they arrive: no archive on disk", panel=WHERE_TO),
+]
 DataDir = Annotated[  # of a command whose -o is a file
     Path,
     option(
@@ -144,6 +148,18 @@ DataDir = Annotated[  # of a command whose -o is a file
         panel=WHERE_TO,
         env="DATAFETCH_DIR",
         metavar="DIR",
+    ),
+]
+KeepArchives = Annotated[
+    bool, option("--keep-archives", help="keep archives after the build", panel=WHERE_TO)
+]
+MaxDisk = Annotated[
+    str,
+    option(
+        "--max-disk",
+        help="most that the dataset may take on disk: 60G …",
+        panel=LIMITS,
+        metavar="SIZE",
     ),
 ]
 Mirror = Annotated[

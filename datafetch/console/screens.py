@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from datafetch.console.text import cut, duration, fields, number, plural, size, table
 from datafetch.model import Artifact, Bundled, Derived, Http, Manual, Own, Recipe, Shards, State, UrlList
 from datafetch.plan.budget import Budget
+from datafetch.plan.order import Order
 from datafetch.report import Report
 
+_WORTH_SAYING = 1_000_000  # bytes that are here already; journals and the like are not
 NOTHING: Mapping[str, Mapping[str, object]] = {}
 
 
@@ -107,6 +109,8 @@ def plan_screen(recipe: Recipe, budget: Budget, free: int, width: int | None) ->
     ]
     lines = [cut(line, width) for line in table([header, *rows], right=(1, 2))]
     notes = [f"{line.name}: {line.note}" for line in budget.lines if line.note]
+    if budget.order is Order.NARROW:
+        notes.append(f"{recipe.name}: {_narrow_words(budget)}")
     return [*lines, "", *notes, budget_line(recipe.name, budget, free)]
 
 
@@ -120,9 +124,23 @@ def budget_line(name: str, budget: Budget, free: int) -> str:
         return (
             f"{name}: {plural(len(pending), 'file')} to get, none of known size ({size(free)} of disk free)"
         )
+    least = "" if budget.sure else "at least "
+    here = budget.peak - budget.disk
+    peak = f"; {size(budget.peak)} at its peak with what is here" if here >= _WORTH_SAYING else ""
+    files = f", {number(budget.files)} files" if budget.files else ""
     return (
-        f"{name}: {size(budget.fetch)}{more} to fetch, {size(budget.disk)} of disk needed, {size(free)} free"
+        f"{name}: {size(budget.fetch)}{more} to fetch, {least}{size(budget.disk)} of disk needed{files}, "
+        f"{size(free)} free{peak}"
     )
+
+
+def _narrow_words(budget: Budget) -> str:
+    """Why one archive is got at a time, or that not even this fits."""
+    if not budget.fits:
+        return "it does not fit, not even one archive at a time"
+    if budget.wide > budget.peak:
+        return f"one archive at a time, because room is short: all at once may take {size(budget.wide)}"
+    return "one archive at a time, because room is short"
 
 
 def report_line(report: Report) -> str:

@@ -13,21 +13,25 @@ import time
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing
 from dataclasses import dataclass, field
 
 from datafetch.archive import central
 from datafetch.archive.central import TAIL, Directory, Held, Lacking, Tie, span_of
+from datafetch.archive.crew import processes
 from datafetch.archive.extract import check_room
+from datafetch.archive.hands import MOST as HANDED
+from datafetch.archive.hands import Done, Hand
 from datafetch.archive.incoming import Incoming, read_member
 from datafetch.archive.members import Chunk, Member
 from datafetch.archive.runs import Run
 from datafetch.archive.staging import Extracted, Origin
-from datafetch.archive.writing import write_new
+from datafetch.archive.writing import write_over
 from datafetch.errors import DamagedArchive, Interrupted, TransferFailed, UnsafeArchive
 from datafetch.identity import identity
 from datafetch.layout.build import seal
 from datafetch.model import Artifact, Event, FileRecord, Http, Outcome, Why
+from datafetch.obtain.hashing import Hashing
 from datafetch.obtain.partly import (
     Share,
     Work,
@@ -49,6 +53,7 @@ from datafetch.task import Task
 from datafetch.transfer.addresses import clean_url, safe_url, shown_host
 from datafetch.transfer.failures import failed
 from datafetch.transfer.holding import now
+from datafetch.transfer.ordered import ordered
 from datafetch.transfer.remote import NoRanges, Remote
 from datafetch.transfer.resume import Validators
 from datafetch.transfer.retry import decide
@@ -58,6 +63,7 @@ from datafetch.unpack.decoded import weed
 _PASSES = 3  # times that a member which came damaged is asked for at one address
 _VERSIONS = 3  # times that a directory is read at one address: a file may be replaced while we read it
 _TELL_EVERY = 0.2  # seconds
+RESUMED = "it was resumed in the middle, and the CRCs of all members agree"
 
 
 @dataclass(slots=True)
@@ -67,6 +73,9 @@ class _Haul:
     share: Share
     records: dict[str, FileRecord] = field(default_factory=dict)  # by target
     bytes: int = 0
+    proof: str = (
+        "it was fetched member by member"  # why a checksum of the whole says nothing of it; "": it agrees
+    )
 
     @property
     def left(self) -> list[Work]:
@@ -206,6 +215,8 @@ class Gatherer:
             for (member, target), sha256 in proven(self._into, haul.share.work):
                 if sha256:
                     self._add(haul, member, target, member.size, sha256)
+        if task.settings.stream and haul.records:
+            haul.proof = RESUMED
         return haul
 
     # --- Members ------------------------------------------------------------------------------------------------
@@ -216,16 +227,26 @@ class Gatherer:
             return
         await asyncio.to_thread(make_folder, self._into)
         check_room(self._into, self._name, [member.size for member, _ in haul.left])
+        self._task.held.claim_files(self._name, [member.size for member, _ in haul.share.work])
         self._emit(Event("extract", self._name, total=len(haul.share.work)))
         workers = ways.width.most
+        if self._is_hashed(haul):
+            await self._pass_whole(remote, haul, workers)
         for turn in range(_PASSES):
             left = haul.left
+            if not left:
+                return
             around = span_of if turn == 0 else _generous
-            waiting = deque((run, left[run.first : run.last]) for run in requests(left, workers, around))
+            count = processes(left)
+            asked = requests(left, workers, around, HANDED if count > 1 else None)
+            waiting = deque((run, left[run.first : run.last]) for run in asked)
             damaged: list[DamagedArchive] = []
-            await _together(
-                [self._work(remote, waiting, haul, damaged) for _ in range(min(workers, len(waiting)))]
-            )
+            with ExitStack() as stack:
+                hands: asyncio.Queue[Hand] = asyncio.Queue()
+                for _ in range(count if count > 1 else 0):
+                    hands.put_nowait(stack.enter_context(Hand(self._into)))
+                crowd = range(min(workers, len(waiting)))
+                await _together([self._work(remote, waiting, haul, damaged, hands) for _ in crowd])
             if not haul.left:
                 return
             self._emit(
@@ -235,16 +256,70 @@ class Gatherer:
             )
         raise failed(Why.CHECKSUM, remote.url, str(damaged[0]))
 
+    def _is_hashed(self, haul: _Haul) -> bool:
+        """Whether all bytes are to pass in their order, because somebody has said what digest they have together."""
+        task, artifact = self._task, self._artifact
+        new = (
+            not self._only
+            and not haul.records
+            and journal.known(self._home.journal(self._name)).built is None
+        )
+        return task.settings.stream and bool(artifact.checksums) and new and not task.picks(artifact)
+
+    async def _pass_whole(self, remote: Remote, haul: _Haul, workers: int) -> None:
+        """All members, in one pass over the whole file. Those that come damaged are left: they will be asked for
+        alone, and their CRCs count.
+
+        Raises TransferFailed when it has not the digest that it should have, with nothing of it left.
+        """
+        total = remote.validators.total
+        assert total is not None
+        for turn in range(1, _VERSIONS + 1):
+            damaged: list[DamagedArchive] = []
+            with Hashing(self._artifact.checksums) as hashing:
+                async with aclosing(ordered(remote, 0, total, workers)) as body:
+                    pull = Pull(body)
+
+                    def unpack(
+                        hashing: Hashing = hashing, pull: Pull = pull, damaged: list[DamagedArchive] = damaged
+                    ) -> None:
+                        with user_errors(self._into), Tree(self._into) as tree:
+                            incoming = Incoming(hashing.passing(pull.chunks()), 0)
+                            self._unpack(tree, incoming, haul.left, haul, damaged)
+                            incoming.skip_to(total)  # the directory belongs to it, and what lies between
+
+                    await in_thread(unpack, pull.close)
+                wrong = await asyncio.to_thread(hashing.wrong)
+            if damaged:
+                haul.proof = "a member came damaged and was asked for again; the CRCs of all members agree"
+                return
+            if not wrong:
+                haul.proof = ""
+                return
+            await asyncio.to_thread(remove_tree, self._into)
+            haul.records.clear()
+            haul.bytes = 0
+            if turn < _VERSIONS:
+                await asyncio.to_thread(make_folder, self._into)
+                text = f"{wrong}; again at once"
+                self._emit(Event("retry", self._name, count=turn, why=Why.CHECKSUM, text=text))
+        raise failed(Why.CHECKSUM, remote.url, wrong)
+
     async def _work(
         self,
         remote: Remote,
         waiting: deque[tuple[Run, list[Work]]],
         haul: _Haul,
         damaged: list[DamagedArchive],
+        hands: asyncio.Queue[Hand],
     ) -> None:
+        handed = not hands.empty()
         with Tree(self._into) as tree:
             while waiting:
                 run, work = waiting.popleft()
+                if handed and run.end - run.start <= 2 * HANDED:
+                    await self._hand_on(tree, remote, run, work, haul, damaged, hands)
+                    continue
                 async with aclosing(remote.body(run.start, run.end)) as body:
                     pull = Pull(body)
 
@@ -253,6 +328,34 @@ class Gatherer:
                             self._unpack(tree, Incoming(pull.chunks(), run.start), work, haul, damaged)
 
                     await in_thread(unpack, pull.close)
+
+    async def _hand_on(
+        self,
+        tree: Tree,
+        remote: Remote,
+        run: Run,
+        work: Sequence[Work],
+        haul: _Haul,
+        damaged: list[DamagedArchive],
+        hands: asyncio.Queue[Hand],
+    ) -> None:
+        chunks = [chunk async for batch in remote.body(run.start, run.end) for chunk in batch]
+        hand = await hands.get()
+        done: list[Done] = []
+
+        def unpack() -> None:
+            with user_errors(self._into):
+                done.append(hand.unpack(tree, chunks, run.start, work))
+
+        try:
+            await in_thread(unpack)
+        finally:
+            hands.put_nowait(hand)
+        for (member, target), found in zip(work, done[0], strict=True):
+            if isinstance(found, DamagedArchive):
+                damaged.append(found)
+            else:
+                self._add(haul, member, target, *found)
 
     def _unpack(
         self,
@@ -268,10 +371,8 @@ class Gatherer:
                 raise Interrupted(
                     "stopped while fetching", "run the same command again: what is here is kept"
                 )
-            tree.makedirs(target.rpartition("/")[0])
-            tree.remove(target)
             try:
-                size, sha256 = write_new(tree, target, read_member(incoming, member))
+                size, sha256 = write_over(tree, target, read_member(incoming, member))
             except DamagedArchive as error:
                 tree.remove(target)
                 damaged.append(error)
@@ -314,8 +415,8 @@ class Gatherer:
                 rows.append(before)
             seal(home.state, slug(name), records)
         whole = not self._only and not haul.share.skipped.get(Why.NOT_CHOSEN)
-        for checksum in artifact.checksums if whole else ():
-            text = f"{name}: its {checksum.algorithm} is not applicable: it was fetched member by member"
+        for checksum in artifact.checksums if whole and haul.proof else ():
+            text = f"{name}: its {checksum.algorithm} is not applicable: {haul.proof}"
             self._emit(Event("note", name, text=text))
         self._emit(Event("staged", name, done=haul.bytes, count=len(records)))
 

@@ -35,9 +35,11 @@ from datafetch.obtain.brought import Brought
 from datafetch.obtain.gather import Gatherer
 from datafetch.obtain.partly import partly, why_not
 from datafetch.obtain.relay import Relay
+from datafetch.obtain.streamed import streams_tar, why_not_streamed
+from datafetch.obtain.wire import Tap
 from datafetch.stops import in_thread
 from datafetch.store import inventory, journal
-from datafetch.store.files import Tree, make_folder
+from datafetch.store.files import Tree, make_folder, remove_tree
 from datafetch.store.home import slug
 from datafetch.task import Task
 from datafetch.transfer.allowance import Allowance
@@ -101,7 +103,7 @@ class Obtainer:
             ):
                 await asyncio.to_thread(self._brought.take, replace(artifact, source=instead))
             case Http(urls=urls, manual=instead):
-                if not await self._members(artifact, only):
+                if not await self._from_wire(artifact, only):
                     await self._file_or_ask(artifact, urls, instead)
             case Shards() if streams(
                 artifact, self._recipe.layout, self._settings, self._task.picks(artifact)
@@ -128,6 +130,16 @@ class Obtainer:
                 )
         return ()
 
+    async def _from_wire(self, artifact: Artifact, only: frozenset[str]) -> bool:
+        """Whether it is STAGED now, with no archive on the way."""
+        if artifact.name in self._whole or not streams_tar(self._task, artifact):
+            return await self._members(artifact, only)
+        tap = Tap(self._task, artifact, only, self._emit, self._stopped)
+        if await tap.bring(await self._open()):
+            return True
+        self._whole.add(artifact.name)
+        return False
+
     async def _members(self, artifact: Artifact, only: frozenset[str]) -> bool:
         """Whether it is STAGED now, by the members that are wanted of it."""
         if artifact.name in self._whole:
@@ -136,12 +148,18 @@ class Obtainer:
             self._say_why_whole(artifact)
         elif await Gatherer(self._task, artifact, only, self._emit, self._stopped).bring(self._open):
             return True
+        elif self._settings.stream:  # what came of it takes the room that the whole will need
+            await asyncio.to_thread(remove_tree, self._home.staging(artifact.name))
         self._whole.add(artifact.name)
         return False
 
     def _say_why_whole(self, artifact: Artifact) -> None:
-        reason = why_not(artifact.source) if artifact.unpack else ""
-        if reason and self._task.picks(artifact):
+        if not artifact.unpack:
+            return
+        reason = why_not(artifact.source) if self._task.picks(artifact) else ""
+        if self._settings.stream:
+            reason = why_not_streamed(self._task, artifact)
+        if reason:
             self._emit(Event("note", artifact.name, text=f"{artifact.name} is fetched whole: {reason}"))
 
     async def _open(self) -> Ways:
@@ -154,7 +172,16 @@ class Obtainer:
             jobs = asyncio.Semaphore(self._settings.jobs)
             known = providers(os.environ)
             self._ways = Ways(
-                http, hosts, self._emit, mirrors, only, patience, width=width, jobs=jobs, providers=known
+                http,
+                hosts,
+                self._emit,
+                mirrors,
+                only,
+                patience,
+                width=width,
+                jobs=jobs,
+                providers=known,
+                held=self._task.held,
             )
         return self._ways
 

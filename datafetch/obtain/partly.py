@@ -16,6 +16,7 @@ from datafetch.archive.runs import Run, runs, share
 from datafetch.errors import TransferFailed
 from datafetch.layout.place import place
 from datafetch.model import Artifact, Http, Members, Shards, Source, Why
+from datafetch.obtain.streamed import streams_zip
 from datafetch.store import inventory, journal
 from datafetch.store.files import Tree
 from datafetch.task import Task
@@ -32,8 +33,8 @@ Work = tuple[Member, str]  # and the published path it is to have
 def partly(task: Task, artifact: Artifact, only: frozenset[str] = frozenset()) -> bool:
     """Whether members are to be asked for one by one, if its server lets them.
 
-    That is so for a zip of which a part is wanted, was wanted before, or lacks (`only`), as long as no archive lies
-    here or is to be kept.
+    That is so for a zip of which a part is wanted, was wanted before, or lacks (`only`), or that is streamed, as long
+    as no archive lies here or is to be kept.
     """
     source = artifact.source
     if not isinstance(source, Http) or not artifact.unpack or artifact.nested or artifact.rows:
@@ -45,7 +46,7 @@ def partly(task: Task, artifact: Artifact, only: frozenset[str] = frozenset()) -
     built = journal.known(task.home.journal(artifact.name)).built
     was_part = built is not None and bool(built.picked)
     few = built is not None and 0 < len(only) < built.files
-    return few or was_part or bool(task.picks(artifact))
+    return few or was_part or bool(task.picks(artifact)) or streams_zip(task, artifact)
 
 
 def why_not(source: Source) -> str:
@@ -108,22 +109,27 @@ def lacking(
 
 
 def requests(
-    work: Sequence[Work], workers: int, span: Callable[[Member], tuple[int, int]] = span_of
+    work: Sequence[Work],
+    workers: int,
+    span: Callable[[Member], tuple[int, int]] = span_of,
+    most: int | None = None,
 ) -> list[Run]:
     spans = [span(member) for member, _ in work]
-    return runs(spans, share(sum(end - start for start, end in spans), workers))
+    fair = share(sum(end - start for start, end in spans), workers)
+    return runs(spans, fair if most is None else min(fair, most))
 
 
 def forecast(task: Task, artifact: Artifact, only: frozenset[str]) -> Members:
     """What fetching it will cost, as far as an earlier run has read its directory. Asks nobody."""
     directory = central.load(task.home.directory(artifact.name), artifact.encoding)
+    everything = task.settings.stream and not only and not task.picks(artifact)
     if directory is None:
-        return Members()
+        return Members(artifact.size if everything else None, all=everything)
     work: Sequence[Work] = wanted(task, artifact, directory, only).work
     if not only:
         work = lacking(task, artifact, work, published(task, artifact))
     fetch = sum(run.end - run.start for run in requests(work, WORKERS))
-    return Members(fetch, sum(member.size for member, _ in work))
+    return Members(fetch, sum(member.size for member, _ in work), len(work), everything)
 
 
 # --- What is here already ---

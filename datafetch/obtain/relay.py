@@ -10,17 +10,19 @@ from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import TypeVar
 
+from datafetch.archive.arriving import Arriving
+from datafetch.archive.gunzip import GzipStream
 from datafetch.archive.intake import Intake
+from datafetch.archive.staging import Origin
 from datafetch.archive.stream import unpack_arriving
 from datafetch.errors import DamagedArchive, Interrupted, UnsafeArchive
-from datafetch.layout.build import seal
 from datafetch.layout.onepass import AT_ONCE
 from datafetch.layout.place import place_each
-from datafetch.model import Artifact, Event, Fetched, FileRecord, Outcome, Shards
+from datafetch.model import Artifact, Event, Fetched, Shards
+from datafetch.obtain.taken import stage
 from datafetch.stops import in_thread
 from datafetch.store import journal
 from datafetch.store.files import remove_tree
-from datafetch.store.home import slug
 from datafetch.task import Task
 from datafetch.transfer.shards import InOrder
 
@@ -42,7 +44,7 @@ class Relay:
         stopped: threading.Event,
     ) -> None:
         assert isinstance(artifact.source, Shards)
-        self._home, self._rules, self._settings = task.home, task.recipe.layout, task.settings
+        self._task, self._home, self._rules = task, task.home, task.recipe.layout
         self._artifact, self._shards = artifact, artifact.source.shards
         self._picks = task.picks(artifact)
         self._emit, self._stopped, self._obtain = emit, stopped, obtain
@@ -90,7 +92,22 @@ class Relay:
         )
         assert place is not None, "or it would not be streamed"
         into, stop = home.staging(name), self._stopped.is_set
-        unpack_arriving(self, intake, name, place, into, only=only, emit=self._tell, stop=stop)
+        mark = intake.place.mark if intake.place else None
+        shards = Arriving(self, mark.shards if mark else 0, mark.size if mark else 0, stop)
+        try:
+            unpack_arriving(
+                GzipStream(shards, mark),
+                intake,
+                name,
+                place,
+                into,
+                free=self.free,
+                only=only,
+                emit=self._tell,
+                stop=stop,
+            )
+        finally:
+            shards.close()
         known = [self._known(index) for index in range(len(self._shards))]
         if self._artifact.size not in (None, sum(shard.size for shard in known if shard)):
             raise DamagedArchive(
@@ -98,16 +115,8 @@ class Relay:
             )
         first = known[0]
         assert first is not None, "a shard that was read is in the journal"
-        with journal.Journal(home.journal(name)) as rows:
-            if not only:
-                dropped = {Outcome.SKIPPED: dict(intake.skipped)}
-                rows.append(journal.Staged(intake.files, self._settings.names, dropped, self._picks))
-        records = (
-            FileRecord(row.target, row.size, row.sha256, first.url, first.fetched_at, name, row.name)
-            for row in intake.staged()
-        )
-        seal(home.state, slug(name), records)
-        self._tell(Event("staged", name, done=intake.bytes, count=intake.files))
+        origin = Origin(name, first.url, first.fetched_at)
+        stage(self._task, self._artifact, intake, origin, intake.skipped, only, self._tell)
         self.free(len(self._shards))
 
     def _what(self, only: frozenset[str]) -> str:

@@ -12,12 +12,13 @@ from pathlib import Path
 import msgspec
 
 from datafetch.archive.extract import extract
-from datafetch.errors import UsageError
+from datafetch.errors import BadList, NeedsPerson, UsageError
 from datafetch.layout.build import seal
 from datafetch.model import Artifact, Event, FileRecord, Outcome, Own
-from datafetch.own.gather import Gathered, Placed, gather
+from datafetch.own.gather import gather
+from datafetch.own.gathered import Gathered, Placed
 from datafetch.own.outlines import draw
-from datafetch.store import journal
+from datafetch.store import inventory, journal
 from datafetch.store.files import Tree, make_folder, remove_tree, sync_tree, user_errors, write_atomic
 from datafetch.store.home import Home, slug
 from datafetch.store.links import take
@@ -36,6 +37,8 @@ class Made(msgspec.Struct):
 def changed(home: Home, artifact: Artifact) -> bool:
     """Whether something else lies there than when it was taken, by names, sizes and times, or is asked of it."""
     assert isinstance(artifact.source, Own)
+    if not os.path.exists(artifact.source.where):
+        return False  # a disk that is not plugged in takes nothing back
     made = _made(home, artifact.name)
     return made is None or made.of != listing(artifact.source)
 
@@ -96,12 +99,16 @@ def bring(
         chosen = [placed for placed in found.placed if not only or f"{base}/{placed.target}" in only]
         emit(Event("extract", name, total=len(chosen)))
         records = _stage(task, artifact, chosen, where, emit, stop)
+    except BadList as error:
+        raise UsageError(str(error), error.hint) from error
     finally:
         remove_tree(_opened_to(home, name))
-    if not only:
+    if only:
+        records = _as_before(home, records, emit)
+    else:
         made = Made(listed, [f"{base}/{placed.target}" for placed in found.placed])
         write_atomic(home.gathered(name), msgspec.json.encode(made))
-        _tell(found, name, emit)
+        _tell(found, home, name, emit)
     with journal.Journal(home.journal(name)) as rows:
         if not only:
             rows.append(journal.Staged(len(records), task.settings.names, found.dropped))
@@ -162,11 +169,37 @@ def _stage(
     return records
 
 
-def _tell(found: Gathered, name: str, emit: Callable[[Event], None]) -> None:
+def _as_before(home: Home, records: list[FileRecord], emit: Callable[[Event], None]) -> list[FileRecord]:
+    """Of files that are brought back those that are what was published. The person's own may have been damaged with
+    them, for both may be one file: that is no repair.
+    """
+    published = {entry.path: entry.sha256 for entry in inventory.published(home)}
+    good = [record for record in records if published.get(record.path, record.sha256) == record.sha256]
+    other = [record for record in records if record not in good]
+    for record in other[:SHOWN]:
+        text = f"{record.path}: what it was made from, {record.member}, has changed as well"
+        emit(Event("note", record.artifact, text=text))
+    if other and not good:
+        raise NeedsPerson(
+            f"{len(other):,} of your own files have changed since they were taken",
+            hint="put them back as they were; or take them as they are: datafetch build again",
+        )
+    with Tree(home.staging(records[0].artifact)) as tree:
+        for record in other:
+            tree.remove(record.path)
+    return good
+
+
+def _tell(found: Gathered, home: Home, name: str, emit: Callable[[Event], None]) -> None:
+    """The first findings one by one; all of them in a file, when there are more."""
     for note in found.notes[:SHOWN]:
         emit(Event("note", name, text=note))
     if len(found.notes) > SHOWN:
-        emit(Event("note", name, text=f"and {len(found.notes) - SHOWN:,} more findings like these"))
+        path = home.findings(name)
+        write_atomic(path, "".join(f"{note}\n" for note in found.notes).encode("utf-8", "replace"))
+        emit(
+            Event("note", name, text=f"and {len(found.notes) - SHOWN:,} more findings like these, in {path}")
+        )
     for outcome, whys in found.dropped.items():
         if outcome is not Outcome.SKIPPED:
             for why, count in whys.items():

@@ -45,6 +45,19 @@ class Labels:
     by_file: dict[str, Label] = field(default_factory=dict)
     dropped: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
+    _by_mask: dict[str, list[str]] = field(default_factory=dict)
+
+    def masks(self, path: str) -> list[str]:
+        """The names of the pictures whose mask this path is, as far as names tell: by the whole or an end of it."""
+        if not self._by_mask:
+            for key, label in self.by_file.items():
+                if label.mask:
+                    self._by_mask.setdefault(label.mask, []).append(key)
+        while path not in self._by_mask:
+            _, slash, path = path.partition("/")
+            if not slash:
+                return []
+        return self._by_mask[path]
 
     def find(self, path: str) -> str | None:
         """The name under which a picture is spoken of: the whole path, or the longest end of it."""
@@ -78,7 +91,7 @@ def _read_table(file: Path) -> Labels:
         if columns is None:
             columns = _columns(file, list(row.fields))
         path, label, split, mask = (row.fields[name].strip() if name else "" for name in columns)
-        path = path.replace("\\", "/").removeprefix("./")
+        path, mask = (one.replace("\\", "/").removeprefix("./") for one in (path, mask))
         if not path:
             labels.dropped["row without a file"] += 1
         elif labels.by_file.setdefault(path, one := Label(path, label, split, mask)) != one:

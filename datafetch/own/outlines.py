@@ -22,50 +22,60 @@ class _RunLengths(msgspec.Struct):
 _Segmentation = list[list[float]] | _RunLengths
 
 
+Polygons = list[list[float]]
+Counts = tuple[int, ...]  # of pixels off and on by turns, down the columns
+
+
+def parse(raw: bytes, size: tuple[int, int]) -> Polygons | Counts:
+    """One outline of a picture of `size`, width and height. BadList for what is none, lies or has another size."""
+    width, height = size
+    if width < 1 or height < 1 or width * height > MOST_PIXELS:
+        raise BadList(f"no picture is {width} x {height}")
+    try:
+        found = msgspec.json.decode(raw, type=_Segmentation)
+    except msgspec.MsgspecError:
+        raise BadList("an outline that is neither polygons nor run lengths") from None
+    if isinstance(found, _RunLengths):
+        if tuple(found.size) != (height, width):
+            raise BadList(f"run lengths of {found.size[1]} x {found.size[0]} for {width} x {height}")
+        return _checked(found, width * height)
+    polygons: Polygons = found
+    for polygon in polygons:
+        if len(polygon) < 6 or len(polygon) % 2:
+            raise BadList(f"a polygon of {len(polygon)} numbers")
+    return polygons
+
+
 def draw(segmentations: Iterable[bytes], size: tuple[int, int]) -> bytes:
     """A PNG of one channel with 255 where any of the outlines is and 0 elsewhere; `size` is width and height.
 
     Polygons are filled by Pillow, edges included: at an edge that may differ by a pixel from what COCO's own code
-    fills. Raises BadList for what is neither, lies or has another size.
+    fills. Raises BadList as `parse` does.
     """
     from PIL import Image, ImageDraw
 
     width, height = size
-    if width < 1 or height < 1 or width * height > MOST_PIXELS:
-        raise BadList(f"no picture is {width} x {height}")
+    found = [parse(raw, size) for raw in segmentations if raw]
     mask = Image.new("L", size)
     pen = ImageDraw.Draw(mask)
-    for raw in segmentations:
-        if not raw:
+    for outline in found:
+        if isinstance(outline, tuple):
+            pixels = b"".join((b"\xff" if turn % 2 else b"\0") * count for turn, count in enumerate(outline))
+            filled = Image.frombytes("L", (height, width), pixels).transpose(Image.Transpose.TRANSPOSE)
+            mask.paste(255, mask=filled)
             continue
-        try:
-            found = msgspec.json.decode(raw, type=_Segmentation)
-        except msgspec.MsgspecError:
-            raise BadList("an outline that is neither polygons nor run lengths") from None
-        if isinstance(found, _RunLengths):
-            if tuple(found.size) != (height, width):
-                raise BadList(f"run lengths of {found.size[1]} x {found.size[0]} for {width} x {height}")
-            mask.paste(255, mask=_filled(found, size))
-            continue
-        for polygon in found:
-            if len(polygon) < 6 or len(polygon) % 2:
-                raise BadList(f"a polygon of {len(polygon)} numbers")
+        for polygon in outline:
             pen.polygon(list(zip(polygon[::2], polygon[1::2], strict=True)), fill=255)
     out = io.BytesIO()
     mask.save(out, "PNG")
     return out.getvalue()
 
 
-def _filled(runs: _RunLengths, size: tuple[int, int]):  # type: ignore[no-untyped-def]
-    """The runs as a picture of Pillow's: they go down the columns, so the picture is turned over at the end."""
-    from PIL import Image
-
-    width, height = size
-    counts = list(_uncompressed(runs.counts)) if isinstance(runs.counts, str) else runs.counts
-    if min(counts, default=0) < 0 or sum(counts) != width * height:
-        raise BadList(f"run lengths of {sum(counts):,} pixels for {width * height:,}")
-    pixels = b"".join((b"\xff" if turn % 2 else b"\0") * count for turn, count in enumerate(counts))
-    return Image.frombytes("L", (height, width), pixels).transpose(Image.Transpose.TRANSPOSE)
+def _checked(runs: _RunLengths, pixels: int) -> Counts:
+    counts = tuple(_uncompressed(runs.counts) if isinstance(runs.counts, str) else runs.counts)
+    if min(counts, default=0) < 0 or sum(counts) != pixels:
+        raise BadList(f"run lengths of {sum(counts):,} pixels for {pixels:,}")
+    return counts
 
 
 def _uncompressed(text: str) -> Iterator[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 IMAGES = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff"))
 SPLITS = {
@@ -25,6 +25,8 @@ class File:
     label: str  # its class
     name: str  # below its class: one segment
     mask: bool = False
+    found_split: str = ""  # what the path said, whatever annotations say
+    found_label: str = ""
 
     @property
     def stem(self) -> str:
@@ -60,7 +62,8 @@ def sort_out(paths: Iterable[str], *, masks: bool = False) -> Sorted:
             kept.append((path, parts))
     top = _common([parts for _, parts in kept])
     for path, parts in kept:
-        found.append(_sort(path, parts, top, masks))
+        one = _sort(path, parts, top, masks)
+        found.append(replace(one, found_split=one.split, found_label=one.label))
     return Sorted(tuple(found), tuple(others), junk)
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from datafetch.model import Artifact, Inventory, Members, Seen, Shards, State, UrlList
+from datafetch.plan.order import Order
+from datafetch.plan.peak import Disk, peak, size_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,49 +28,56 @@ class Budget:
 
     lines: tuple[Line, ...]
     fetch: int  # bytes to transfer
-    disk: int  # bytes of free space to have: archives, and the files inside them
+    disk: int  # bytes of free space to have
     unknown: int  # artifacts to fetch whose size nobody has published
+    peak: int = 0  # most bytes that the dataset takes at a time, with what it takes now
+    order: Order = Order.WIDE
+    ranks: tuple[str, ...] = ()  # in which order artifacts are got, one at a time; empty: several at once
+    wide: int = 0  # what the peak would be with several archives under way
+    sure: bool = True  # whether all sizes are known: else `disk` and `peak` are the least
+    fits: bool = True
+    files: int | None = None  # to be written, as far as they are counted
 
 
-def estimate(wanted: Sequence[Artifact], seen: Inventory, at_once: Mapping[str, int]) -> Budget:
+def estimate(
+    wanted: Sequence[Artifact], seen: Inventory, at_once: Mapping[str, int], disk: Disk | None = None
+) -> Budget:
     """The budget of getting `wanted` from here.
 
-    An archive and the tree built from it exist side by side until the tree is durable, and images hardly compress, so
-    each archive counts twice: the bytes still to fetch, and once more for its files. Of those in `at_once` no more
-    than so many shards are on disk at a time.
+    An archive and its files exist side by side until these are durable, and images hardly compress: so the files of
+    an archive are taken to be as large as it is. Of those in `at_once` no more than so many shards are on disk at a
+    time.
     """
+    disk = disk or Disk()
     lines = tuple(_line(artifact, seen.get(artifact.name, Seen()), at_once) for artifact in wanted)
     pending = [line for line in lines if line.state is not State.BUILT]
     fetch = sum(line.todo or 0 for line in pending)
-    trees = sum(line.size or 0 for line in pending if line.state is not State.STAGED)
-    less = sum(
-        _spared(artifact, line, seen.get(artifact.name, Seen()), at_once)
-        for artifact, line in zip(wanted, lines, strict=True)
-    )
     unknown = sum(line.todo is None for line in pending)
-    return Budget(lines, fetch, fetch + trees - less, unknown)
+    most = peak(wanted, seen, disk, at_once)
+    fits = most.fits and (disk.inodes_free is None or (disk.files or 0) <= disk.inodes_free)
+    return Budget(
+        lines=lines,
+        fetch=fetch,
+        disk=most.bytes - disk.taken,
+        unknown=unknown,
+        peak=most.bytes,
+        order=most.order,
+        ranks=most.ranks,
+        wide=most.wide,
+        sure=most.sure,
+        fits=fits,
+        files=disk.files,
+    )
 
 
 def _members_line(artifact: Artifact, now: Seen, members: Members) -> Line:
     note = "only the members that are wanted are fetched, by ranges"
+    if members.all:
+        note = "unpacked while it arrives: no archive on disk, if its server gives ranges"
+        return Line(artifact.name, artifact.folder, now.state, members.fetch, members.tree, note)
     if members.fetch is None:
         note += ": how many bytes that is shows once the archive's directory was read"
     return Line(artifact.name, artifact.folder, now.state, members.fetch, members.tree, note)
-
-
-def _spared(artifact: Artifact, line: Line, now: Seen, at_once: Mapping[str, int]) -> int:
-    """Bytes to fetch that need no room, because others have gone when they come, or because they are no archive."""
-    if now.members is not None:
-        return line.todo or 0
-    if (
-        artifact.name not in at_once
-        or not isinstance(artifact.source, Shards)
-        or not line.size
-        or not line.todo
-    ):
-        return 0
-    shard = -(-line.size // len(artifact.source.shards))
-    return max(line.todo - at_once[artifact.name] * shard, 0)
 
 
 def _line(artifact: Artifact, now: Seen, at_once: Mapping[str, int]) -> Line:
@@ -77,7 +86,7 @@ def _line(artifact: Artifact, now: Seen, at_once: Mapping[str, int]) -> Line:
     if isinstance(artifact.source, UrlList) and artifact.source.mending:
         note = f"only what does not decode of {artifact.source.file}"
         return Line(artifact.name, artifact.folder, now.state, 0, 0, note)
-    size = now.size if now.size is not None else artifact.size
+    size = size_of(artifact, now)
     if now.state in (State.FETCHED, State.STAGED, State.BUILT):
         todo: int | None = 0
     else:

@@ -60,7 +60,7 @@ def made_of(source: Derived, artifacts: Sequence[Artifact]) -> tuple[Artifact, .
     return tuple(dict.fromkeys(owner for owner in found if owner is not None))
 
 
-def _needs(artifact: Artifact, wanted: Sequence[Artifact]) -> tuple[str, ...]:
+def needs(artifact: Artifact, wanted: Sequence[Artifact]) -> tuple[str, ...]:
     """The artifacts whose files are read to ask for the items of a list, to unpack, or to derive."""
     match artifact.source:
         case UrlList(file=file):
@@ -79,7 +79,7 @@ def _all_here(
 
     Those staged for a folder of their own are about to be moved into it; it is built first, unless it never is.
     """
-    needed = _needs(artifact, wanted)
+    needed = needs(artifact, wanted)
     for other in wanted:
         if other.name not in needed:
             continue

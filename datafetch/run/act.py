@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -28,8 +29,11 @@ from datafetch.errors import (
 from datafetch.model import Artifact, Event, Http, Plan, Seen, Step, Verb, Why
 from datafetch.obtain.obtainer import Obtainer
 from datafetch.plan.difference import difference
+from datafetch.plan.order import narrowed
+from datafetch.run.settle import TRIES
 from datafetch.stops import STOPS, deadline, in_thread, signals
 from datafetch.store import inventory
+from datafetch.store.held import MORE
 from datafetch.task import Task
 from datafetch.unpack.unpacker import Unpacker
 
@@ -60,19 +64,32 @@ class Settle(Protocol):
 class Run:
     """One run over one dataset: what is wanted, what has been seen, and how each step is done."""
 
-    def __init__(self, task: Task, seen: dict[str, Seen], emit: Emit, still_mine: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        task: Task,
+        seen: dict[str, Seen],
+        emit: Emit,
+        still_mine: Callable[[], bool],
+        ranks: Sequence[str] = (),
+    ) -> None:
+        """`ranks`: what is got one at a time, in this order, because room is short; empty: several at once."""
         self._task, self.seen = task, seen
+        self._ranks = ranks
+        self._acted: Counter[Step] = Counter()
+        self._running: set[Step] = set()
+        self._full: Callable[[], None] = lambda: None  # ends the run
         self.given_up: set[str] = set()
         self.stopped = threading.Event()  # extraction runs in a thread and looks at it between two members
         self._artifacts = {artifact.name: artifact for artifact in task.wanted}
-        self._tell = emit
+        self._hand_on = emit
         self._still_mine = still_mine
-        self._obtainer = Obtainer(task, emit, self.stopped)
-        self._unpacker = Unpacker(task, emit, self.stopped)
+        self._obtainer = Obtainer(task, self._tell, self.stopped)
+        self._unpacker = Unpacker(task, self._tell, self.stopped)
 
     async def settle(self, settle: Settle) -> None:
         """Run the loop until nothing is left. Raises what stopped it early: one of STOPS, or a bug."""
         reasons: list[DatafetchError] = []
+        self._unpacker.let_go_of_done(self.seen)
         async with self._obtainer:
             task = asyncio.ensure_future(settle(self.look, self.act, self.at_once))
 
@@ -82,14 +99,35 @@ class Run:
                     self.stopped.set()
                     task.cancel()
 
+            loop = asyncio.get_running_loop()
+
+            def full() -> None:
+                loop.call_soon_threadsafe(stop, self._no_room())
+
+            self._full = full
             with signals(stop), deadline(stop, self._task.settings.max_duration):
                 await asyncio.wait((task,))
         if reasons:
             raise reasons[0]
         task.result()
 
+    def _tell(self, event: Event) -> None:
+        """Hand an event on; one of something whose size nobody knew may end the run, by passing --max-disk."""
+        self._hand_on(event)
+        if self._task.held.over and not self.stopped.is_set():
+            self._full()
+
+    def _no_room(self) -> NoRoom:
+        limit = self._task.held.limit
+        return NoRoom(f"{self._task.recipe.name} takes more than the {limit:,} bytes of --max-disk", MORE)
+
     def look(self) -> Plan:
-        return difference(self._task.wanted, self.seen, self.given_up)
+        plan = difference(self._task.wanted, self.seen, self.given_up)
+        if not self._ranks:
+            return plan
+        # One that changes nothing any more must not keep the others from their turn.
+        alive = (s for s in plan.steps if s in self._running or self._acted[s] < TRIES)
+        return narrowed(Plan(tuple(alive)), self._ranks, self._running)
 
     def at_once(self, verb: Verb) -> int:
         """Transfers wait for the network, so several run; extraction keeps the disk and a core busy by itself."""
@@ -97,6 +135,14 @@ class Run:
 
     async def act(self, step: Step) -> None:
         """Do one step. A failure of one artifact becomes an event; only STOPS are raised."""
+        self._acted[step] += 1
+        self._running.add(step)
+        try:
+            await self._act(step)
+        finally:
+            self._running.discard(step)
+
+    async def _act(self, step: Step) -> None:
         try:
             match step.verb:
                 case Verb.GET:
@@ -129,6 +175,8 @@ class Run:
 
     def _give_up(self, step: Step, error: DatafetchError) -> None:
         self.given_up |= {a.name for a in self._task.wanted if step.name in (a.name, a.folder)}
+        if step.verb is Verb.EXTRACT:
+            self._task.held.gone(step.name)
         why = why_of(error)
         url = error.url if isinstance(error, TransferFailed) else ""
         text, code = str(error), error.exit_code

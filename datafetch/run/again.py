@@ -24,8 +24,9 @@ def asked_again(
     again: dict[str, Seen] = {}
     for artifact in wanted:
         now, source = seen[artifact.name], artifact.source
-        if isinstance(source, Own) and now.state is State.BUILT and _changed(home, artifact):
-            again[artifact.name] = replace(now, state=State.PARTIAL)
+        repairs = settings.window is None  # what is damaged comes back as it was, and from nothing else
+        if isinstance(source, Own) and now.files and not repairs and _changed(home, artifact):
+            again[artifact.name] = replace(now, state=State.PARTIAL, lost=frozenset())
         if isinstance(source, Manual) and source.optional and now.state is State.BUILT:
             from datafetch.obtain.brought import newer as brought_anew
 

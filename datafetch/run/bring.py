@@ -7,7 +7,7 @@ is an inventory and a report.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,23 +18,24 @@ from datafetch.model import (
     Artifact,
     Choice,
     Event,
-    Http,
     Recipe,
     Seen,
     Settings,
     State,
     Why,
 )
-from datafetch.plan.budget import Budget, estimate
+from datafetch.plan.budget import Budget
 from datafetch.plan.choose import choose, ways_given_up
 from datafetch.plan.difference import difference, with_holders
 from datafetch.plan.documents import documents, with_documents
 from datafetch.report import Report, Tally, unexpected
 from datafetch.run import refuse
 from datafetch.run.again import asked_again, derived_again, made_again
+from datafetch.run.cost import fitted
 from datafetch.run.ending import report_of, tidy
 from datafetch.store import files as store
 from datafetch.store import history, inventory, journal
+from datafetch.store.held import Held, on_disk
 from datafetch.store.history import Past
 from datafetch.store.home import Home
 from datafetch.store.lease import Lease
@@ -63,37 +64,12 @@ def plan(recipe: Recipe, choice: Choice, settings: Settings) -> Budget:
     files = inventory.published(home)
     task = Task(recipe, tuple(wanted), home, settings)
     seen = inventory.observe(home, wanted, files, inventory.lost(home.root, files), _short(task))
-    return estimate(wanted, _forecast(task, seen), _at_once(task))
-
-
-def _at_once(task: Task) -> dict[str, int]:
-    """How many shards are on disk at a time, of the artifacts that are unpacked while they arrive."""
-    from datafetch.layout.onepass import AT_ONCE, streams  # a complete dataset needs no layout
-
-    layout, settings = task.recipe.layout, task.settings
-    return {a.name: AT_ONCE for a in task.wanted if streams(a, layout, settings, task.picks(a))}
+    return fitted(task, seen, files)[1]
 
 
 def _short(task: Task) -> set[str]:
     """The artifacts of which more is wanted than was built."""
     return {artifact.name for artifact in task.wanted if task.falls_short(artifact)}
-
-
-def _forecast(task: Task, seen: Mapping[str, Seen]) -> dict[str, Seen]:
-    """The same, with what members cost of which alone is to be asked."""
-    found = dict(seen)
-    for artifact in task.wanted:
-        now = seen[artifact.name]
-        if now.state not in (State.ABSENT, State.PARTIAL) or not isinstance(artifact.source, Http):
-            continue
-        from datafetch.obtain.partly import (  # what is complete needs neither archives nor layout
-            forecast,
-            partly,
-        )
-
-        if partly(task, artifact, now.lost):
-            found[artifact.name] = replace(now, members=forecast(task, artifact, now.lost))
-    return found
 
 
 def get(
@@ -148,18 +124,27 @@ def bring(
         seen |= asked_again(wanted, seen, home, settings)
         seen |= made_again(recipe, wanted, seen, home)
         seen |= derived_again(recipe, wanted, seen, home, settings, files)
-        tally = Tally(on_disk=sum(file.size for file in files))
+        changed = bool(difference(wanted, seen))
+        if changed:
+            refuse.lacking_extras(wanted, seen)
+            task, budget, disk, held = fitted(task, seen, files)
+            show(budget)
+            refuse.no_room(home, recipe, budget, disk)
+            task = replace(task, held=held)
+        else:
+            task = replace(task, held=Held(on_disk(file.size for file in files)))
+        tally = Tally(task.held)
 
         def tell(event: Event) -> None:
             tally(event)
             emit(event)
 
         noted: list[str] = []
-        changed = bool(difference(wanted, seen))
+        if task.settings.stream and not settings.stream:
+            text = "room is short: zips and tars are unpacked while they arrive"
+            tell(Event("note", recipe.name, text=text))
         if changed:
-            refuse.lacking_extras(wanted, seen)
-            show(estimate(wanted, _forecast(task, seen), _at_once(task)))
-            _settle_all(task, seen, tell, lease)
+            _settle_all(task, seen, tell, lease, budget.ranks)
             files = inventory.published(home)
             gone = inventory.lost(home.root, files) | inventory.damaged(home)
             noted = [] if subsets(home, recipe) else unexpected(recipe.counts, [file.path for file in files])
@@ -187,7 +172,7 @@ def bring(
         return report
 
 
-def _settle_all(task: Task, seen: dict[str, Seen], tell: Emit, lease: Lease) -> None:
+def _settle_all(task: Task, seen: dict[str, Seen], tell: Emit, lease: Lease, ranks: Sequence[str]) -> None:
     """Run the loop, and turn what stopped it early into an event: the report is written whatever happens."""
     import asyncio
 
@@ -195,7 +180,7 @@ def _settle_all(task: Task, seen: dict[str, Seen], tell: Emit, lease: Lease) -> 
     from datafetch.run.settle import settle
 
     try:
-        asyncio.run(Run(task, seen, tell, lease.still_mine).settle(settle))
+        asyncio.run(Run(task, seen, tell, lease.still_mine, ranks).settle(settle))
     except DatafetchError as error:
         text, code = str(error), error.exit_code
         tell(Event("failed", task.recipe.name, why=why_of(error), text=text, hint=error.hint, code=code))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from datafetch.errors import NeedsPerson, UsageError
+from datafetch.errors import NeedsPerson, NoRoom, UsageError
 from datafetch.extras import HDF5, PARQUET, demand
 from datafetch.model import Artifact, Derived, Recipe, Seen, Settings, State, UrlList, Window
+from datafetch.plan.budget import Budget
 from datafetch.plan.choose import ways_given_up
+from datafetch.plan.peak import Disk
 from datafetch.store import journal
 from datafetch.store.home import Home
 
@@ -55,6 +57,27 @@ def other_ways(home: Home, recipe: Recipe, wanted: Sequence[Artifact]) -> None:
                 f"{artifact.folder}/ was built with {way}",
                 hint=f"keep to {way}, or build into another folder with -o",
             )
+
+
+def no_room(home: Home, recipe: Recipe, budget: Budget, disk: Disk) -> None:
+    """NoRoom when it cannot fit in any order of work: better now than hours later, with a full disk for everybody."""
+    if budget.fits:
+        return
+    least = "" if budget.sure else "at least "
+    even = ", even one archive at a time" if budget.wide > budget.peak else ""
+    if disk.most is not None and budget.peak > disk.most:
+        text = f"takes {least}{budget.peak:,} bytes of disk{even}, and --max-disk allows {disk.most:,}"
+        hint = "raise --max-disk"
+    elif disk.most is not None and disk.taken >= disk.most:
+        text = f"takes {disk.taken:,} bytes of disk already, and --max-disk allows {disk.most:,}"
+        hint = "raise --max-disk"
+    elif disk.free is not None and budget.disk > disk.free:
+        text = f"needs {least}{budget.disk:,} bytes of disk{even}, and {disk.free:,} are free at {home.root}"
+        hint = "make room, build on a larger disk with -o"
+    else:
+        text = f"writes at least {budget.files:,} files, and {home.root} has room for {disk.inodes_free:,}"
+        hint = "build on a larger disk with -o"
+    raise NoRoom(f"{recipe.name}: it {text}", f"{hint}, or get a part, as with --split or --classes")
 
 
 def prepro(recipe: Recipe, settings: Settings) -> None:

@@ -80,6 +80,10 @@ class Home:
         """What the documents of a derived artifact were made of, and what there is to tell of them."""
         return self.state / "journal" / f"{slug(name)}.derived.json"
 
+    def findings(self, name: str) -> Path:
+        """Everything that was said of such files, a line each."""
+        return self.state / "journal" / f"{slug(name)}.findings.txt"
+
     @property
     def inbox(self) -> Path:
         return self.state / "inbox"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 from datafetch.errors import NoRoom
 from datafetch.identity import identity
@@ -59,7 +58,7 @@ async def _take(
     if judged.act is Act.START:
         await holding.drop()
     holding.promised(answer.promise)
-    _check_room(wanted.part, total)
+    _check_room(wanted, ways, total)
     await holding.describe(clean_url(url), judged.validators)
     ways.emit(Event("started", wanted.name, holding.size, total, url=safe_url(url)))
     pump = Pump(wanted, ways, holding)
@@ -108,14 +107,17 @@ def _refuse_pages(wanted: Wanted, url: str, judged: Judged, answer: Answer, firs
         raise failed(Why.BAD_ANSWER, url, f"the server packs the file as {encoding}, which nobody asked for")
 
 
-def _check_room(part: Path, total: int | None) -> None:
+def _check_room(wanted: Wanted, ways: Ways, total: int | None) -> None:
+    """NoRoom for a file that is larger than what is free, or than what the user lets the dataset take."""
     if total is None:
         return
+    part = wanted.part
     missing = total - min(total, taken(part))
     free, inodes = free_space(part)
     if missing > free or not inodes:
         text = f"{missing:,} bytes are still to come and {free:,} are free at {part.parent}"
         raise NoRoom(text, "make room and run the same command again: what is here is kept")
+    ways.held.claim("file", wanted.name, total)
 
 
 def _check_end(wanted: Wanted, url: str, holding: Holding, answer: Answer) -> None:

@@ -39,6 +39,7 @@ LEAST_KEPT = 0.4  # of a rate that was refused
 FEW = 16  # accepted since the last refusal: then the rate is plainly too high
 SOME = 6  # accepted over several such spans: enough to tell the rate
 SLOWEST = 1 / 30  # requests a second, at the least
+WORTH_KEEPING = 1.0  # requests a second
 DENSE, CATCH_UP = 100.0, 0.02  # requests a second above which steps are short
 
 
@@ -187,7 +188,10 @@ class Manners:
         self._quicken(now)
 
     def learned(self) -> Learned:
-        return Learned(self.places, self.rate)
+        """For the next run. A rate below `WORTH_KEEPING` is not told from a host that was down, which must not be
+        asked once a minute for a week because of it.
+        """
+        return Learned(self.places, self.rate if self.rate is None else max(self.rate, WORTH_KEEPING))
 
     def _obey(self, quota: Quota, now: float) -> None:
         self._quota, self._quota_until = quota, now + min(quota.reset, self._longest)

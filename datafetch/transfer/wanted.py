@@ -15,6 +15,7 @@ import httpx2
 from datafetch.errors import TransferFailed
 from datafetch.identity import identity
 from datafetch.model import Checksum, Event, Fetched
+from datafetch.store.held import Held
 from datafetch.transfer.addresses import candidates, clean_url, origin, unmirrored
 from datafetch.transfer.asking import Asking, Headers, Provider
 from datafetch.transfer.engine import Limits
@@ -68,6 +69,7 @@ class Ways:
     clock: Callable[[], float] = time.monotonic
     jobs: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(4))  # files at once
     providers: tuple[Provider, ...] = ()
+    held: Held = field(default_factory=Held)  # what the dataset takes on disk
 
     def addresses(self, wanted: Wanted) -> tuple[str, ...]:
         """What to ask for in order, all of it http or https as far as a provider knows the scheme."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from datafetch.archive.staging import Extracted
 from datafetch.errors import DamagedArchive, UnsafeArchive
 from datafetch.layout.build import seal
 from datafetch.layout.place import ELSEWHERE
-from datafetch.model import Artifact, Bundled, Event, Fetched, Manual, Outcome, Shards, Why
+from datafetch.model import Artifact, Bundled, Event, Fetched, Manual, Outcome, Seen, Shards, State, Why
 from datafetch.store import files as store
 from datafetch.store import inventory, journal
 from datafetch.store.home import Home, slug
@@ -39,8 +39,16 @@ class Unpacker:
         """This run has brought the file and hashed every byte of it: it need not be read again."""
         self._fetched.add(artifact.name)
 
+    def let_go_of_done(self, seen: Mapping[str, Seen]) -> None:
+        """Remove the archives that a killed run had unpacked and not let go."""
+        for artifact in self._task.wanted:
+            if seen[artifact.name].state is not State.STAGED or self._task.keeps_archive(artifact):
+                continue
+            if self._home.archive(artifact.name).exists() or self._home.shard_folder(artifact.name).exists():
+                drop_archive(self._home, artifact, self._tell)
+
     def unpack(self, artifact: Artifact, only: frozenset[str]) -> None:
-        """Stage and seal what the layout takes of it, or only the paths in `only`.
+        """Stage and seal what the layout takes of it, or only the paths in `only`; then the archive is let go.
 
         A damaged archive is removed, and this returns if it is worth fetching once more. Raises UnsafeArchive and
         LayoutMismatch for what is refused, NoRoom for faults of the disk.
@@ -64,6 +72,8 @@ class Unpacker:
                 str(error), error.hint or f"remove {home.archive(name)} to fetch it anew"
             ) from error
         self._stage(artifact, result, only)
+        if not self._task.keeps_archive(artifact):
+            drop_archive(home, artifact, self._tell)
 
     def unpack_where_they_lie(
         self, artifact: Artifact, archives: Sequence[Path], only: frozenset[str]
@@ -93,6 +103,7 @@ class Unpacker:
             sort=self._sorter(artifact),
             emit=self._tell,
             stop=self._stopped.is_set,
+            held=self._task.held,
         )
         if only or not any(other.mends(artifact) for other in self._artifacts):
             return result
@@ -121,7 +132,7 @@ class Unpacker:
             text = f"{name}: {astray} pictures lie outside the folders that the layout speaks of, and are left out"
             self._tell(Event("note", name, text=text))
         if name in self._linked:  # before its state is remembered: losing a name changes that
-            store.remove_tree(home.archive(name))
+            drop_archive(home, artifact, self._tell)
         size = sum(record.size for record in result.records)
         self._tell(Event("staged", name, done=size, count=len(result.records)))
 
@@ -184,6 +195,8 @@ def drop_archive(home: Home, artifact: Artifact, tell: Callable[[Event], None], 
     """Let go of what was fetched; of an archive in shards only of this one, if one is named."""
     name = artifact.name
     store.remove_tree(home.archive(name))
+    freed = name
     if isinstance(artifact.source, Shards):
         store.remove_tree(home.shard(name, shard) if shard else home.shard_folder(name))
-    tell(Event("freed", name))
+        freed = home.shard_key(name, shard) if shard else name
+    tell(Event("freed", freed))

@@ -1,0 +1,135 @@
+"""Processes that unpack members from bytes that they are given: `python -m datafetch.archive.hands FOLDER`.
+
+Threads would wait for each other's interpreter lock at every small file. Each job is a pickled Job and its bytes; the
+answer says what became of each member. A process ends by itself when the other end is gone: another run may be writing
+there by then.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import select
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from datafetch.archive.incoming import Incoming, read_member
+from datafetch.archive.members import Chunk, Member
+from datafetch.archive.writing import write_over
+from datafetch.errors import DamagedArchive
+from datafetch.store.closing import Closing
+from datafetch.store.files import Tree
+
+MOST = 2 << 20  # bytes of a job, but for a single longer member
+
+Work = Sequence[tuple[Member, str]]
+Done = list[tuple[int, str] | DamagedArchive]  # size and SHA-256 of each member, in their order
+
+
+class Job(NamedTuple):
+    start: int  # of the bytes in the file
+    size: int
+    work: Work
+
+
+class Hand(Closing):
+    """One such process; one thread at a time gives it something to do."""
+
+    def __init__(self, into: Path) -> None:
+        self._child: subprocess.Popen[bytes] | None = None
+        with suppress(OSError):  # no room for one more process: it is done here
+            self._child = subprocess.Popen(
+                (sys.executable, "-m", "datafetch.archive.hands", str(into)),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                process_group=0,  # a Ctrl-C is for us alone: we tell them
+            )
+
+    def unpack(self, tree: Tree, chunks: Sequence[Chunk], start: int, work: Work) -> Done:
+        """What became of the members that lie in these bytes, the first of which is at `start`; done here when the
+        process is not there any more. OSError for faults of the disk."""
+        answer: object = None
+        if self._child is not None and self._child.stdin and self._child.stdout:
+            try:
+                pickle.dump(Job(start, sum(map(len, chunks)), work), self._child.stdin)
+                for chunk in chunks:
+                    self._child.stdin.write(chunk)
+                self._child.stdin.flush()
+                answer = pickle.load(self._child.stdout)
+            except (OSError, EOFError, pickle.UnpicklingError, ValueError):
+                self.close()
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer if isinstance(answer, list) else unpack_here(tree, chunks, start, work)
+
+    def close(self) -> None:
+        """It has ended afterwards: it cannot write any more. May be called twice."""
+        child, self._child = self._child, None
+        if child is None:
+            return
+        child.kill()
+        child.wait()
+        for pipe in (child.stdin, child.stdout):
+            with suppress(OSError):
+                if pipe is not None:
+                    pipe.close()
+
+
+def unpack_here(tree: Tree, chunks: Sequence[Chunk], start: int, work: Work) -> Done:
+    """As Hand.unpack, without its process. A member that is damaged leaves no file."""
+    incoming, done = Incoming(iter(chunks), start), Done()
+    watch = _watch()
+    for member, target in work:
+        if watch is not None and watch.poll(0):
+            os._exit(1)  # nobody waits for it any more
+        try:
+            done.append(write_over(tree, target, read_member(incoming, member)))
+        except DamagedArchive as error:
+            tree.remove(target)
+            done.append(error)
+    return done
+
+
+_SERVING = False
+
+
+def _watch() -> select.poll | None:
+    """Tells when the other end is gone; None in the process that gives the jobs."""
+    if not _SERVING:
+        return None
+    poll = select.poll()
+    poll.register(0, 0)
+    return poll
+
+
+def serve(into: Path) -> None:
+    """Answer each Job of the standard input until it ends."""
+    global _SERVING
+    _SERVING = True
+    jobs, answers = sys.stdin.buffer, sys.stdout.buffer
+    with Tree(into) as tree:
+        while True:
+            try:
+                job: Job = pickle.load(jobs)
+            except EOFError:
+                return
+            data = jobs.read(job.size)
+            if len(data) < job.size:
+                return
+            answer: object
+            try:
+                answer = unpack_here(tree, [data], job.start, job.work)
+            except Exception as error:  # whatever it is, it is for the other end to tell
+                answer = error.with_traceback(None)
+            pickle.dump(answer, answers)
+            answers.flush()
+
+
+if __name__ == "__main__":
+    serve(Path(sys.argv[1]))
