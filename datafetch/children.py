@@ -13,13 +13,15 @@ _SECRET_BEGINS = ("AWS_",)
 _SECRET_ENDS = ("TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIALS", "_KEY", "_KEY_ID")
 
 
-def spawn(module: str, *, stdin: int | IO[bytes], stdout: int | IO[bytes]) -> subprocess.Popen[bytes]:
-    """`python -m module`, under way; its stderr goes nowhere. Raises OSError when there is no room for a process.
+def spawn(
+    module: str, *words: str, stdin: int | IO[bytes], stdout: int | IO[bytes]
+) -> subprocess.Popen[bytes]:
+    """`python -m module WORDS`, under way; its stderr goes nowhere. Raises OSError when there is no room for a process.
 
     Nothing is imported from the folder that the user stands in. A Ctrl-C is for us alone: we tell them.
     """
     return subprocess.Popen(
-        (sys.executable, "-P", "-m", module),
+        (sys.executable, "-P", "-m", module, *words),
         stdin=stdin,
         stdout=stdout,
         stderr=subprocess.DEVNULL,

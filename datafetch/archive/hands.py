@@ -20,6 +20,7 @@ from typing import NamedTuple
 from datafetch.archive.incoming import Incoming, read_member
 from datafetch.archive.members import Chunk, Member
 from datafetch.archive.writing import write_over
+from datafetch.children import spawn
 from datafetch.errors import DamagedArchive
 from datafetch.store.closing import Closing
 from datafetch.store.files import Tree
@@ -42,14 +43,8 @@ class Hand(Closing):
     def __init__(self, into: Path) -> None:
         self._child: subprocess.Popen[bytes] | None = None
         with suppress(OSError):  # no room for one more process: it is done here
-            self._child = subprocess.Popen(
-                (sys.executable, "-m", "datafetch.archive.hands", str(into)),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-                process_group=0,  # a Ctrl-C is for us alone: we tell them
-            )
+            pipe = subprocess.PIPE
+            self._child = spawn("datafetch.archive.hands", str(into), stdin=pipe, stdout=pipe)
 
     def unpack(self, tree: Tree, chunks: Sequence[Chunk], start: int, work: Work) -> Done:
         """What became of the members that lie in these bytes, the first of which is at `start`; done here when the
