@@ -49,6 +49,8 @@ def verify_and_repair(
     if repair and (found.damaged or _unfinished(home) or _gaps(recipe, home)):
         mended = run.repair(recipe, found.damaged, settings, emit)
         found = _verify(home, recipe, wanted, full=full, emit=emit)
+    if repair and not write_available and _renew(recipe, home, found):
+        found = _verify(home, recipe, wanted, full=False, emit=emit)
     notes: tuple[str, ...] = ()
     if full or write_available:
         notes = _compare(recipe, home, found, write=write_available)
@@ -80,6 +82,17 @@ def _compare(recipe: Recipe, home: Home, found: Verified, *, write: bool) -> tup
         if not compared:
             said.append("no JSON here names pictures one by one: nothing to write")
     return tuple(said)
+
+
+def _renew(recipe: Recipe, home: Home, found: Verified) -> bool:
+    """Whether there was something that --write-available once made: it fits the pictures now."""
+    from datafetch.documents import available
+
+    if not available.written(home):
+        return False
+    with Lease(home.lease):
+        available.renew(recipe, home, found.damaged)
+    return True
 
 
 def _gaps(recipe: Recipe, home: Home) -> bool:

@@ -167,6 +167,10 @@ def bring(
             _prepare(home, recipe, settings, gone, tell, tally.seconds)
             files = inventory.published(home)
             gone = inventory.lost(home.root, files) | inventory.damaged(home)
+        if (changed or gone) and not _cut_off(tally) and any(".available" in file.path for file in files):
+            _renew(home, recipe, gone, tell)
+            files = inventory.published(home)
+            gone = inventory.lost(home.root, files) | inventory.damaged(home)
         store.remove_tree(home.prepro)  # of a run that was killed
         built = [artifact for artifact in wanted if seen[artifact.name].state is State.BUILT]
         for artifact in built:
@@ -263,6 +267,18 @@ def _prepare(
     except DatafetchError as error:
         text, code = str(error), error.exit_code
         tell(Event("failed", "--prepro", why=why_of(error), text=text, hint=error.hint, code=code))
+
+
+def _renew(home: Home, recipe: Recipe, gone: frozenset[str], tell: Emit) -> None:
+    """What --write-available once made is made to fit the pictures that are here now, and is made anew if lost."""
+    from datafetch.documents import available
+    from datafetch.run.act import why_of
+
+    try:
+        available.renew(recipe, home, gone)
+    except DatafetchError as error:
+        text, code = str(error), error.exit_code
+        tell(Event("failed", "--write-available", why=why_of(error), text=text, hint=error.hint, code=code))
 
 
 def _cut_off(tally: Tally) -> bool:
