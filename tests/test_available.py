@@ -149,6 +149,13 @@ def test_a_filtered_json_that_is_lost_or_outdated_is_made_anew(
     assert two.run(tmp_path, "verify", "--full").code == 0
 
 
+def test_rows_by_number_are_refused_where_the_recipe_does_not_allow_them(tmp_path: Path, two: Two) -> None:
+    """It said that what is asked for has no list, of a dataset that is nothing else."""
+    ended = two.run(tmp_path, "get", "--first", "10", "--count", "5")
+    assert ended.code == 2
+    assert "the list of p takes no --first: its recipe would need window: true" in ended.err
+
+
 def test_pictures_that_no_json_names_are_counted(tmp_path: Path, two: Two) -> None:
     two.run(tmp_path, "get")
     file = tmp_path / "out/p/json/test.json"
