@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from datafetch import run
+from datafetch.cli.app import to_have
 from datafetch.console.screens import report_line
 from datafetch.console.text import number, plural
 from datafetch.errors import Damaged, Issue, NoRoom, UnknownName
@@ -121,7 +122,7 @@ def _verify(
 ) -> Verified:
     records = manifest.entries(home.manifest)
     if not records:
-        raise Damaged(f"{recipe.name} is not in {home.root}", hint=f"datafetch get {recipe.name} fetches it")
+        raise Damaged(f"{recipe.name} is not in {home.root}", hint=to_have(recipe))
     with ExitStack() as stack:
         with suppress(NoRoom):  # where nothing can be written, nobody else writes either
             stack.enter_context(Lease(home.lease))
