@@ -128,6 +128,34 @@ def test_a_lost_picture_is_not_available_and_repair_fetches_it_and_no_other(tmp_
     assert {seen.path for seen in two.seen[asked:]} - {"/robots.txt"} == {"/22.png"}
 
 
+@pytest.mark.parametrize("command", [("get",), ("verify", "--repair")])
+def test_a_filtered_json_that_is_lost_or_outdated_is_made_anew(
+    tmp_path: Path, two: Two, command: tuple[str, ...]
+) -> None:
+    """Once deleted it was missing for ever: `get` said partial, `verify --repair` fetched nothing that could mend it.
+    One that was there did not tell of the pictures that had come since.
+    """
+    two.run(tmp_path, "get")
+    assert two.run(tmp_path, "verify", "--write-available").code == 0
+    path = tmp_path / "out/p/json/train.available.json"
+    whole = path.read_bytes()
+    path.unlink()
+    mended = two.run(tmp_path, *command, "--json")
+    assert mended.report["counts"]["missing"] == (3 if command == ("get",) else 0), mended.out
+    assert path.read_bytes() == whole
+    two.gone.clear()
+    two.run(tmp_path, "get", "--retry-gone")
+    assert json.loads(path.read_bytes()) == two.train
+    assert two.run(tmp_path, "verify", "--full").code == 0
+
+
+def test_rows_by_number_are_refused_where_the_recipe_does_not_allow_them(tmp_path: Path, two: Two) -> None:
+    """It said that what is asked for has no list, of a dataset that is nothing else."""
+    ended = two.run(tmp_path, "get", "--first", "10", "--count", "5")
+    assert ended.code == 2
+    assert "the list of p takes no --first: its recipe would need window: true" in ended.err
+
+
 def test_pictures_that_no_json_names_are_counted(tmp_path: Path, two: Two) -> None:
     two.run(tmp_path, "get")
     file = tmp_path / "out/p/json/test.json"

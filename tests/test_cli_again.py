@@ -315,6 +315,17 @@ def test_a_complete_dataset_that_may_only_be_read_is_complete(tmp_path: Path) ->
             folder.chmod(0o755)
 
 
+def test_a_folder_that_cannot_be_read_is_told_as_such(tmp_path: Path) -> None:
+    """It said "cannot be written", of a command that only read."""
+    root = tmp_path / "out"
+    with Upstream().serve() as server:
+        assert get(server, root).code == 0
+    (root / "pods").chmod(0o000)
+    ended = datafetch_("verify", "pods", "-o", "out", cwd=tmp_path, before=without_privileges)
+    assert ended.code == 12 and "out/pods cannot be read: permission denied" in ended.err
+    (root / "pods").chmod(0o755)
+
+
 def test_a_file_where_the_folder_belongs_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"mine")
     with Upstream().serve() as server:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import random
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -107,6 +110,27 @@ def test_a_picture_that_takes_too_long_is_rejected_with_its_worker(bench: Bench,
     assert bench(server.rows("a"), decode=0.1).dropped == {Outcome.REJECTED: {"not an image": 1}}
     assert "could not be decoded within" in bench.rows()[1].text
     assert not children(os.getpid()) and not bench.tree()
+
+
+def test_a_process_that_cannot_be_started_is_done_without(
+    bench: Bench, server: Pictures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the limit of a user's processes the second could not be started, and the run ended with the first at work."""
+    first, begin = [True], subprocess.Popen
+
+    def popen(*args: Any, **how: Any) -> Any:
+        if first:
+            first.clear()
+            return begin(*args, **how)
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    monkeypatch.setattr(subprocess, "Popen", popen)
+    opened = len(os.listdir("/proc/self/fd"))
+    assert counts(bench(server.rows(*(f"{number}" for number in range(200))))) == {Outcome.OK: 200}
+    said = [event.text for event in bench.events if event.kind == "note"]
+    assert said == ["a worker process: Resource temporarily unavailable; 1 go on"]
+    assert len(os.listdir("/proc/self/fd")) == opened
 
 
 # --- The supervisor dies, or is told to stop ----------------------------------------------------------------

@@ -38,6 +38,26 @@ def tree(root: Path) -> set[str]:
     return {str(p.relative_to(root)) for p in root.rglob("*") if p.is_file() and ".datafetch" not in p.parts}
 
 
+@pytest.mark.parametrize("page", ["p.jpg", "page", "there/is/none.html"])
+def test_a_page_goes_only_into_a_page_and_makes_no_folder(tmp_path: Path, page: str) -> None:
+    """HTML was written into p.jpg, and folders were made for a name that was mistyped."""
+    photos(tmp_path)
+    assert build(tmp_path, "--from", "photos").code == 0
+    before = sorted(tmp_path.iterdir())
+    ended = datafetch_("show", "pets", "-o", page, cwd=tmp_path)
+    assert ended.code == 2 and f"error: -o {page}: " in ended.err and "hint: " in ended.err
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_set_of_ones_own_that_is_not_here_is_to_be_built(tmp_path: Path) -> None:
+    """The hint was to `get` it, which knows no such dataset elsewhere."""
+    photos(tmp_path)
+    assert build(tmp_path, "--from", "photos").code == 0
+    (tmp_path / "data/.datafetch/pets/manifest.jsonl").unlink()
+    ended = datafetch_("verify", "pets", cwd=tmp_path)
+    assert ended.code == 13 and "hint: datafetch build pets --from … makes it" in ended.err
+
+
 def test_folders_become_classes_and_a_share_goes_to_test(tmp_path: Path) -> None:
     photos(tmp_path)
     picture(tmp_path / "empty" / "far" / "a.jpg")

@@ -137,6 +137,29 @@ def test_the_readme_recipe_is_built_as_the_readme_says(tmp_path: Path) -> None:
     assert built == {"shapes/train/round/0.png", "shapes/test/round/1.png", "shapes_drawn/round/0.png"}
 
 
+def test_the_readme_list_of_addresses_is_built_as_the_readme_says(tmp_path: Path) -> None:
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "recipes" / "birds.yaml").write_text(blocks("yaml")[1])
+    lint = run([sys.executable, "-m", "datafetch", "lint", "recipes"], tmp_path)
+    assert lint.returncode == 0, lint.stdout
+    rows = ["label,link", *(f"wren,https://example.org/{number}.jpg" for number in (1, 2))]
+    Image.new("RGB", (8, 8)).save(tmp_path / "picture.jpg")
+    files = {"/example.org/birds.csv": ("\n".join(rows) + "\n").encode()}
+    for number in (1, 2):
+        files[f"/example.org/{number}.jpg"] = (tmp_path / "picture.jpg").read_bytes()
+    with FaultServer({path: Thing(body) for path, body in files.items()}.get) as server:
+        words = ["get", "birds", "--registry", "recipes", "--mirror", server.url, "--mirror-only"]
+        done = run([sys.executable, "-m", "datafetch", *words, "--first", "2", "--count", "1"], tmp_path)
+        built = {
+            path.relative_to(tmp_path / "data").as_posix() for path in tmp_path.glob("data/birds/**/*.jpg")
+        }
+        assert (done.returncode, len(built)) == (0, 1), done.stderr
+        done = run([sys.executable, "-m", "datafetch", *words, "--first", "1"], tmp_path)
+    assert done.returncode == 0, done.stderr
+    built = {path.relative_to(tmp_path / "data").as_posix() for path in tmp_path.glob("data/birds/**/*.jpg")}
+    assert built == {"birds/photos/wren/1.jpg", "birds/photos/wren/2.jpg"}
+
+
 def test_the_readme_table_names_every_recipe_and_its_true_status() -> None:
     rows = dict(re.findall(r"^\| `([\w-]+)` \|.*?\|.*?\| (.*?) \|", README, re.MULTILINE))
     names = set()

@@ -62,6 +62,15 @@ def recipe_of(name: str, folders: Sequence[Path], output_dir: Path = DEFAULT_DIR
         return own
 
 
+def to_have(recipe: Recipe) -> str:
+    """A hint for a dataset that is not here."""
+    from datafetch.model import Own
+
+    if any(isinstance(artifact.source, Own) for artifact in recipe.artifacts):
+        return f"datafetch build {recipe.name} --from … makes it"
+    return f"datafetch get {recipe.name} fetches it"
+
+
 def refuse_group(recipe: Recipe, verb: str) -> None:
     """UsageError for a group: each of its members is looked at by itself."""
     if recipe.members:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from datafetch import run
+from datafetch.cli.app import to_have
 from datafetch.console.screens import report_line
 from datafetch.console.text import number, plural
 from datafetch.errors import Damaged, Issue, NoRoom, UnknownName
@@ -51,6 +52,8 @@ def verify_and_repair(
     if repair and (found.damaged or _unfinished(home) or _gaps(recipe, home)):
         mended = run.repair(recipe, found.damaged, settings, emit)
         found = _verify(home, recipe, wanted, full=full, emit=emit)
+    if repair and not write_available and _renew(recipe, home, found):
+        found = _verify(home, recipe, wanted, full=False, emit=emit)
     notes: tuple[str, ...] = ()
     if full or write_available:
         notes = _compare(recipe, home, found, write=write_available)
@@ -84,6 +87,17 @@ def _compare(recipe: Recipe, home: Home, found: Verified, *, write: bool) -> tup
     return tuple(said)
 
 
+def _renew(recipe: Recipe, home: Home, found: Verified) -> bool:
+    """Whether there was something that --write-available once made: it fits the pictures now."""
+    from datafetch.documents import available
+
+    if not available.written(home):
+        return False
+    with Lease(home.lease):
+        available.renew(recipe, home, found.damaged)
+    return True
+
+
 def _gaps(recipe: Recipe, home: Home) -> bool:
     """Whether a list has rows without a file that are due to be asked for again."""
     from datafetch.images.lacking import any_due
@@ -110,7 +124,7 @@ def _verify(
 ) -> Verified:
     records = manifest.entries(home.manifest)
     if not records:
-        raise Damaged(f"{recipe.name} is not in {home.root}", hint=f"datafetch get {recipe.name} fetches it")
+        raise Damaged(f"{recipe.name} is not in {home.root}", hint=to_have(recipe))
     with ExitStack() as stack:
         with suppress(NoRoom):  # where nothing can be written, nobody else writes either
             stack.enter_context(Lease(home.lease))

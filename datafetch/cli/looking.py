@@ -6,11 +6,11 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from datafetch.cli.app import DEFAULT_DIR, LOOK, app, recipe_of, refuse_group
+from datafetch.cli.app import DEFAULT_DIR, LOOK, app, recipe_of, refuse_group, to_have
 from datafetch.cli.options import (
     DataDir,
     Json,
@@ -22,8 +22,7 @@ from datafetch.cli.options import (
 from datafetch.cli.output import print_lines, say, stream, width, write
 from datafetch.errors import UsageError
 
-if TYPE_CHECKING:
-    pass
+PAGES = (".html", ".htm", ".png")
 
 
 @app.command("list", cls=PanelCommand, rich_help_panel=LOOK)
@@ -142,10 +141,15 @@ def show_command(
     refuse_group(recipe, "show")
     home = home_of(Settings(root=str(output_dir)), recipe.name)
     if not home.state.is_dir():
-        raise UsageError(f"there is nothing of {name} in {home.root}", f"datafetch get {name} fetches it")
+        raise UsageError(f"there is nothing of {name} in {home.root}", to_have(recipe))
     target = page or Path(f"{name}.html")
     if target.is_dir():
         raise UsageError(f"-o {target} is a folder", "name the file to write: -o page.html")
+    if str(page) != "-":
+        if target.suffix.lower() not in PAGES:
+            raise UsageError(f"-o {target}: expected a name in .html, .htm or .png, or -", "-o page.html")
+        if not target.absolute().parent.is_dir():
+            raise UsageError(f"-o {target}: there is no folder {target.parent}", f"mkdir -p {target.parent}")
     facts = gather(recipe, home, time.time())
     if target.suffix.lower() == ".png":
         from datafetch.show.drawing import drawing

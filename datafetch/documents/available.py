@@ -24,12 +24,14 @@ from datafetch.layout import manifest
 from datafetch.lists.placing import extensions, placing
 from datafetch.model import Artifact, FileRecord, Recipe, UrlList
 from datafetch.plan.difference import holder
+from datafetch.store import inventory
 from datafetch.store.faults import user_errors
 from datafetch.store.files import atomic_file
 from datafetch.store.home import Home
-from datafetch.verify import remember
+from datafetch.verify import remember, write_damaged
 
 _LISTS = ("map", "columns", "jsonl")  # those in JSON
+MADE = "made from "  # in the manifest, before the path of the JSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,20 +69,29 @@ class _Tree:
         )
 
 
-def compare(recipe: Recipe, home: Home, lost: frozenset[str]) -> tuple[list[Compared], int]:
+def compare(
+    recipe: Recipe, home: Home, lost: frozenset[str], only: Collection[str] | None = None
+) -> tuple[list[Compared], int]:
     """Each published JSON that names pictures of which some are here, and how many of the pictures none of them
     names: lists of addresses that are JSON, and documents that were made of pictures.
 
-    `lost` are published paths that are absent or damaged. Reads the JSONs whole, a record at a time.
+    `lost` are published paths that are absent or damaged; `only` these JSONs are looked at. Reads the JSONs
+    whole, a record at a time.
     """
     records = [record for record in manifest.read(home.manifest) if ".available." not in record.path]
     tree, found = _Tree(records, lost), []
     brought = {record.artifact for record in records}
     for artifact, path in _lists(recipe, records):
+        if only is not None and path not in only:
+            continue
         compared = _compare_list(artifact, recipe, home, path, tree)
         if compared.lacking < compared.named or artifact.name in brought:
             found.append(compared)
-    found += [_compare_records(home, path, folder, tree) for path, folder in _documents(recipe, records)]
+    found += [
+        _compare_records(home, path, folder, tree)
+        for path, folder in _documents(recipe, records)
+        if only is None or path in only
+    ]
     documents = {compared.path for compared in found}
     return found, tree.unnamed(documents)
 
@@ -98,6 +109,24 @@ def write(home: Home, compared: Sequence[Compared]) -> list[str]:
         manifest.write(home.manifest, [*kept, *made])
         remember(home, [record.path for record in made])
     return [record.path for record in made]
+
+
+def written(home: Home) -> dict[str, str]:
+    """The published paths that `write` made, with that of the JSON they were made from."""
+    records = manifest.salvage(home.manifest)
+    return {r.path: r.url.removeprefix(MADE) for r in records if r.url.startswith(MADE)}
+
+
+def renew(recipe: Recipe, home: Home, lost: frozenset[str]) -> None:
+    """Write once more what `write` made here, to fit the pictures as they are now. Raises what `write` does.
+
+    One whose JSON is among `lost` is left as it is.
+    """
+    made = written(home)
+    if sources := set(made.values()) - lost:
+        compared, _ = compare(recipe, home, lost, sources)
+        paths = write(home, compared)
+        write_damaged(home, inventory.damaged(home).difference(paths))
 
 
 def _lists(recipe: Recipe, records: Sequence[FileRecord]) -> Iterator[tuple[Artifact, str]]:
@@ -188,4 +217,4 @@ def _write(home: Home, compared: Compared) -> FileRecord:
             digest.update(piece)
             size += len(piece)
     at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    return FileRecord(path, size, digest.hexdigest(), f"made from {compared.path}", at)
+    return FileRecord(path, size, digest.hexdigest(), f"{MADE}{compared.path}", at)

@@ -9,12 +9,13 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Protocol, Self
 
 from datafetch.children import spawn
-from datafetch.errors import NoRoom
+from datafetch.errors import DatafetchError, NoRoom
 from datafetch.images.ask import Death, Errand
 from datafetch.images.wire import (
     Allow,
@@ -39,6 +40,7 @@ WORTH_ANOTHER = 64  # jobs for each process before the next is started: it takes
 DECODE = 60.0  # seconds for one picture: the pixels that `check` allows take ten, as WebP on a busy machine
 # Seconds beyond the limits of a job in which a process may have nothing to say: it may have to wait for a host first.
 GRACE = 120.0
+RETRY = 30.0  # seconds until another process is tried, after one could not be started
 
 
 @dataclass(eq=False, slots=True)
@@ -119,6 +121,7 @@ class Workers:
         count = max(1, min(most or min(os.cpu_count() or 1, MOST), jobs))
         self._shares = [jobs // count + (at < jobs % count) for at in range(count)]  # of those not running
         self._number = 0
+        self._not_before = 0.0  # when another may be started, after one could not
         self._tolls: set[asyncio.Task[None]] = set()
         self._trouble: Trouble | None = None
         self._closed = False
@@ -168,12 +171,26 @@ class Workers:
     def grow(self) -> None:
         """Starts another process when there is work for it."""
         if self._shares and self._number >= len(self.processes) * WORTH_ANOTHER:
-            self.processes.append(self._start(self._shares.pop(0)))
+            if self.processes and time.monotonic() < self._not_before:
+                return
+            try:
+                self.processes.append(self._start(self._shares[0]))
+            except DatafetchError as error:  # such as too many processes of this user, for now
+                if not self.processes:
+                    raise
+                self._not_before = time.monotonic() + RETRY
+                self._note(f"{error}; {len(self.processes)} go on")
+                return
+            self._shares.pop(0)
 
     def _start(self, share: int) -> Process:
-        ours, theirs = socket.socketpair()
-        with theirs, user_errors("a worker process"):
+        with user_errors("a worker process"), ExitStack() as unless_begun:
+            ours, theirs = socket.socketpair()
+            unless_begun.enter_context(ours)
+            unless_begun.enter_context(theirs)
             child = spawn("datafetch.images.worker", stdin=theirs.fileno(), stdout=subprocess.DEVNULL)
+            unless_begun.pop_all()
+            theirs.close()
         wire: Wire[FromWorker] = Wire(
             decoder(), lambda messages: self._got(process, messages), lambda: self._died(process)
         )

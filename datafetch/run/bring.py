@@ -152,6 +152,9 @@ def bring(
         if (settings.prepro or changed or stock.gone) and not _cut_off(tally):
             _prepare(home, recipe, settings, stock.gone, tell, tally.seconds)
             stock = take_stock(home)
+        if (changed or stock.gone) and not _cut_off(tally) and _has_available(home):
+            _renew(home, recipe, stock.gone, tell)
+            stock = take_stock(home)
         store.remove_tree(home.prepro)  # of a run that was killed
         built = [artifact for artifact in wanted if seen[artifact.name].state is State.BUILT]
         for artifact in built:
@@ -247,6 +250,22 @@ def _prepare(
     except DatafetchError as error:
         text, code = str(error), error.exit_code
         tell(Event("failed", "--prepro", why=why_of(error), text=text, hint=error.hint, code=code))
+
+
+def _has_available(home: Home) -> bool:
+    return any(".available" in entry.path for entry in inventory.published(home))
+
+
+def _renew(home: Home, recipe: Recipe, gone: frozenset[str], tell: Emit) -> None:
+    """What --write-available once made is made to fit the pictures that are here now, and is made anew if lost."""
+    from datafetch.documents import available
+    from datafetch.run.act import why_of
+
+    try:
+        available.renew(recipe, home, gone)
+    except DatafetchError as error:
+        text, code = str(error), error.exit_code
+        tell(Event("failed", "--write-available", why=why_of(error), text=text, hint=error.hint, code=code))
 
 
 def _cut_off(tally: Tally) -> bool:

@@ -41,6 +41,11 @@ def no_rows(recipe: Recipe, wanted: Sequence[Artifact], settings: Settings) -> N
     """UsageError for rows that are asked for by number where no list has any."""
     has_list = any(isinstance(a.source, UrlList) and a.source.window for a in wanted)
     if settings.window not in (None, Window()) and not has_list:
+        if any(isinstance(a.source, UrlList) for a in wanted):
+            raise UsageError(
+                f"the list of {recipe.name} takes no --first: its recipe would need window: true",
+                hint=f"datafetch get {recipe.name} --help shows what it takes",
+            )
         raise UsageError(
             f"{recipe.name}: --first and --count choose rows of a list, and what is asked for has none",
             hint=f"datafetch info {recipe.name} shows its variants",

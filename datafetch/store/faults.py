@@ -55,6 +55,19 @@ def user_errors(path: Path | str) -> Iterator[None]:
         raise as_user_error(error, path) from error
 
 
+@contextmanager
+def read_errors(path: Path | str) -> Iterator[None]:
+    """As `user_errors`, for a block that only reads: a right that lacks is that to read."""
+    try:
+        yield
+    except PermissionError as error:
+        shown = os.fsencode(path).decode("utf-8", "replace")
+        words = f"{shown} cannot be read: {(error.strerror or 'permission denied').lower()}"
+        raise NoRoom(words, "check who owns it and its permissions") from error
+    except OSError as error:
+        raise as_user_error(error, path) from error
+
+
 def refuse_links(root: Path, below: str) -> None:
     """NoRoom when a component of the relative path `below` is a link in `root`; nothing is followed."""
     path = root

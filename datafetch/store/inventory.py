@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from datafetch.errors import DatafetchError
 from datafetch.identity import identity
 from datafetch.model import (
     Artifact,
@@ -26,6 +27,7 @@ from datafetch.model import (
     UrlList,
 )
 from datafetch.store import journal
+from datafetch.store.faults import read_errors
 from datafetch.store.home import Home
 from datafetch.store.lines import salvaged
 
@@ -95,16 +97,21 @@ def _look_above(base: str, folder: str, ours: dict[str, bool]) -> None:
 def walk(root: str, folder: str) -> Iterator[tuple[str, os.stat_result]]:
     """(path below root, lstat) of everything below a folder that is no folder. Links are entries, never followed."""
     try:
-        entries = os.scandir(f"{root}/{folder}")
-    except (FileNotFoundError, NotADirectoryError):
-        return
+        with read_errors(f"{root}/{folder}"):
+            entries = os.scandir(f"{root}/{folder}")
+    except DatafetchError as error:
+        if isinstance(error.__cause__, FileNotFoundError | NotADirectoryError):
+            return
+        raise
     with entries:
         for entry in entries:
             path = f"{folder}/{entry.name}"
             if entry.is_dir(follow_symlinks=False):
                 yield from walk(root, path)
             else:
-                yield path, entry.stat(follow_symlinks=False)
+                with read_errors(f"{root}/{path}"):
+                    found = entry.stat(follow_symlinks=False)
+                yield path, found
 
 
 def look(
