@@ -40,9 +40,11 @@ def duration(seconds: float) -> str:
 
 
 def plural(count: int, word: str) -> str:
-    """ "1 file", "2 files", "3 copies"."""
+    """ "1 file", "2 files", "3 copies", "4 classes"."""
     if count == 1:
         return f"1 {word}"
+    if word.endswith("s"):
+        return f"{number(count)} {word}es"
     return f"{number(count)} {word[:-1]}ies" if word.endswith("y") else f"{number(count)} {word}s"
 
 

@@ -70,7 +70,7 @@ def sort_out(paths: Iterable[str], *, masks: bool = False) -> Sorted:
 def _sort(path: str, parts: tuple[str, ...], top: int, masks: bool) -> File:
     folders = parts[:-1]
     for at, folder in enumerate(folders):
-        split, is_mask = _split(folder)
+        split, is_mask = split_of(folder)
         if not split and not is_mask:
             continue
         below = folders[at + 1 :]
@@ -90,11 +90,11 @@ def _sort(path: str, parts: tuple[str, ...], top: int, masks: bool) -> File:
 
 def _below_masks(path: str, parts: tuple[str, ...], at: int) -> File:
     inner = _sort(path, parts[at + 1 :], 0, True)
-    label = inner.label or (parts[at - 1] if at and not _split(parts[at - 1])[0] else "")
+    label = inner.label or (parts[at - 1] if at and not split_of(parts[at - 1])[0] else "")
     return File(path, inner.split, label, inner.name, True)
 
 
-def _split(folder: str) -> tuple[str, bool]:
+def split_of(folder: str) -> tuple[str, bool]:
     """(split, whether it is one of masks) that a folder's name says."""
     name = folder.lower()
     for ending in ("_masks", "_mask", "-masks"):
@@ -112,7 +112,7 @@ def _common(paths: Sequence[tuple[str, ...]]) -> int:
     if not paths:
         return 0
     first = paths[0]
-    while depth < len(first) - 2 and not any(_split(first[depth])):
+    while depth < len(first) - 2 and not any(split_of(first[depth])):
         if any(len(parts) <= depth + 2 or parts[depth] != first[depth] for parts in paths):
             break
         depth += 1
