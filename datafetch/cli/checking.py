@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -41,16 +43,19 @@ def check_command(
 
     The exit code is 0 where there is no error, else 13.
     """
+    from datafetch.errors import Interrupted
     from datafetch.loaders.check import check
     from datafetch.stops import stoppable
 
+    def work(go_on: Callable[[], None]) -> Checked:
+        return check(folder, decode=not no_decode, every=every or as_json, emit=watcher, go_on=go_on)
+
     with watching(folder.name, progress, as_json=as_json, quiet=quiet, verbose=False) as watcher:
-        checked = stoppable(
-            lambda go_on: check(
-                folder, decode=not no_decode, every=every or as_json, emit=watcher, go_on=go_on
-            ),
-            None,
-        )
+        try:
+            checked = stoppable(work, None)
+        except Interrupted as stopped:
+            stopped.hint = "--no-decode takes seconds: it reads names and sizes only"
+            raise
     code = 13 if not checked.satisfied or (strict and checked.found.counts) else 0
     if as_json:
         say(json.dumps(document(checked, code)))
@@ -122,6 +127,11 @@ def lines(checked: Checked) -> list[str]:
     verdict = "satisfies the layout" if checked.satisfied else "does not satisfy the layout"
     how = f"looked at in {duration(checked.seconds)}" if checked.decoded else "no picture was read"
     said.append(f"{printable(checked.root)} {verdict}: {', '.join([*sums, how])}")
+    if not checked.satisfied and any(split.pictures for split in checked.splits):
+        where = printable(shlex.quote(checked.root), 4096)
+        said.append(
+            f"hint: datafetch build NAME --from {where} makes a dataset of what fits, and names the rest"
+        )
     return said
 
 

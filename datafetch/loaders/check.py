@@ -35,12 +35,11 @@ def check(
     """
     started = time.monotonic()
     root = os.path.realpath(folder)
+    if not os.path.exists(root):
+        raise UsageError(f"{folder}: there is nothing", "name the folder of a dataset, such as data/pods")
     if not os.path.isdir(root):
-        there = os.path.exists(root)
-        raise UsageError(
-            f"{folder} is not a folder" if there else f"{folder}: there is nothing",
-            f"datafetch build NAME --from {folder} lays out a zip" if there else "",
-        )
+        hint = f"datafetch build NAME --from {folder} makes a dataset of a zip"
+        raise UsageError(f"{folder} is not a folder", hint)
     found = Findings(None if every else FEW)
     shape = shape_of(root, str(folder), found)
     classes = list(classes_of(root, shape, found))
