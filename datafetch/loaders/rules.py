@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from enum import Enum
 
+from datafetch.own import sorting
+
 TORCHVISION = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 LISTING = (".jpg", ".png", ".JPEG", ".jpeg", ".JPG")
 # Pictures by their name that neither of them reads.
-FOREIGN = (".gif", ".avif", ".heic", ".heif", ".jp2", ".jfif", ".jpe", ".jxl", ".svg", ".ico", ".tga", ".psd")
+FOREIGN = tuple(sorting.FOREIGN | sorting.UNREAD)
 
 SPLITS = ("train", "val", "test", "test_dense")
 MASKS = "_masks"

@@ -9,16 +9,16 @@ from pathlib import Path
 
 from datafetch.errors import UsageError
 from datafetch.foldnames import fold
-from datafetch.images.check import Limits, check_file
+from datafetch.images.check import FORMATS, Limits, check_file
 from datafetch.layout.names import meeting
 from datafetch.model import Outcome, Own, Why
 from datafetch.own.gathered import Gathered, Placed, Stop, each, files_below, segment
 from datafetch.own.labels import Label, Labels, joined, read_labels, unused
 from datafetch.own.masking import place_drawn, place_masks
-from datafetch.own.sorting import SPLITS, File, Sorted, sort_out
+from datafetch.own.sorting import FOREIGN, SPLITS, UNREAD, File, Sorted, extension, sort_out
 from datafetch.own.splits import for_testing
 
-LARGEST = Limits(max_bytes=1 << 30)
+LARGEST = Limits(max_bytes=1 << 30, formats=(*FORMATS, "PPM"))
 
 
 def gather(own: Own, where: Path, stop: Stop) -> Gathered:
@@ -31,7 +31,10 @@ def gather(own: Own, where: Path, stop: Stop) -> Gathered:
     result = Gathered()
     found = sort_out(files_below(where, result))
     result.drop("hidden file", outcome=Outcome.SKIPPED, count=found.junk)
-    result.drop("no picture by its name", outcome=Outcome.SKIPPED, count=len(found.others))
+    foreign = [path for path in found.others if extension(path) in FOREIGN]
+    for path in foreign:
+        result.drop("a picture of a kind that loaders do not read: convert it", path)
+    result.drop("no picture by its name", outcome=Outcome.SKIPPED, count=len(found.others) - len(foreign))
     if own.flat:
         _place_flat(found, where, result, stop)
         return _whole(result, own)
@@ -50,6 +53,8 @@ def gather(own: Own, where: Path, stop: Stop) -> Gathered:
     for picture in pictures:
         target = f"{picture.split}/{picture.label}/{names[picture.path]}"
         result.placed.append(Placed(picture.path, target, where / picture.path))
+        if extension(picture.name) in UNREAD:
+            result.notes.append(f"{picture.path}: loaders ignore its extension; kept")
     if own.masks:
         beside = sort_out(files_below(Path(own.masks), result), masks=True)
         masks += [(file, Path(own.masks)) for file in beside.files]
@@ -63,7 +68,9 @@ def gather(own: Own, where: Path, stop: Stop) -> Gathered:
 
 def _whole(result: Gathered, own: Own) -> Gathered:
     if not result.placed:
-        told = f": {result.notes[0]}" if result.notes else ""
+        whys = [f"{count:,} times {why}" for why, count in result.dropped.get(Outcome.REJECTED, {}).items()]
+        told = f": {', '.join(whys)}" if whys else ""
+        told += f"; the first, {result.notes[0]}" if result.notes else ""
         raise UsageError(f"{own.where}: no picture that can be placed{told}", "see datafetch build --help")
     if pair := meeting(placed.target for placed in result.placed):
         first, second = (
