@@ -46,11 +46,27 @@ def test_a_picture_beside_the_classes_does_not_make_them_one(packed: bool, tmp_p
         (["cat/1.jpg", "cat/more/2.jpg"], ["cat", "cat"]),  # one class, and a folder in it
         (["w/s.jpg", "w/train/a/1.jpg"], ["", "a"]),
         (["s.jpg", "a/1.jpg", "b/1.jpg"], ["a", "b", ""]),
+        # Masks beside the folder of all pictures: that folder was the class of them all.
+        (["pics/a/1.jpg", "pics/b/1.jpg", "masks/a/1.png", "masks/b/1.png"], ["a", "b", "a", "b"]),
+        (["cat/1.jpg", "masks/cat/1.png"], ["cat", "cat"]),
     ],
 )
 def test_which_folder_is_the_class(paths: list[str], labels: list[str]) -> None:
     found = {file.path: file.label for file in sort_out(paths).files}
     assert [found[path] for path in sorted(paths)] == labels
+
+
+def test_the_share_for_testing_is_drawn_of_pictures_that_decode(tmp_path: Path) -> None:
+    """The one that was drawn did not decode, and test/ had nothing of its class."""
+    for seed in range(4):
+        source = tmp_path / f"{seed}"
+        for number in range(4):
+            picture(source / "cat" / f"{number}.jpg", colour=10 * number)
+        (source / "cat" / f"{seed}.jpg").write_bytes(b"no picture")
+    for seed in range(4):  # whichever is drawn, it is one of these
+        output = f"out{seed}"
+        assert build(tmp_path, "--from", str(seed), "--test", "25%", "-o", output).code == 6
+        assert sum(path.startswith("pets/test/cat/") for path in tree(tmp_path / output)) == 1
 
 
 def test_a_flat_zip_has_no_class(tmp_path: Path) -> None:

@@ -89,6 +89,7 @@ COLOURS = {
     "manual": 33,
     "historic": 33,
     "withdrawn": 33,
+    "warning": 33,
 }
 COLOURS |= dict.fromkeys(("error", "failed", "missing", "damaged", "undecodable", "extra"), 31)
 _WORDS = re.compile(rf"(?<![\w/.-])({'|'.join(COLOURS)})(?![\w/.-])")

@@ -44,11 +44,10 @@ def gather(own: Own, where: Path, stop: Stop) -> Gathered:
     result.notes += labels.notes
     masks = [(file, where) for file in found.files if file.mask or labels.masks(file.path)]
     inside = {file.path for file, _ in masks}
-    pictures = _split(
-        _labelled([file for file in found.files if file.path not in inside], labels, result), own
-    )
-    good = _decodable([picture.path for picture in pictures], where, result, stop)
-    pictures = [picture for picture in pictures if picture.path in good]
+    known = list(_labelled([file for file in found.files if file.path not in inside], labels, result))
+    good = _decodable([picture.path for picture in known], where, result, stop)
+    # Only then the draw: one that does not decode could be all that a class has for testing.
+    pictures = _split([picture for picture in known if picture.path in good], own)
     names = _names(pictures)
     for picture in pictures:
         target = f"{picture.split}/{picture.label}/{names[picture.path]}"
@@ -104,10 +103,9 @@ def _labelled(files: Sequence[File], labels: Labels, result: Gathered) -> Iterat
             yield known
 
 
-def _split(pictures: Iterator[File], own: Own) -> list[File]:
-    known = list(pictures)
-    testing = for_testing([picture for picture in known if not picture.split], own.test, own.seed)
-    return [p if p.split else replace(p, split="test" if p.path in testing else "train") for p in known]
+def _split(pictures: Sequence[File], own: Own) -> list[File]:
+    testing = for_testing([picture for picture in pictures if not picture.split], own.test, own.seed)
+    return [p if p.split else replace(p, split="test" if p.path in testing else "train") for p in pictures]
 
 
 def _names(pictures: Sequence[File]) -> dict[str, str]:

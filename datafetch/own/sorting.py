@@ -65,7 +65,8 @@ def sort_out(paths: Iterable[str], *, masks: bool = False) -> Sorted:
             others.append(path)
         else:
             kept.append((path, parts))
-    top = _common([parts for _, parts in kept])
+    # Masks may lie beside the folder that holds every picture: they say nothing of classes.
+    top = _common([parts for _, parts in kept if not any(split_of(folder)[1] for folder in parts[:-1])])
     for path, parts in kept:
         one = _sort(path, parts, top, masks)
         found.append(replace(one, found_split=one.split, found_label=one.label))
