@@ -123,6 +123,12 @@ def test_what_is_no_longer_wanted_is_not_read(tmp_path: Path) -> None:
     assert taken <= desks.BATCH * (desks.AHEAD + 1)
 
 
+def test_a_pipe_that_takes_the_place_of_a_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "1.jpg")
+    seen = list(desks.seen(str(tmp_path), iter([Job("1.jpg", ""), Job("", "1.jpg")]), 1))
+    assert [found.wrong for _, found in seen] == [((Kind.UNREADABLE, "1.jpg", "no regular file"),)] * 2
+
+
 # A worker as it is, but for one name that it dies of, as a decoder in C may.
 DEADLY = """
 import os, sys

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import stat
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from datafetch.images.check import FORMATS, Limits, check, check_file
+from datafetch.images.check import FORMATS, Limits, check
 from datafetch.loaders.classes import Class, Picture
 from datafetch.loaders.folder import joined
 from datafetch.loaders.found import Findings
@@ -93,10 +95,12 @@ def look(root: str, job: Job) -> Seen:
 
 
 def _read(path: str) -> bytes | None:
-    """None for more than MAX_BYTES."""
-    with open(path, "rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        return file.read(size) if size <= MAX_BYTES else None
+    """None for more than MAX_BYTES. Never waits, should a pipe have taken the place of a file by now."""
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, "no regular file")
+        return file.read(found.st_size) if found.st_size <= MAX_BYTES else None
 
 
 def _of_picture(path: str, judged: object) -> list[tuple[Kind, str, str]]:
@@ -113,9 +117,10 @@ def _of_picture(path: str, judged: object) -> list[tuple[Kind, str, str]]:
 def _of_mask(root: str, job: Job, *, whole: bool) -> list[tuple[Kind, str, str]]:
     mask = Path(root, job.mask)
     try:
-        judged = check_file(mask, LIMITS)
+        data = _read(str(mask))
     except OSError as error:
         return [(Kind.UNREADABLE, job.mask, (error.strerror or "").lower())]
+    judged = Why.TOO_LARGE if data is None else check(data, LIMITS)
     if isinstance(judged, Why):
         words = {Why.SHORT: "breaks off", Why.TOO_SMALL: "an empty file", Why.TOO_LARGE: "too large"}
         return [(Kind.MASK_BROKEN, job.mask, words.get(judged, "not an image"))]
