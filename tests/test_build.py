@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from datafetch.errors import Damaged, DatafetchError, NoRoom, UnsafeArchive
 from datafetch.layout import build
-from datafetch.layout.build import drop_seals, publish, seal, sealed
+from datafetch.layout.build import drop_seals, forget_assembly, publish, seal, sealed
 from datafetch.model import FileRecord
 
 REAL = {
@@ -345,6 +345,24 @@ def test_dropping_seals_leaves_the_folders_that_others_may_be_about_to_use(place
     (place.state / "staging/other").mkdir()
     drop_seals(place.state, ["real", "masks"])
     assert (place.state / "staging/other").is_dir()
+
+
+# A removal is not durable at once: after a power cut the note about the assembly was there again, for ever.
+def test_what_a_power_cut_brings_back_of_an_assembly_is_forgotten_unless_it_is_on_its_way(place):
+    dies_at(12, place.stage(ALL).publish)
+    on_its_way = place.files()
+    forget_assembly(place.state, "pods")
+    assert place.files() == on_its_way
+    place.finish()
+    for left in ("pods.json", "pods/train/1.jpg"):
+        (place.state / "assembling" / left).parent.mkdir(parents=True, exist_ok=True)
+    (place.state / "assembling/pods.json").write_bytes(b'["real"]')
+    for _ in range(2):
+        forget_assembly(place.state, "pods")
+        assert place.files() == WHOLE
+    (place.state / "assembling/pods/train").mkdir(parents=True)
+    forget_assembly(place.state, "pods")
+    assert place.files() == WHOLE
 
 
 # The artifacts of the run that was killed were made durable by a walk over all of `staging`.

@@ -137,6 +137,21 @@ def publish(
     remove_tree(_marker(state, folder))
 
 
+def forget_assembly(state: Path, folder: str) -> None:
+    """Remove what publishing a folder had removed before a power cut brought it back; may be called twice.
+
+    What still has a seal is on its way, and stays.
+    """
+    marker = _marker(state, folder)
+    with user_errors(marker):
+        on_the_way = msgspec.json.decode(marker.read_bytes(), type=list[str]) if marker.exists() else None
+    if on_the_way is None:
+        on_the_way = [seal.stem for seal in (state / "staging").glob("*.jsonl")]
+    if not any(_seal(state, slug).exists() for slug in on_the_way):
+        remove_tree(state / "assembling" / folder)
+        remove_tree(marker)
+
+
 def _refuse_meeting(seals: Mapping[str, Path], folder: str, others: Iterable[str]) -> dict[str, Paths]:
     """The paths of each artifact; UnsafeArchive when not all of them can stand beside each other and `others`."""
     beside, found = Beside(), {slug: Paths() for slug in seals}

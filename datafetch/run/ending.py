@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
+from datafetch.layout.build import forget_assembly
 from datafetch.model import Artifact, Derived, Manual, Outcome, Settings, Shards, UrlList
 from datafetch.report import Report, Tally, add_up, verdict
 from datafetch.store import files as store
@@ -29,6 +30,7 @@ def tidy(home: Home, artifact: Artifact, settings: Settings, *, keep: bool = Fal
     if not settings.keep_archives and not keep:
         store.remove_tree(home.archive(artifact.name))
         store.remove_tree(home.shard_folder(artifact.name))
+    forget_assembly(home.state, artifact.folder)
     for folder in ("staging", "assembling", "archives", "parts"):
         with suppress(OSError):  # absent, or still in use by another artifact
             (home.state / folder).rmdir()
