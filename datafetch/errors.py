@@ -63,7 +63,9 @@ class Issue:
     message: str
 
     def __str__(self) -> str:
-        place = f"{self.file}:{self.line}" if self.line else self.file
+        # A stranger's file may be named by what moves a cursor.
+        file = self.file if self.file.isprintable() else repr(self.file)[1:-1]
+        place = f"{file}:{self.line}" if self.line else file
         return f"{place}: {self.where}: {self.message}" if self.where else f"{place}: {self.message}"
 
 

@@ -1,4 +1,4 @@
-"""Damage that must be found: bodies cut short in every framing, flipped bytes, changed trees; resuming, case by case."""
+"""Damage that must be found: bodies cut short in every framing, flipped bytes, changed trees; and resuming, tested."""
 
 from __future__ import annotations
 

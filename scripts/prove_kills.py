@@ -137,23 +137,21 @@ def held_of(root: Path, world: World) -> int:
     """Bytes that the journals say are here: of what came before, the rest was in flight."""
     home = Home(root, "proof")
     sizes = {path: len(data) for path, data in world.files.items()}
-    held = 0
+    held = dict.fromkeys(sizes, 0)
     journals = home.state / "journal"
     for path in sorted(journals.glob("*.jsonl")) if journals.is_dir() else ():
-        name = path.stem.replace("+", "/")
+        name = path.stem.replace("+", "/").rpartition("/")[2]  # of an artifact, or of one of its shards
         found = known(path)
-        whole = found.done or found.whole
-        if found.built or found.staged:
-            held += sum(size for file, size in sizes.items() if _belongs(file, name))
-        elif whole is not None:
-            held += whole.size
-        elif "/" not in name or not (known(home.journal(name.partition("/")[0])).staged):
-            held += found.held
-    for file in batch_files(home.batches("pictures")):
-        held += sum(
-            sizes[f"p/{row.row}.png"] for row in read(file, Settled).rows if row.outcome is Outcome.OK
-        )
-    return held
+        whole = found.built or found.staged or found.done or found.whole
+        for file in (file for file in sizes if _belongs(file, name)):
+            held[file] = max(held[file], sizes[file] if whole else found.held)
+    for path in batch_files(home.batches("pictures")):
+        held |= {
+            f"p/{row.row}.png": sizes[f"p/{row.row}.png"]
+            for row in read(path, Settled).rows
+            if row.outcome is Outcome.OK
+        }
+    return sum(held.values())
 
 
 def _belongs(file: str, artifact: str) -> bool:

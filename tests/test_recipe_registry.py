@@ -11,7 +11,7 @@ import pytest
 
 from datafetch.errors import RecipeError, UnknownName, UsageError
 from datafetch.recipe import registry
-from datafetch.recipe.files import builtin, read_beside
+from datafetch.recipe.files import MAX_FILES, builtin, read_beside, recipe_files
 from datafetch.recipe.issues import Bad
 
 TINY = "name: {name}\ntitle: {title}\nartifacts: [{{name: all, url: 'https://h/x.zip'}}]\n"
@@ -154,6 +154,16 @@ def test_a_pipe_in_a_registry_cannot_block(tmp_path: Path) -> None:
         f"{tmp_path}/folder.yaml: folder.yaml is not a regular file",
         f"{tmp_path}/pipe.yaml: pipe.yaml is not a regular file",
     ]
+
+
+def test_a_folder_of_too_many_recipes_is_refused(tmp_path: Path) -> None:
+    for number in range(MAX_FILES):
+        (tmp_path / f"{number}.yaml").touch()
+        (tmp_path / f"{number}.txt").touch()
+    assert len(recipe_files(tmp_path)) == MAX_FILES
+    (tmp_path / "one more.yml").touch()
+    with pytest.raises(UsageError, match=r"at most 1,000 recipe files"):
+        recipe_files(tmp_path)
 
 
 def test_reading_the_registry_brings_no_network_no_loop_and_no_images() -> None:

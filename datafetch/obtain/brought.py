@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from datafetch.archive.extract import extract
+from datafetch.errors import Issue, RecipeError
 from datafetch.layout.build import seal
 from datafetch.layout.place import place
 from datafetch.model import Artifact, Event, Manual, Outcome, Settings
@@ -146,6 +147,22 @@ class Brought:
             rows.append(journal.Staged(len(records), self._settings.names, dropped, picks))
         seal(home.state, slug(name), records)
         return ()
+
+    def take_bundled(self, artifact: Artifact, path: str) -> None:
+        """`copy_in` of a file beside the recipe, which may be a stranger's: RecipeError unless it is a file of that
+        folder.
+        """
+        recipe = Path(self._task.recipe.file)
+        where = f"artifact {artifact.name}, key bundled"
+        try:
+            file, folder = (recipe.parent / path).resolve(strict=True), recipe.parent.resolve(strict=True)
+            wrong = "" if file.is_relative_to(folder) else "is a link that leaves the registry folder"
+            wrong = wrong or ("" if file.is_file() else "is not a regular file")
+        except (OSError, RuntimeError):
+            wrong = "cannot be read"
+        if wrong:
+            raise RecipeError((Issue(str(recipe), 0, where, f"{path} {wrong}"),))
+        self.copy_in(artifact, file, f"bundled:{file.name}")
 
     def copy_in(self, artifact: Artifact, file: Path, origin: str) -> None:
         """A file becomes FETCHED under its artifact's name. Raises TransferFailed when it is not the right one."""

@@ -125,9 +125,7 @@ class Obtainer:
 
                 await in_thread(lambda: derive(self._task, artifact, self._emit, self._stopped.is_set))
             case Bundled(path=path):
-                await asyncio.to_thread(
-                    self._brought.copy_in, artifact, Path(path), f"bundled:{Path(path).name}"
-                )
+                await asyncio.to_thread(self._brought.take_bundled, artifact, path)
         return ()
 
     async def _from_wire(self, artifact: Artifact, only: frozenset[str]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from itertools import islice
 from pathlib import Path
 
 from datafetch.errors import Issue, RecipeError, UsageError
@@ -11,6 +12,7 @@ from datafetch.recipe.expand import Expanded, read
 from datafetch.recipe.issues import Bad, printable
 from datafetch.recipe.nodes import MAX_BYTES
 
+MAX_FILES = 1_000  # recipe files of a folder: all are read to find one
 MAX_BESIDE = 16 << 20  # bytes of a checksum file
 
 
@@ -22,14 +24,21 @@ def builtin() -> Path:
 
 
 def recipe_files(folder: Path) -> tuple[Path, ...]:
-    """The recipe files of a folder, by name. Raises UsageError when there is no such folder."""
+    """The recipe files of a folder, by name. Raises UsageError when there is no such folder, or one of too many."""
     try:
-        names = sorted(entry.name for entry in os.scandir(folder))
+        with os.scandir(folder) as entries:
+            names = list(
+                islice((entry.name for entry in entries if is_recipe_file(entry.name)), MAX_FILES + 1)
+            )
     except NotADirectoryError:
         raise UsageError(f"{folder}: expected a registry folder, found a file") from None
     except OSError as error:
         raise UsageError(f"{folder}: no registry folder: {_plain(error)}") from None
-    return tuple(folder / name for name in names if is_recipe_file(name))
+    if len(names) > MAX_FILES:
+        raise UsageError(
+            f"{folder}: expected at most {MAX_FILES:,} recipe files in a registry folder, found more"
+        )
+    return tuple(folder / name for name in sorted(names))
 
 
 def is_recipe_file(name: str) -> bool:

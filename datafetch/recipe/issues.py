@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from datafetch.errors import Issue, RecipeError
 
+MOST = 100  # issues of one file that are told; a stranger's may have a million, and each takes time
+
 
 class Bad(ValueError):
     """A value that breaks the language; the message says what was expected and what was found."""
@@ -21,8 +23,13 @@ class Issues:
         self._found: dict[Issue, None] = {}
 
     def add(self, line: int, where: str, message: str) -> None:
-        """Take note of an issue; what an untrusted recipe brings to move a cursor or fill a screen is cut."""
+        """Take note of an issue; what an untrusted recipe brings to move a cursor or fill a screen is cut.
+
+        Raises RecipeError at once when there are too many.
+        """
         self._found[Issue(self.file, line, printable(where, 200), printable(message, 600))] = None
+        if len(self._found) > MOST:
+            self.raise_any()
 
     @property
     def all(self) -> tuple[Issue, ...]:
