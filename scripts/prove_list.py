@@ -17,10 +17,10 @@ WORKERS = 3
 
 
 def list_(scene: Scene) -> Tally:
-    """Small: some thousand rows and a kill each second; else a million and one each half minute. PROVE_ROWS and
+    """Small: 1,200 rows and a kill each second; else a million and one each half minute. PROVE_ROWS and
     PROVE_EVERY (seconds) say otherwise.
     """
-    rows = int(os.environ.get("PROVE_ROWS", "2000" if scene.small else "1000000"))
+    rows = int(os.environ.get("PROVE_ROWS", "1200" if scene.small else "1000000"))
     every = float(os.environ.get("PROVE_EVERY", "1" if scene.small else "30"))
     tally = Tally("list")
     world = listed(rows)

@@ -121,8 +121,11 @@ def hear(fd: int, count: int) -> str:
     return said.decode()
 
 
+@pytest.mark.parametrize("links", [True, False], ids=["links", "no links"])
 @pytest.mark.parametrize("before", ["absent", "dead", "garbage", "dead takeover"])
-def test_of_50_processes_at_once_exactly_one_wins(path, before):
+def test_of_50_processes_at_once_exactly_one_wins(path, before, links, monkeypatch):
+    if not links:
+        monkeypatch.setattr(os, "link", no_link)
     if before == "garbage":
         path.write_bytes(b"")
     if before.startswith("dead"):
@@ -291,6 +294,21 @@ def test_file_system_without_hard_links_serves_as_well(path, monkeypatch):
     write(path, pid=dead_pid())
     with Lease(path, sleep=never):
         assert only_the_lease(path)
+
+
+def test_a_link_whose_answer_got_lost_is_ours(path, monkeypatch):
+    """NFS: the server made it, the answer never came, and the kernel's second try found it there."""
+    real = os.link
+
+    def link(*args: object, **options: object) -> None:
+        real(*args, **options)
+        raise FileExistsError(errno.EEXIST, "it is there")
+
+    monkeypatch.setattr(os, "link", link)
+    with Lease(path, sleep=never) as lease:
+        assert lease.still_mine()
+        with pytest.raises(Locked):
+            Lease(path, sleep=never).acquire()
 
 
 @pytest.mark.parametrize("code", [errno.EACCES, errno.EROFS, errno.ENOSPC])
