@@ -18,7 +18,8 @@ from datafetch.store import inventory, journal
 from datafetch.store.home import Home, slug
 from datafetch.task import Task
 from datafetch.unpack.unpacker import drop_archive
-from datafetch.verify import remember, write_damaged
+from datafetch.verify.damage import write_damaged
+from datafetch.verify.sights import remember
 
 
 @dataclass(slots=True)
@@ -77,7 +78,7 @@ def assemble(task: Task, folder: str, tell: Callable[[Event], None]) -> Mapping[
     manifest.write_sorted(home.manifest, counted())
     remember(home, (path for path in _sealed(home, staged) if path in fresh))
     if damaged := inventory.damaged(home):
-        write_damaged(home, damaged.difference(_sealed(home, staged)))
+        write_damaged(home, sorted(damaged.difference(_sealed(home, staged))))
     for artifact in staged:
         own, path = published[artifact.name], home.journal(artifact.name)
         picked = staged_now.picked if (staged_now := journal.known(path).staged) else ()

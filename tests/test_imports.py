@@ -42,7 +42,7 @@ ARROWS: dict[str, set[str]] = {
     "images": {"transfer", "store", "extras", "children"},
     "annotate": set(),
     "talk": {"images", "store"},
-    "verify": {"layout", "images", "store"},
+    "verify": {"layout", "images", "store", "children"},
     "report": {"store"},
     "stops": set(),
     "task": {"plan", "store"},

@@ -28,7 +28,8 @@ from datafetch.store import inventory
 from datafetch.store.faults import user_errors
 from datafetch.store.files import atomic_file
 from datafetch.store.home import Home
-from datafetch.verify import remember, write_damaged
+from datafetch.verify.damage import write_damaged
+from datafetch.verify.sights import remember
 
 _LISTS = ("map", "columns", "jsonl")  # those in JSON
 MADE = "made from "  # in the manifest, before the path of the JSON
@@ -126,7 +127,7 @@ def renew(recipe: Recipe, home: Home, lost: frozenset[str]) -> None:
     if sources := set(made.values()) - lost:
         compared, _ = compare(recipe, home, lost, sources)
         paths = write(home, compared)
-        write_damaged(home, inventory.damaged(home).difference(paths))
+        write_damaged(home, sorted(inventory.damaged(home).difference(paths)))
 
 
 def _lists(recipe: Recipe, records: Sequence[FileRecord]) -> Iterator[tuple[Artifact, str]]:
