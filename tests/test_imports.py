@@ -21,7 +21,7 @@ WORDS = {
 }  # "datafetch" itself holds the version
 SHELL = {
     *("cli", "console", "run", "stops", "task", "obtain", "lists", "unpack", "assemble", "documents"),
-    *("verify", "report", "demo"),
+    *("verify", "export", "report", "demo"),
 }
 
 # station -> the stations it may import, besides itself and the words
@@ -43,6 +43,7 @@ ARROWS: dict[str, set[str]] = {
     "annotate": set(),
     "talk": {"images", "store"},
     "verify": {"layout", "images", "store", "children"},
+    "export": {"layout", "store"},
     "report": {"store"},
     "stops": set(),
     "task": {"plan", "store"},
@@ -68,7 +69,7 @@ ARROWS: dict[str, set[str]] = {
     "demo": {"run", "recipe", "report", "console", "store"},
     "cli": {
         *("run", "recipe", "plan", "layout", "console", "report", "verify", "demo", "show", "own"),
-        *("documents", "images", "store", "stops"),
+        *("documents", "images", "store", "stops", "export"),
     },
     "preference": set(),
     "__main__": {"cli"},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import signal
@@ -15,22 +14,15 @@ import pytest
 
 from datafetch.errors import TimeLimit
 from datafetch.layout import manifest
-from datafetch.model import Event, FileRecord
+from datafetch.model import Event
 from datafetch.store.home import Home
 from datafetch.verify import crew, survey
 from datafetch.verify.portion import Level
 from datafetch.verify.whole import Verified, verify
 from tests.process import datafetch_, environment
+from tests.published import RECIPE, publish
 
 FILES = 200
-RECIPE = """
-name: set
-title: a set
-artifacts:
-  - {name: real, url: https://set.invalid/set.zip, unpack: true, checksums: unknown}
-layout:
-  - {from: 'real/<root>/<class>/<file>', to: '<class>/<file>'}
-"""
 
 
 @pytest.fixture
@@ -40,20 +32,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     home = Home(tmp_path, "set")
     publish(home, {f"set/{n % 7}/{n}.txt": str(n).encode() * 10 for n in range(FILES)})
     return home
-
-
-def publish(home: Home, files: dict[str, bytes]) -> None:
-    for path, data in files.items():
-        (home.root / path).parent.mkdir(parents=True, exist_ok=True)
-        (home.root / path).write_bytes(data)
-    home.state.mkdir(parents=True, exist_ok=True)
-    manifest.write(
-        home.manifest,
-        [
-            FileRecord(path, len(data), hashlib.sha256(data).hexdigest(), "https://set.invalid/set.zip", "")
-            for path, data in files.items()
-        ],
-    )
 
 
 def after(count: int) -> Callable[[], None]:

@@ -13,6 +13,7 @@ from datafetch.cli.app import to_have
 from datafetch.cli.checked import Checked, report_of
 from datafetch.console.text import plural
 from datafetch.errors import Damaged, Issue, NoRoom, UnknownName
+from datafetch.layout.digests import Digests
 from datafetch.model import Event, Recipe, Settings, UrlList
 from datafetch.report import Report
 from datafetch.stops import stoppable
@@ -126,7 +127,7 @@ def _compare(recipe: Recipe, home: Home, found: Verified, *, write: bool) -> tup
     """What JSONs and pictures lack of each other, and what was written of it."""
     from datafetch.documents import available
 
-    compared, unnamed = available.compare(recipe, home, frozenset(found.findings.damaged()))
+    compared, unnamed = available.compare(recipe, home, Digests.of(found.findings.damaged()))
     told = compared if len(compared) <= MANY else [each for each in compared if each.lacking]
     said = [each.words for each in told]
     if len(told) < len(compared):
@@ -152,7 +153,7 @@ def _renew(recipe: Recipe, home: Home, found: Verified) -> bool:
     if not available.written(home):
         return False
     with Lease(home.lease):
-        available.renew(recipe, home, frozenset(found.findings.damaged()))
+        available.renew(recipe, home, Digests.of(found.findings.damaged()))
     return True
 
 
