@@ -33,6 +33,7 @@ from datafetch.model import (
 )
 from datafetch.obtain.brought import Brought
 from datafetch.obtain.gather import Gatherer
+from datafetch.obtain.mend import seed
 from datafetch.obtain.partly import partly, why_not
 from datafetch.obtain.relay import Relay
 from datafetch.obtain.streamed import streams_tar, why_not_streamed
@@ -104,6 +105,7 @@ class Obtainer:
                 await asyncio.to_thread(self._brought.take, replace(artifact, source=instead))
             case Http(urls=urls, manual=instead):
                 if not await self._from_wire(artifact, only):
+                    await in_thread(lambda: seed(self._home, artifact, only))
                     await self._file_or_ask(artifact, urls, instead)
             case Shards() if streams(
                 artifact, self._recipe.layout, self._settings, self._task.picks(artifact)
