@@ -62,7 +62,7 @@ def export_command(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> int:
-    """What is published, in a form that other tools check: SHA256SUMS, or a BagIt bag."""
+    """What is published as SHA256SUMS, or as a BagIt bag."""
     from datafetch.model import Settings
     from datafetch.run import home_of
     from datafetch.stops import stoppable
