@@ -51,6 +51,8 @@ RANGE = ("Range", "bytes=40-")
             40,
             (("Range", "bytes=40-59"), ("If-Range", '"v1"')),
         ),
+        (Held(URL, 0, TAGGED, 40), URL, False, 0, (("Range", "bytes=0-39"), ("If-Range", '"v1"'))),
+        (Held(URL, 0, BARE, 40), URL, True, 0, ()),
         (Held(URL, 40, DATED), URL, False, 40, (RANGE, ("If-Range", OLD))),
         (Held(URL, 40, BARE), URL, True, 0, ()),
         (Held(URL, 40, TAGGED), OTHER, True, 40, (RANGE,)),

@@ -73,6 +73,7 @@ def test_a_full_verification_goes_on_where_it_stopped(home: Home) -> None:
     first = look(home, full=True, go_on=after(200))
     assert first.stopped
     assert 0 < first.read < FILES
+    assert look(home, level=Level.SIZE).ok == FILES, "a look that reads nothing changes nothing of it"
     second = look(home, full=True)
     assert (second.stopped, second.ok, second.read) == (None, FILES, FILES - first.read)
     assert look(home, full=True).read == FILES, "the next one begins anew"

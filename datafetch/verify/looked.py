@@ -20,6 +20,7 @@ from datafetch.store.closing import Closing
 from datafetch.store.faults import user_errors
 from datafetch.store.files import append_file, remove_tree, write_atomic
 from datafetch.store.home import Home
+from datafetch.verify.portion import Level
 from datafetch.verify.sights import fold, sort
 
 FRESH = 7 * 86400.0  # seconds in which a full verification counts as one
@@ -34,15 +35,17 @@ class _Pass(msgspec.Struct):
 
 
 class Looked(Closing):
-    """`known` is the file of sights that need not be read again; empty for none. Where nothing can be written, nothing
-    is kept.
+    """`known` is the file of sights that need not be read again; empty for none. Where nothing can be written, and for
+    levels that read nothing, nothing is kept.
     """
 
-    def __init__(self, home: Home, level: str, *, full: bool) -> None:
+    def __init__(self, home: Home, level: Level, *, full: bool) -> None:
         self._home = home
         self._file: BinaryIO | None = None
         self._added = False
         self.known = "" if full else str(home.seen)
+        if level not in (Level.HASH, Level.DECODE):
+            return
         with suppress(NoRoom):
             now = _Pass(_stamp(home.manifest), level, time.time())
             if full and _goes_on(_read(home.looked_of), now):
