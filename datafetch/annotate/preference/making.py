@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from json import dumps
 from typing import TypeVar
 
 import msgspec
@@ -13,11 +12,11 @@ from datafetch.annotate.derived import Derived, Inputs, Settings
 from datafetch.annotate.preference import draw as drawing
 from datafetch.annotate.preference import older, raw, topics
 from datafetch.annotate.preference.pictures import by_stem, by_topic
-from datafetch.annotate.preference.splits import Splits
 from datafetch.annotate.preference.splits import by_topic as split_topics
 from datafetch.annotate.preference.splits import by_user as split_users
 from datafetch.annotate.preference.windows import Hit, Records, touched, windows
 from datafetch.annotate.preference.words import Words, by_name, words
+from datafetch.annotate.preference.written import counted, documents, nothing
 from datafetch.errors import BadList
 
 T = TypeVar("T")
@@ -37,7 +36,7 @@ def ratings(inputs: Inputs, settings: Settings) -> Derived:
     above, rows, with_picture = int(settings["above"]), 0, 0
     everyone: set[str] = set()
     is_older = settings["schema"] == "older"
-    for rating in raw.ratings(_needed(inputs, "ratings"), dropped):
+    for rating in raw.ratings(_needed(inputs, "ratings"), dropped, inputs.name("ratings")):
         rows += 1
         item = raw.stem(rating.item)
         everyone.add(rating.user)
@@ -58,7 +57,7 @@ def ratings(inputs: Inputs, settings: Settings) -> Derived:
     if is_older:
         kept = _with_pictures(users, there, 2, dropped)
         names = {item: (files[item], path) for item, path in there.items() if item in files}
-        return _documents(
+        return documents(
             older.rated(kept, names, int(settings["seed"])), _same, told, dropped, known, settings
         )
     kept = _long_enough(users, int(settings["history"]) + 1, dropped)
@@ -96,13 +95,15 @@ def drawn(inputs: Inputs, settings: Settings) -> Derived:
         "item rows": seen.pop("item rows"),
         "pictures to fetch": len(fetched),
         "drawn by": "a file of users" if named else f"lot, seed {seed}",
-        "dropped": _counted(seen),
+        "dropped": counted(seen),
     }
-    documents = {
+    if not rows:
+        raise nothing(f"no user has {least} items or more", told, seen)
+    lists = {
         "users.txt": (f"{row}\n".encode() for row in rows.values()),
         "items.txt": (f"{','.join(cells)}\n".encode() for cells in fetched),
     }
-    return Derived(documents, told)
+    return Derived(lists, told)
 
 
 def clicks(inputs: Inputs, settings: Settings) -> Derived:
@@ -125,7 +126,7 @@ def clicks(inputs: Inputs, settings: Settings) -> Derived:
     if is_older:
         kept = _with_pictures(users, there, 2, dropped)
         made = older.clicked(kept, there, known["captions"], known["styles"], int(settings["seed"]))
-        return _documents(made, _same, told, dropped, known, settings)
+        return documents(made, _same, told, dropped, known, settings)
     return _windowed(users, there, known, None, told, dropped, settings)
 
 
@@ -167,12 +168,12 @@ def themes(inputs: Inputs, settings: Settings) -> Derived:
     if settings["schema"] == "older":
         there = {topic: own for topic, own in there.items() if own}
         made = older.themed(there, notes, known["captions"], seed)
-        return _documents(made, _same, told, dropped, known, settings)
+        return documents(made, _same, told, dropped, known, settings)
     short = [topic for topic, own in there.items() if len(own) < history]
     dropped[f"topic of fewer than {history} pictures"] += len(short)
     samples = topics.draw({topic: list(own) for topic, own in there.items()}, history, seed)
     records = topics.TopicRecords(there, known["captions"])
-    return _documents(split_topics(samples, seed), records.record, told, dropped, known, settings)
+    return documents(split_topics(samples, seed), records.record, told, dropped, known, settings)
 
 
 def _annotations(inputs: Inputs, dropped: Counter[str]) -> dict[str, object]:
@@ -198,6 +199,10 @@ def _annotations(inputs: Inputs, dropped: Counter[str]) -> dict[str, object]:
 
 
 # --- What they share ----------------------------------------------------------------------------------------
+
+
+def _same(record: T) -> T:
+    return record
 
 
 def _needed(inputs: Inputs, role: str) -> Iterator[bytes]:
@@ -260,46 +265,4 @@ def _windowed(
         users, there, history, settings["user"], settings["style"], known["captions"], known["styles"], means
     )
     split = split_users(samples, int(settings["seed"]))
-    return _documents(split, records.record, told, dropped, known, settings)
-
-
-def _documents(
-    splits: Splits[T],
-    record: Callable[[T], Mapping[str, object]],
-    told: Mapping[str, object],
-    dropped: Counter[str],
-    known: Mapping[str, Words],
-    settings: Settings,
-) -> Derived:
-    summary = {
-        **told,
-        "windows": {name: len(samples) for name, samples in splits.items()},
-        "dropped": _counted(dropped),
-        "seed": int(settings["seed"]),
-    }
-    notes = [note for one in known.values() for note in one.notes]
-    wanted = [role for role in ("captions", "styles") if settings.get("style") or role == "captions"]
-    absent = [role for role in wanted if not known[role].given]
-    if absent:
-        notes.append(f"no file of {' or of '.join(absent)} was brought: they are empty in every record")
-    documents = {f"{name}.json": _json(map(record, samples)) for name, samples in splits.items()}
-    return Derived(documents, summary, tuple(notes))
-
-
-def _counted(dropped: Counter[str]) -> dict[str, int]:
-    return {why: number for why, number in sorted(dropped.items()) if number}
-
-
-def _same(record: T) -> T:
-    return record
-
-
-def _json(records: Iterable[Mapping[str, object]]) -> Iterator[bytes]:
-    """A list as `json.dump` writes it with an indent of 2, one record at a time."""
-    between = "[\n  "
-    for record in records:
-        # Indented in two steps: json indents in Python, and takes six times as long.
-        plain = dumps(record, ensure_ascii=False)
-        yield between.encode() + msgspec.json.format(plain, indent=2).replace("\n", "\n  ").encode()
-        between = ",\n  "
-    yield b"\n]" if between[0] == "," else b"[]"
+    return documents(split, records.record, told, dropped, known, settings)
