@@ -55,7 +55,8 @@ def ratings(inputs: Inputs, settings: Settings) -> Derived:
     there = _there(inputs, pictures, touched(users), dropped)
     known = _words(inputs, settings, touched(users), everyone, raw.stem)
     if is_older:
-        kept = _with_pictures(users, there, 2, dropped)
+        kept = _long_enough(users, 2, dropped)
+        _count_lacking(kept, there, dropped)
         names = {item: (files[item], path) for item, path in there.items() if item in files}
         return documents(
             older.rated(kept, names, int(settings["seed"])), _same, told, dropped, known, settings
@@ -73,18 +74,19 @@ def drawn(inputs: Inputs, settings: Settings) -> Derived:
     seen: Counter[str] = Counter()
     named = [raw.text(line).strip() for line in inputs.lines("subset") or ()]
     named = [row for row in named if row]
+    is_rows = any("," in row for row in named)
     if not named:
         rows = drawing.draw(_needed(inputs, "users"), count, least, seed, seen)
         seen["row of a user who was not drawn"] = (
             seen["rows"] - len(rows) - sum(number for why, number in seen.items() if why != "rows")
         )
-    elif any("," in row for row in named):
-        rows = {row.partition(",")[0].strip(): row for row in named}
+    elif is_rows:
         seen["rows"] = len(named)
+        rows = _rows_that_count(named, least)
     else:
         rows = drawing.named(_needed(inputs, "users"), tuple(dict.fromkeys(named)), least, seen)
         seen["named user without a row"] += len(set(named)) - len(rows)
-    wanted = {item for row in rows.values() for item in raw.items_of(row.partition(",")[2])}
+    wanted = {item for row in rows.values() for item in _items(row)}
     here = by_stem(inputs.paths("pictures"))
     found = drawing.items(_needed(inputs, "items"), wanted, seen)
     fetched = [cells for cells in found if cells[0] not in here]
@@ -100,10 +102,26 @@ def drawn(inputs: Inputs, settings: Settings) -> Derived:
     if not rows:
         raise nothing(f"no user has {least} items or more", told, seen)
     lists = {
-        "users.txt": (f"{row}\n".encode() for row in rows.values()),
+        # A file of rows is handed on as it is: the first row of a user says where the user stands in the order.
+        "users.txt": (f"{row}\n".encode() for row in (named if is_rows else rows.values())),
         "items.txt": (f"{','.join(cells)}\n".encode() for cells in fetched),
     }
     return Derived(lists, told)
+
+
+def _rows_that_count(named: Sequence[str], least: int) -> dict[str, str]:
+    """User -> row of a file of rows: of several of one user the last of at least `least` items, or else the last."""
+    rows: dict[str, str] = {}
+    for row in named:
+        user, _, rest = row.partition(",")
+        before = rows.get(user.strip())
+        if len(raw.items_of(rest)) >= least or before is None or len(_items(before)) < least:
+            rows[user.strip()] = row
+    return rows
+
+
+def _items(row: str) -> tuple[str, ...]:
+    return raw.items_of(row.partition(",")[2])
 
 
 def clicks(inputs: Inputs, settings: Settings) -> Derived:
@@ -124,8 +142,8 @@ def clicks(inputs: Inputs, settings: Settings) -> Derived:
     there = _there(inputs, pictures, items, dropped)
     known = _words(inputs, settings, items, users, raw.stem)
     if is_older:
-        kept = _with_pictures(users, there, 2, dropped)
-        made = older.clicked(kept, there, known["captions"], known["styles"], int(settings["seed"]))
+        _count_lacking(users, there, dropped)
+        made = older.clicked(users, there, known["captions"], known["styles"], int(settings["seed"]))
         return documents(made, _same, told, dropped, known, settings)
     return _windowed(users, there, known, None, told, dropped, settings)
 
@@ -241,13 +259,9 @@ def _long_enough(users: Mapping[str, list[Hit]], least: int, dropped: Counter[st
     return kept
 
 
-def _with_pictures(
-    users: Mapping[str, list[Hit]], there: Mapping[str, str], least: int, dropped: Counter[str]
-) -> Sequences:
-    """The sequences without the items that lack a picture."""
-    kept = {user: [hit for hit in hits if hit.item in there] for user, hits in users.items()}
-    dropped["interaction without a picture"] += sum(map(len, users.values())) - sum(map(len, kept.values()))
-    return _long_enough(kept, least, dropped)
+def _count_lacking(users: Mapping[str, list[Hit]], there: Mapping[str, str], dropped: Counter[str]) -> None:
+    lacking = sum(hit.item not in there for hits in users.values() for hit in hits)
+    dropped["interaction without a picture"] += lacking
 
 
 def _windowed(
