@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import taste
 from archives import picture, zip_of
+from process import datafetch_
 from server import FaultServer, status
 from test_cli_tree import files_below, scaffolding
 from test_get_preference import documents, get, put, shop
@@ -144,3 +145,10 @@ def test_other_users_before_anything_is_built_have_their_pictures_fetched(tmp_pa
         plain = get("pog", tmp_path / "plain", "--from", str(mine), *network)
     assert plain.code == 0
     assert documents(out, "pog") == documents(tmp_path / "plain", "pog")
+
+
+def test_what_to_bring_is_named_before_anything_is_tried(tmp_path: Path) -> None:
+    said = datafetch_("info", "ser30k", cwd=tmp_path).out
+    assert "bring with --from DIR: Images/*/*\n" in said
+    assert "bring with --from DIR: ser30k_captions.json, user_preferences.json, id_map.csv\n" in said
+    assert "bring with --from DIR: user_data.txt\n" in datafetch_("info", "pog", cwd=tmp_path).out
