@@ -50,6 +50,25 @@ def test_an_archive_that_is_brought_after_a_broken_one_takes_its_place(tmp_path:
     assert (out / "ser30k/Annotations/all_annos.json").read_bytes() == files["Annotations/all_annos.json"]
 
 
+def test_pictures_in_several_archives_are_all_taken(tmp_path: Path) -> None:
+    """Drive packs a large folder into several; the first was taken for the whole."""
+    files = taste.photos().files
+    pictures = sorted(pictures_of(files).items())
+    tables = {name: data for name, data in files.items() if name not in pictures_of(files)}
+    parts = {
+        f"FLICKR-AES-00{part + 1}.zip": zip_of(
+            {f"FLICKR-AES/{name}": data for name, data in pictures[part::2]}
+        )
+        for part in range(2)
+    }
+    ended = get(
+        "flickr-aes", tmp_path / "out", "--from", str(put(tmp_path / "mine", tables | parts)), "--offline"
+    )
+    assert ended.code == 0, ended.err
+    whole = get("flickr-aes", tmp_path / "whole", "--from", str(put(tmp_path / "all", files)), "--offline")
+    assert whole.code == 0 and files_below(tmp_path / "whole") == files_below(tmp_path / "out")
+
+
 def test_what_was_brought_stays_when_the_next_run_names_no_folder(tmp_path: Path) -> None:
     files, out, mine = taste.photos().files, tmp_path / "out", tmp_path / "mine"
     put(mine, files | {CAPTIONS: b'{"a'})

@@ -92,6 +92,15 @@ class Brought:
         exact = next((path for path in found if path.is_file() and not path.is_symlink()), None)
         return exact or next(iter(manual.copies(name, self.folders)), None)
 
+    def lies_in_parts(self, artifact: Artifact) -> bool:
+        """Whether several archives were brought that may each hold some of it, as Drive packs a large folder; where
+        a checksum is known, one file is what it speaks of.
+        """
+        instead = artifact.source.manual if isinstance(artifact.source, Http) else None
+        if instead is None or not instead.packed or artifact.checksums:
+            return False
+        return len(manual.archives(replace(artifact, source=instead), self.folders)) > 1
+
     def loose_here(self, artifact: Artifact, instead: Manual) -> bool:
         """Whether a person has brought what may stand for the file of an address, not in an archive."""
         if not instead.expect:

@@ -96,7 +96,9 @@ class Obtainer:
         match artifact.source:
             case Http(manual=Manual() as instead) if self._brought.loose_here(artifact, instead):
                 await asyncio.to_thread(self._brought.take, replace(artifact, source=instead))
-            case Http(urls=urls) if (brought := self._brought.lies_here(artifact, urls)) is not None:
+            case Http(urls=urls) if (
+                brought := self._brought.lies_here(artifact, urls)
+            ) is not None and not self._brought.lies_in_parts(artifact):
                 await asyncio.to_thread(self._brought.copy_in, artifact, brought, urls[0])
             case Http(manual=Manual() as instead) if await asyncio.to_thread(
                 self._brought.packed_here, artifact, instead
