@@ -16,8 +16,9 @@ from itertools import tee
 
 import msgspec
 
+from datafetch.documents import preferred
 from datafetch.documents.forms import Columns, Form, Key, Lines, Map, Records, mapped
-from datafetch.errors import BadList
+from datafetch.errors import BadList, DatafetchError
 from datafetch.images.items import Item, items
 from datafetch.images.rows import Row, read
 from datafetch.layout import manifest
@@ -42,7 +43,7 @@ class Compared:
 
     path: str  # of the JSON, below the output directory
     named: int  # records
-    lacking: int  # of them those whose picture is not here
+    lacking: int  # of them those that lack a picture
     form: Form  # without those
 
     @property
@@ -54,7 +55,7 @@ class _Tree:
     """The published pictures, and what of them has been named: sixteen bytes each."""
 
     def __init__(self, paths: Iterable[str], lost: Container[str]) -> None:
-        self._here = Digests.of(path for path in paths if path not in lost)
+        self.here = Digests.of(path for path in paths if path not in lost)
         self._named = Digests()
         self._folders: set[str] = set()  # of what was named
 
@@ -62,26 +63,28 @@ class _Tree:
         """Whether a picture that a record names is here."""
         self._folders.add(path.rpartition("/")[0])
         self._named.add(path)
-        return path in self._here
+        return path in self.here
 
     def unnamed(self, paths: Iterable[str]) -> int:
         """How many of these are here, stand among the pictures, and are none that anything names."""
         among = (path for path in paths if path.rpartition("/")[0] in self._folders)
-        return sum(path in self._here and path not in self._named for path in among)
+        return sum(path in self.here and path not in self._named for path in among)
 
 
 def compare(
     recipe: Recipe, home: Home, lost: Container[str], only: Collection[str] | None = None
 ) -> tuple[list[Compared], int]:
     """Each published JSON that names pictures of which some are here, and how many of the pictures none of them
-    names: lists of addresses that are JSON, and documents that were made of pictures.
+    names: lists of addresses that are JSON, and documents that were made of pictures, or derived of them.
 
     `lost` are published paths that are absent or damaged; `only` these JSONs are looked at. Reads the JSONs
     whole, a record at a time, and the manifest as it comes.
     """
     lists = [each for each in _lists(recipe, home) if only is None or each[1] in only]
     documents = [each for each in _documents(recipe, home) if only is None or each[0] in only]
-    if not lists and not documents:
+    derived = preferred.documents(recipe, _published(home))
+    preferences = [each for each in derived if only is None or each[0] in only]
+    if not lists and not documents and not preferences:
         return [], 0
     tree, found = _Tree((record.path for record in _published(home)), lost), []
     brought = {record.artifact for record in _published(home)}
@@ -90,6 +93,7 @@ def compare(
         if compared.lacking < compared.named or artifact.name in brought:
             found.append(compared)
     found += [_compare_records(home, path, folder, tree) for path, folder in documents]
+    found += [_compare_preferred(home, path, folder, tree) for path, folder in preferences]
     told = {compared.path for compared in found}
     return found, tree.unnamed(record.path for record in _published(home) if record.path not in told)
 
@@ -112,6 +116,29 @@ def write(home: Home, compared: Sequence[Compared]) -> list[str]:
         manifest.write(home.manifest, [*kept, *made])
         remember(home, [record.path for record in made])
     return [record.path for record in made]
+
+
+def outlived(recipe: Recipe, home: Home, lost: frozenset[str]) -> list[str]:
+    """What to say of derived JSONs with records whose picture was here once and is among the `lost` now.
+
+    A JSON that cannot be read is passed over: it is told of as damaged.
+    """
+    said = []
+    documents = list(preferred.documents(recipe, _published(home)))
+    if not documents:
+        return []
+    tree = _Tree((record.path for record in _published(home)), lost)
+    for path, folder in documents:
+        if path in lost:
+            continue
+        try:
+            found = _compare_preferred(home, path, folder, tree)
+        except DatafetchError:
+            continue
+        if found.lacking:
+            way = f"datafetch verify {recipe.name} --write-available writes it without them"
+            said.append(f"{path}: {found.lacking:,} of {found.named:,} records lack a picture; {way}")
+    return said
 
 
 def written(home: Home) -> dict[str, str]:
@@ -198,6 +225,13 @@ def _compare_records(home: Home, path: str, folder: str, tree: _Tree) -> Compare
         for record in msgspec.json.decode(data, type=list[msgspec.Raw]):
             gone.append(not tree.has(f"{folder}/{decode(record).file_path}"))
     return Compared(path, len(gone), sum(gone), Records(bytes(gone)))
+
+
+def _compare_preferred(home: Home, path: str, folder: str, tree: _Tree) -> Compared:
+    # Pictures that no record names are no fault here: most of a person's sequence may be too short, or disliked.
+    with _readable(home, path), mapped(home.root / path) as data:
+        gone = preferred.lacking(data, folder, str(home.root), tree.here.__contains__)
+    return Compared(path, len(gone), sum(gone), Records(gone))
 
 
 @contextmanager
