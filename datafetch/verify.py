@@ -134,12 +134,14 @@ def write_sights(path: Path, sights: Sequence[Sight]) -> None:
 def remember(home: Home, paths: Iterable[str]) -> None:
     """Add the sights of files that have just been published with verified bytes. Holds eight bytes for each."""
     root, fresh, encode = f"{home.root}/", Digests(), msgspec.json.Encoder().encode_lines
+    before = home.seen.exists()
 
     def sights() -> Iterator[Sight]:
         for path in paths:
             with suppress(FileNotFoundError):
                 yield sight_of(path, os.lstat(root + path))
-                fresh.add(path)
+                if before:
+                    fresh.add(path)
         yield from (sight for sight in salvaged(home.seen, Sight) if sight.path not in fresh)
 
     each = sights()

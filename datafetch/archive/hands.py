@@ -1,8 +1,9 @@
-"""Processes that unpack members from bytes that they are given: `python -m datafetch.archive.hands FOLDER`.
+"""Processes that unpack members from bytes that they are given: `python -m datafetch.archive.hands FOLDER FD`.
 
-Threads would wait for each other's interpreter lock at every small file. Each job is a pickled Job and its bytes; the
-answer says what became of each member. A process ends by itself when the other end is gone: another run may be writing
-there by then.
+Threads would wait for each other's interpreter lock at every small file. Each job is a pickled Job; its bytes lie in
+memory that both processes see, or follow on it where there is none or it is too small (FD is -1 then). The answer says
+what became of each member. A process ends by itself when the other end is gone: another run may be writing there by
+then.
 """
 
 from __future__ import annotations
@@ -24,8 +25,10 @@ from datafetch.children import spawn
 from datafetch.errors import DamagedArchive
 from datafetch.store.closing import Closing
 from datafetch.store.files import Tree
+from datafetch.store.sharing import Sharing, shared
 
-MOST = 2 << 20  # bytes of a job, but for a single longer member
+MOST = 1 << 20  # bytes of a job, but for a single longer member: several wait in memory
+_ROOM = MOST + (256 << 10)  # of the memory that is shared: the header of a last member may be long
 
 Work = Sequence[tuple[Member, str]]
 Done = list[tuple[int, str] | DamagedArchive]  # size and SHA-256 of each member, in their order
@@ -34,7 +37,9 @@ Done = list[tuple[int, str] | DamagedArchive]  # size and SHA-256 of each member
 class Job(NamedTuple):
     start: int  # of the bytes in the file
     size: int
-    work: Work
+    here: bool  # whether the bytes follow, or lie in the memory that is shared
+    members: list[tuple[object, ...]]  # plain tuples: they pass in a third of the time
+    targets: list[str]
 
 
 class Hand(Closing):
@@ -42,9 +47,16 @@ class Hand(Closing):
 
     def __init__(self, into: Path) -> None:
         self._child: subprocess.Popen[bytes] | None = None
+        self._shared: Sharing | None = None
+        with suppress(OSError):
+            self._shared = Sharing(_ROOM)
+        fd = self._shared.fd if self._shared else -1
         with suppress(OSError):  # no room for one more process: it is done here
             pipe = subprocess.PIPE
-            self._child = spawn("datafetch.archive.hands", str(into), stdin=pipe, stdout=pipe)
+            given = (fd,) if fd >= 0 else ()
+            self._child = spawn(
+                "datafetch.archive.hands", str(into), str(fd), stdin=pipe, stdout=pipe, shared=given
+            )
 
     def unpack(self, tree: Tree, chunks: Sequence[Chunk], start: int, work: Work) -> Done:
         """What became of the members that lie in these bytes, the first of which is at `start`; done here when the
@@ -52,8 +64,13 @@ class Hand(Closing):
         answer: object = None
         if self._child is not None and self._child.stdin and self._child.stdout:
             try:
-                pickle.dump(Job(start, sum(map(len, chunks)), work), self._child.stdin)
-                for chunk in chunks:
+                size = sum(map(len, chunks))
+                here = self._shared is None or size > self._shared.size
+                members, targets = [tuple(member) for member, _ in work], [target for _, target in work]
+                if self._shared is not None and not here:
+                    self._shared.put(chunks)
+                pickle.dump(Job(start, size, here, members, targets), self._child.stdin)
+                for chunk in chunks if here else ():
                     self._child.stdin.write(chunk)
                 self._child.stdin.flush()
                 answer = pickle.load(self._child.stdout)
@@ -66,14 +83,16 @@ class Hand(Closing):
     def close(self) -> None:
         """It has ended afterwards: it cannot write any more. May be called twice."""
         child, self._child = self._child, None
-        if child is None:
-            return
-        child.kill()
-        child.wait()
-        for pipe in (child.stdin, child.stdout):
-            with suppress(OSError):
-                if pipe is not None:
-                    pipe.close()
+        if child is not None:
+            child.kill()
+            child.wait()
+            for pipe in (child.stdin, child.stdout):
+                with suppress(OSError):
+                    if pipe is not None:
+                        pipe.close()
+        if self._shared is not None:
+            self._shared.close()
+            self._shared = None
 
 
 def unpack_here(tree: Tree, chunks: Sequence[Chunk], start: int, work: Work) -> Done:
@@ -103,23 +122,28 @@ def _watch() -> select.poll | None:
     return poll
 
 
-def serve(into: Path) -> None:
+def serve(into: Path, fd: int) -> None:
     """Answer each Job of the standard input until it ends."""
     global _SERVING
     _SERVING = True
     jobs, answers = sys.stdin.buffer, sys.stdout.buffer
+    common = shared(fd) if fd >= 0 else memoryview(b"")
     with Tree(into) as tree:
         while True:
             try:
                 job: Job = pickle.load(jobs)
             except EOFError:
                 return
-            data = jobs.read(job.size)
+            data: Chunk = jobs.read(job.size) if job.here else common[: job.size]
             if len(data) < job.size:
                 return
+            work = [
+                (Member._make(fields), target)
+                for fields, target in zip(job.members, job.targets, strict=True)
+            ]
             answer: object
             try:
-                answer = unpack_here(tree, [data], job.start, job.work)
+                answer = unpack_here(tree, [data], job.start, work)
             except Exception as error:  # whatever it is, it is for the other end to tell
                 answer = error.with_traceback(None)
             pickle.dump(answer, answers)
@@ -127,4 +151,4 @@ def serve(into: Path) -> None:
 
 
 if __name__ == "__main__":
-    serve(Path(sys.argv[1]))
+    serve(Path(sys.argv[1]), int(sys.argv[2]))
