@@ -13,8 +13,9 @@ import pickle
 import select
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,8 +39,11 @@ class Job(NamedTuple):
     start: int  # of the bytes in the file
     size: int
     here: bool  # whether the bytes follow, or lie in the memory that is shared
-    members: list[tuple[object, ...]]  # plain tuples: they pass in a third of the time
+    members: list[
+        tuple[object, ...]
+    ]  # plain tuples: they pass in a third of the time; none where it is plain files
     targets: list[str]
+    sizes: list[int]  # of plain files, which lie there one after the other
 
 
 class Hand(Closing):
@@ -61,24 +65,37 @@ class Hand(Closing):
     def unpack(self, tree: Tree, chunks: Sequence[Chunk], start: int, work: Work) -> Done:
         """What became of the members that lie in these bytes, the first of which is at `start`; done here when the
         process is not there any more. OSError for faults of the disk."""
-        answer: object = None
-        if self._child is not None and self._child.stdin and self._child.stdout:
-            try:
-                size = sum(map(len, chunks))
-                here = self._shared is None or size > self._shared.size
-                members, targets = [tuple(member) for member, _ in work], [target for _, target in work]
-                if self._shared is not None and not here:
-                    self._shared.put(chunks)
-                pickle.dump(Job(start, size, here, members, targets), self._child.stdin)
-                for chunk in chunks if here else ():
-                    self._child.stdin.write(chunk)
-                self._child.stdin.flush()
-                answer = pickle.load(self._child.stdout)
-            except (OSError, EOFError, pickle.UnpicklingError, ValueError):
-                self.close()
+        members, targets = [tuple(member) for member, _ in work], [target for _, target in work]
+        answer = self._ask(Job(start, sum(map(len, chunks)), False, members, targets, []), chunks)
+        return unpack_here(tree, chunks, start, work) if answer is None else answer
+
+    def write(self, tree: Tree, files: Sequence[tuple[str, bytes]]) -> Done:
+        """As `unpack`, of files whose bytes these are."""
+        chunks = [data for _, data in files]
+        sizes, targets = list(map(len, chunks)), [target for target, _ in files]
+        answer = self._ask(Job(0, sum(sizes), False, [], targets, sizes), chunks)
+        return write_here(tree, files) if answer is None else answer
+
+    def _ask(self, job: Job, chunks: Sequence[Chunk]) -> Done | None:
+        """Its answer; None when it is not there any more. Raises what it met with."""
+        if self._child is None or not self._child.stdin or not self._child.stdout:
+            return None
+        try:
+            if self._shared is not None and job.size <= self._shared.size:
+                self._shared.put(chunks)
+            else:
+                job = job._replace(here=True)
+            pickle.dump(job, self._child.stdin)
+            for chunk in chunks if job.here else ():
+                self._child.stdin.write(chunk)
+            self._child.stdin.flush()
+            answer: object = pickle.load(self._child.stdout)
+        except (OSError, EOFError, pickle.UnpicklingError, ValueError):
+            self.close()
+            return None
         if isinstance(answer, BaseException):
             raise answer
-        return answer if isinstance(answer, list) else unpack_here(tree, chunks, start, work)
+        return answer if isinstance(answer, list) else None
 
     def close(self) -> None:
         """It has ended afterwards: it cannot write any more. May be called twice."""
@@ -110,6 +127,16 @@ def unpack_here(tree: Tree, chunks: Sequence[Chunk], start: int, work: Work) -> 
     return done
 
 
+def write_here(tree: Tree, files: Iterable[tuple[str, Chunk]]) -> Done:
+    """As Hand.write, without its process."""
+    done, watch = Done(), _watch()
+    for target, data in files:
+        if watch is not None and watch.poll(0):
+            os._exit(1)  # nobody waits for it any more
+        done.append(write_over(tree, target, (data,) if data else ()))
+    return done
+
+
 _SERVING = False
 
 
@@ -137,17 +164,22 @@ def serve(into: Path, fd: int) -> None:
             data: Chunk = jobs.read(job.size) if job.here else common[: job.size]
             if len(data) < job.size:
                 return
-            work = [
-                (Member._make(fields), target)
-                for fields, target in zip(job.members, job.targets, strict=True)
-            ]
             answer: object
             try:
-                answer = unpack_here(tree, [data], job.start, work)
+                answer = _do(tree, job, data)
             except Exception as error:  # whatever it is, it is for the other end to tell
                 answer = error.with_traceback(None)
             pickle.dump(answer, answers)
             answers.flush()
+
+
+def _do(tree: Tree, job: Job, data: Chunk) -> Done:
+    if job.members:
+        members = map(Member._make, job.members)
+        return unpack_here(tree, [data], job.start, list(zip(members, job.targets, strict=True)))
+    ends, view = accumulate(job.sizes), memoryview(data)
+    cuts = (view[end - size : end] for end, size in zip(ends, job.sizes, strict=True))
+    return write_here(tree, zip(job.targets, cuts, strict=True))
 
 
 if __name__ == "__main__":
