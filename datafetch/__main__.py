@@ -6,7 +6,7 @@ import signal
 import sys
 from types import FrameType
 
-_SELDOM = 50_000, 20, 20  # things made before the collector looks at them, and how often at those that stay
+_SELDOM = 10_000, 10, 10  # things made before the collector looks at them, and how often at those that stay
 
 
 def main() -> None:
