@@ -47,6 +47,7 @@ ARROWS: dict[str, set[str]] = {
     "stops": set(),
     "task": {"plan", "store"},
     "own": {"task", "archive", "images", "layout", "store"},
+    "loaders": {"own", "images", "children"},
     "lists": {"task", "images", "layout", "plan", "store"},
     "documents": {
         *("task", "lists", "annotate", "talk", "images", "layout", "plan", "store", "verify", "extras"),
@@ -68,7 +69,7 @@ ARROWS: dict[str, set[str]] = {
     "demo": {"run", "recipe", "report", "console", "store"},
     "cli": {
         *("run", "recipe", "plan", "layout", "console", "report", "verify", "demo", "show", "own"),
-        *("documents", "images", "store", "stops"),
+        *("documents", "images", "store", "stops", "loaders"),
     },
     "preference": set(),
     "__main__": {"cli"},

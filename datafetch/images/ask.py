@@ -6,11 +6,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import msgspec
+
 from datafetch.images.items import Item
 from datafetch.images.ledger import outcome_of
 from datafetch.images.wire import Ended
 from datafetch.model import Event, Outcome, Why
-from datafetch.transfer.addresses import candidates, origin, safe_url, shown_host
+from datafetch.transfer.addresses import mirrored, origin, safe_url, shown_host
 from datafetch.transfer.retry import Patience, Tries, backoff, decide, wait_for
 from datafetch.transfer.wanted import Ways
 
@@ -19,8 +21,7 @@ PATIENCE = Patience(tries=4, tries_before_next=2)
 DEATHS = 3  # worker processes that one item may take with it
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(msgspec.Struct, frozen=True):
     """A body that passed every check and stands in the staging folder, not yet durable."""
 
     url: str  # the list's address that it belongs to, not a mirror's
@@ -100,7 +101,11 @@ class Asker:
         ways = self.ways
         if not ways.mirrors:
             return Errand(item, path, tuple((url, url) for url in item.urls))
-        pairs = ((at, url) for url in item.urls for at in candidates((url,), ways.mirrors, ways.mirror_only))
+        pairs: list[tuple[str, str]] = []
+        for url in item.urls:
+            pairs += [(mirrored(url, mirror), url) for mirror in ways.mirrors]
+            if not ways.mirror_only:
+                pairs.append((url, url))
         return Errand(item, path, tuple(pairs))
 
     def never(self, errand: Errand) -> str:

@@ -60,6 +60,7 @@ class Manners:
             self.allowance.bounded,
             self.settings.ignore_opt_out,
             self.allowance.held,
+            source.placeholders,
             str(self.samples or ""),
         )
 

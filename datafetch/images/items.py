@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from datafetch.errors import TransferFailed
 from datafetch.images.fill import candidates, save_path
@@ -17,8 +18,7 @@ from datafetch.model import UrlList
 from datafetch.transfer.addresses import clean_url
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(msgspec.Struct, frozen=True):
     """A file to have. `path` is its place inside the artifact; no two items of a list share one."""
 
     number: int  # its row, from 1
@@ -42,15 +42,14 @@ def _item(source: UrlList, row: Row, urls: Index, paths: Paths) -> Item | BadRow
     found = candidates(source.url, line, row.fields)
     if not found:
         return BadRow(row.number, f"no address: {' or '.join(source.url)} cannot be filled")
-    faults = tuple(_fault(url) for url in found)
-    asked = tuple(url for url, fault in zip(found, faults, strict=True) if not fault)
+    asked = tuple([url for url in found if not _fault(url)])
     if not asked:
-        return BadRow(row.number, faults[0])
+        return BadRow(row.number, _fault(found[0]))
     path = save_path(source.save_as, line, row.fields)
     if path is None:
         return BadRow(row.number, f"no path: {source.save_as} cannot be filled")
     path = paths.own(path, row.number, asked[0])
-    first = urls.first("\n".join(asked), row.number)
+    first = urls.first(asked[0] if len(asked) == 1 else "\n".join(asked), row.number)
     return Item(row.number, path, asked, first if first != row.number else 0)
 
 

@@ -5,7 +5,10 @@ does.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
+
+import msgspec
 
 from datafetch.images.check import Limits, check, weigh
 from datafetch.images.placeholders import is_placeholder
@@ -15,8 +18,7 @@ from datafetch.model import UrlList, Why
 _PAGES = (b"<!doctype html", b"<html")
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(msgspec.Struct, frozen=True):
     sha256: str
     width: int | None = None
     height: int | None = None
@@ -28,11 +30,14 @@ class Judge:
 
     limits: Limits
     image: bool  # a full decode must succeed
+    placeholders: Collection[
+        str
+    ] = ()  # MD5 of pictures that stand for one that is gone, beside those known of old
     samples: Samples | None = None  # where a few of the bodies that are none are kept
 
     @classmethod
     def of(cls, source: UrlList) -> Judge:
-        return cls(Limits(min_bytes=source.min_bytes), source.check == "image")
+        return cls(Limits(min_bytes=source.min_bytes), source.check == "image", source.placeholders)
 
     def __call__(self, body: bytes) -> Judged | Why:
         """What is known of a good body, or why it is none. A placeholder is one whatever its size."""
@@ -42,7 +47,7 @@ class Judge:
         return found
 
     def _judge(self, body: bytes) -> Judged | Why:
-        if is_placeholder(body):
+        if is_placeholder(body, self.placeholders):
             return Why.PLACEHOLDER
         if not self.image:
             why = weigh(body, self.limits) or (Why.HTML if _is_page(body) else None)

@@ -44,7 +44,9 @@ class Paths:
         return here
 
     def _takes_file(self, path: str) -> bool:
-        return not self._folders.get(path) and self._files.add(path)
+        if self._folders and self._folders.get(path):
+            return False
+        return self._files.add(path)
 
     def _takes_folder(self, owner: int, path: str) -> bool:
         return path not in self._files and self._folders.first(path, owner) == owner
@@ -60,4 +62,5 @@ def _free(path: str, key: str, takes: Callable[[str], bool]) -> str:
 
 
 def _folded(path: str) -> str:
-    return "/".join(map(fold, path.split("/")))
+    # Of ASCII the parts need no look of their own.
+    return path.lower() if path.isascii() else "/".join(map(fold, path.split("/")))

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from datafetch.errors import BadList
 from datafetch.model import Outcome, Window
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(msgspec.Struct, frozen=True):
     number: int
     fields: dict[str, str]
     line: int = 0  # what <row> stands for, where that is not the number: in a list of several files
 
 
-@dataclass(frozen=True, slots=True)
-class BadRow:
+class BadRow(msgspec.Struct, frozen=True):
     """An entry that names no item. A blank line is skipped, anything else rejected; both are counted."""
 
     number: int

@@ -101,10 +101,12 @@ class Staged:
         except FileExistsError:
             self._remove(path)
             fd = self._tree.create(path)
-        with open(fd, "wb", buffering=0) as file:
-            view = memoryview(data)
-            while view:
-                view = view[file.write(view) or 0 :]
+        try:  # no file object: it would ask the system what the descriptor is, once for each picture
+            written = os.write(fd, data)
+            while written < len(data):
+                written += os.write(fd, memoryview(data)[written:])
+        finally:
+            os.close(fd)
 
     def _remove(self, path: str) -> None:
         above, _, name = path.rpartition("/")

@@ -29,6 +29,7 @@ class Begin(msgspec.Struct, array_like=True, frozen=True, tag=0):
     gated: bool  # every byte is asked for with Claim before it counts
     ignore_opt_out: bool  # take also what its host withholds from training
     held: int  # bytes of one transfer that may wait in memory
+    placeholders: tuple[str, ...]  # MD5 of pictures that stand for one that is gone
     samples: str = ""  # folder for a few of the bodies that are turned away; empty keeps none
 
 

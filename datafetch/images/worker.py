@@ -71,7 +71,7 @@ class Worker:
         self._loop = asyncio.get_running_loop()
         self._staged = Staged(Path(begin.staging))
         samples = Samples(Path(begin.samples)) if begin.samples else None
-        self._judge = Judge(begin.limits, begin.image, samples)
+        self._judge = Judge(begin.limits, begin.image, begin.placeholders, samples)
         self._heed = not begin.ignore_opt_out
         limits = Limits(total=begin.total, body_bytes=begin.limits.max_bytes)
         limits = limits if begin.low_speed is None else replace(limits, low_speed=begin.low_speed)

@@ -52,6 +52,9 @@ class UrlList:
     beside: tuple[str, ...] = ()  # files whose line n belongs to line n of `file`; inside the same artifact
     window: bool = False  # --first and --count choose among its rows
     known: tuple[tuple[str, str], ...] = ()  # with read "damaged": file name -> what fills `<known>`
+    placeholders: tuple[
+        str, ...
+    ] = ()  # MD5 of pictures that stand for one that is gone, of this list's hosts
 
     @property
     def mending(self) -> bool:

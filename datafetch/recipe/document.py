@@ -44,6 +44,10 @@ class UrlListEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     beside: Annotated[
         list[str], Meta(description="with read: beside, files whose line n belongs to line n of `file`")
     ] = field(default_factory=list)
+    placeholders: Annotated[
+        dict[str, str],
+        Meta(description="md5 of a picture that stands for one that is gone -> what it shows"),
+    ] = field(default_factory=dict)
     window: Annotated[bool, Meta(description="--first and --count choose among its rows")] = False
     known: Annotated[
         dict[str, str], Meta(description="with read: damaged, name of a picture -> what fills <known>")

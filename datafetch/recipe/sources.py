@@ -164,6 +164,11 @@ def _url_list(entry: UrlListEntry, site: Site) -> UrlList | None:
         for name, text in entry.known.items()
         if (address := site.at("known", name).filled(values.url, text)) is not None
     ]
+    placeholders = [
+        sign.digest
+        for text in entry.placeholders
+        if (sign := site.at("placeholders").take(values.digest, "md5", text, "")) is not None
+    ]
     if file is None or save_as is None or read is None or check is None:
         return None
     return UrlList(
@@ -177,6 +182,7 @@ def _url_list(entry: UrlListEntry, site: Site) -> UrlList | None:
         tuple(one for one in beside if one is not None),
         entry.window,
         tuple(known),
+        tuple(placeholders),
     )
 
 

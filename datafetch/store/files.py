@@ -260,6 +260,21 @@ class Tree(Closing):
         with suppress(FileNotFoundError):
             os.unlink(name, dir_fd=self._folder(folder, make=False))
 
+    def remove_empty(self, path: str) -> bool:
+        """Remove a folder in which nothing is; whether it is gone. What holds something, or is no folder, stays."""
+        folder, name = _split(path)
+        if (fd := self._open.pop(path, None)) is not None:
+            os.close(fd)
+        try:
+            os.rmdir(name, dir_fd=self._folder(folder, make=False))
+        except FileNotFoundError:
+            return True
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+                raise
+            return False
+        return True
+
     def _folder(self, path: str, make: bool) -> int:
         if not path:
             return self._fd

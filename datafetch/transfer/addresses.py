@@ -213,8 +213,9 @@ def redirected(url: str, location: str) -> str:
 
 def mirrored(url: str, mirror: str) -> str:
     """Where a mirror keeps what `url` names: MIRROR/host/path?query, without user and fragment."""
-    rest = url.partition("#")[0].partition("://")[2]
-    inner = rest.rpartition("@")[2] if "@" in rest.split("/")[0] else rest
+    inner = url.partition("#")[0].partition("://")[2]
+    if "@" in url and "@" in inner.split("/")[0]:
+        inner = inner.rpartition("@")[2]
     return f"{mirror.rstrip('/')}/{inner}"
 
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import msgspec
 import pycurl
 
 from datafetch.model import Why
@@ -26,8 +27,7 @@ class Limits:
     body_bytes: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(msgspec.Struct, frozen=True):
     """One request. `url` is clean already; redirects are not followed."""
 
     url: str

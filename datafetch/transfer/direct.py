@@ -7,7 +7,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+import msgspec
 
 from datafetch.errors import TransferFailed
 from datafetch.model import Why
@@ -24,8 +26,7 @@ HOSTS = 4096  # of which is remembered how they are asked
 Gate = Callable[[int], Awaitable[int]]
 
 
-@dataclass(frozen=True, slots=True)
-class Got:
+class Got(msgspec.Struct, frozen=True):
     """Any status is an answer; the body of an error may lack its end."""
 
     url: str  # where the redirects led

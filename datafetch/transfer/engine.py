@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 
+import msgspec
 import pycurl
 
 from datafetch.model import Why
@@ -17,8 +17,7 @@ from datafetch.transfer.line import HELD, Line
 __all__ = ["Ask", "Engine", "Fault", "Limits", "Reply", "Trust", "Whole"]
 
 
-@dataclass(frozen=True, slots=True)
-class Whole:
+class Whole(msgspec.Struct, frozen=True):
     """An answer with all of its body; that of an error may lack its end."""
 
     status: int

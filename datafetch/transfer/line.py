@@ -82,7 +82,7 @@ class Line:
         if ask.headers != self._headers:
             self._headers = ask.headers
             curl.setopt(pycurl.HTTPHEADER, ["Accept-Encoding: identity", *ask.headers])
-        if ask.limits != self._limits:
+        if ask.limits is not self._limits and ask.limits != self._limits:
             self._limits = ask.limits
             for option, value in limiting(ask.limits).items():
                 curl.setopt(option, value)

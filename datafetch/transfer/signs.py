@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import Enum
 from statistics import median
 
+import msgspec
+
 MOSTLY = 20.0  # accepted for one refused, below which so many in flight are taken for too many
 FLAT, RISEN = 1.3, 2.0  # times the usual latency: no wider from there on; halved
 SAMPLES = 30  # latencies, at the least, whose median counts
@@ -21,8 +23,7 @@ class Heard(Enum):
     OTHER = "other"  # gone, forbidden, broken: says nothing of it
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(msgspec.Struct, frozen=True):
     """One request under way."""
 
     at: float
