@@ -16,8 +16,9 @@ from itertools import tee
 
 import msgspec
 
+from datafetch.documents import preferred
 from datafetch.documents.forms import Columns, Form, Key, Lines, Map, Records, mapped
-from datafetch.errors import BadList
+from datafetch.errors import BadList, DatafetchError
 from datafetch.images.items import Item, items
 from datafetch.images.rows import Row, read
 from datafetch.layout import manifest
@@ -40,7 +41,7 @@ class Compared:
 
     path: str  # of the JSON, below the output directory
     named: int  # records
-    lacking: int  # of them those whose picture is not here
+    lacking: int  # of them those that lack a picture
     form: Form  # without those
 
     @property
@@ -73,7 +74,7 @@ def compare(
     recipe: Recipe, home: Home, lost: frozenset[str], only: Collection[str] | None = None
 ) -> tuple[list[Compared], int]:
     """Each published JSON that names pictures of which some are here, and how many of the pictures none of them
-    names: lists of addresses that are JSON, and documents that were made of pictures.
+    names: lists of addresses that are JSON, and documents that were made of pictures, or derived of them.
 
     `lost` are published paths that are absent or damaged; `only` these JSONs are looked at. Reads the JSONs
     whole, a record at a time.
@@ -90,6 +91,11 @@ def compare(
     found += [
         _compare_records(home, path, folder, tree)
         for path, folder in _documents(recipe, records)
+        if only is None or path in only
+    ]
+    found += [
+        _compare_preferred(home, path, folder, tree)
+        for path, folder in preferred.documents(recipe, records)
         if only is None or path in only
     ]
     documents = {compared.path for compared in found}
@@ -109,6 +115,27 @@ def write(home: Home, compared: Sequence[Compared]) -> list[str]:
         manifest.write(home.manifest, [*kept, *made])
         remember(home, [record.path for record in made])
     return [record.path for record in made]
+
+
+def outlived(recipe: Recipe, home: Home, lost: frozenset[str]) -> list[str]:
+    """What to say of derived JSONs with records whose picture was here once and is among the `lost` now.
+
+    A JSON that cannot be read is passed over: it is told of as damaged.
+    """
+    said = []
+    records = [record for record in manifest.salvage(home.manifest) if ".available." not in record.path]
+    tree = _Tree(records, lost)
+    for path, folder in preferred.documents(recipe, records):
+        if path in lost:
+            continue
+        try:
+            found = _compare_preferred(home, path, folder, tree)
+        except DatafetchError:
+            continue
+        if found.lacking:
+            way = f"datafetch verify {recipe.name} --write-available writes it without them"
+            said.append(f"{path}: {found.lacking:,} of {found.named:,} records lack a picture; {way}")
+    return said
 
 
 def written(home: Home) -> dict[str, str]:
@@ -195,6 +222,13 @@ def _compare_records(home: Home, path: str, folder: str, tree: _Tree) -> Compare
         for record in msgspec.json.decode(data, type=list[msgspec.Raw]):
             gone.append(not tree.has(f"{folder}/{decode(record).file_path}"))
     return Compared(path, len(gone), sum(gone), Records(bytes(gone)))
+
+
+def _compare_preferred(home: Home, path: str, folder: str, tree: _Tree) -> Compared:
+    # Pictures that no record names are no fault here: most of a person's sequence may be too short, or disliked.
+    with _readable(home, path), mapped(home.root / path) as data:
+        gone = preferred.lacking(data, folder, str(home.root), tree.here.__contains__)
+    return Compared(path, len(gone), sum(gone), Records(gone))
 
 
 @contextmanager

@@ -155,6 +155,9 @@ def bring(
         if (changed or stock.gone) and not _cut_off(tally) and _has_available(home):
             _renew(home, recipe, stock.gone, tell)
             stock = take_stock(home)
+        if stock.gone and not _cut_off(tally):
+            for text in _outlived(home, recipe, stock.gone):
+                tell(Event("note", recipe.name, text=text))
         store.remove_tree(home.prepro)  # of a run that was killed
         built = [artifact for artifact in wanted if seen[artifact.name].state is State.BUILT]
         for artifact in built:
@@ -268,6 +271,12 @@ def _renew(home: Home, recipe: Recipe, gone: frozenset[str], tell: Emit) -> None
     except DatafetchError as error:
         text, code = str(error), error.exit_code
         tell(Event("failed", "--write-available", why=why_of(error), text=text, hint=error.hint, code=code))
+
+
+def _outlived(home: Home, recipe: Recipe, gone: frozenset[str]) -> list[str]:
+    from datafetch.documents import available
+
+    return available.outlived(recipe, home, gone)
 
 
 def _cut_off(tally: Tally) -> bool:

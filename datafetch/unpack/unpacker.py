@@ -15,7 +15,19 @@ from datafetch.archive.staging import Extracted
 from datafetch.errors import DamagedArchive, UnsafeArchive
 from datafetch.layout.build import by_path, seal
 from datafetch.layout.place import ELSEWHERE
-from datafetch.model import Artifact, Bundled, Event, Fetched, Manual, Outcome, Seen, Shards, State, Why
+from datafetch.model import (
+    BY_HAND,
+    Artifact,
+    Bundled,
+    Event,
+    Fetched,
+    Manual,
+    Outcome,
+    Seen,
+    Shards,
+    State,
+    Why,
+)
 from datafetch.store import files as store
 from datafetch.store import inventory, journal
 from datafetch.store.home import Home, slug
@@ -84,7 +96,7 @@ class Unpacker:
         """
         store.remove_tree(self._home.seal(artifact.name))
         at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        self._stage(artifact, self._extract(artifact, archives, only, "by hand", at), only)
+        self._stage(artifact, self._extract(artifact, archives, only, BY_HAND, at), only)
 
     def _extract(
         self, artifact: Artifact, files: Sequence[Path], only: frozenset[str], url: str, fetched_at: str
