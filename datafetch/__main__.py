@@ -1,13 +1,18 @@
 """The entry point of `datafetch` and `python -m datafetch`: Ctrl-C is made safe before anything else is loaded."""
 
+import gc
 import os
 import signal
 import sys
 from types import FrameType
 
+_SELDOM = 10_000, 10, 10  # things made before the collector looks at them, and how often at those that stay
+
 
 def main() -> None:
     """Never returns: exits with the code of contract.md."""
+    # Members and rows are held by the hundred thousand and never in cycles: looking at them often finds nothing.
+    gc.set_threshold(*_SELDOM)
     _speak_utf8()
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else somebody wants it ignored
         signal.signal(signal.SIGINT, _interrupted)

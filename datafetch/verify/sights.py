@@ -90,15 +90,24 @@ class Kept(Closing):
 
 def remember(home: Home, paths: Iterable[str]) -> None:
     """Add the sights of files that have just been published with verified bytes. Holds at most 12 bytes for each."""
-    fresh = home.seen.with_name(f"new.{home.seen.name}")
+    root, in_order = f"{home.root}/", True
 
     def sights() -> Iterator[Sight]:
+        nonlocal in_order
+        last = ""
         for path in paths:
             with suppress(FileNotFoundError):
-                yield sight_of(path, os.lstat(f"{home.root}/{path}"))
+                yield sight_of(path, os.lstat(root + path))
+                in_order, last = in_order and last <= path, path
 
-    _write(fresh, sights())
-    fold(home, fresh)
+    if home.seen.exists():
+        fresh = home.seen.with_name(f"new.{home.seen.name}")
+        _write(fresh, sights())
+        fold(home, fresh)
+    else:  # of a new dataset, mostly in order: one pass does
+        _write(home.seen, sights())
+        if not in_order:
+            sort(home.seen)
 
 
 def fold(home: Home, newer: Path, *, without: Container[str] = ()) -> None:
