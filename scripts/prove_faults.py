@@ -26,7 +26,6 @@ from worlds import (
     sharded,
     undisturbed,
     unpacking,
-    whole,
 )
 
 Planned = tuple[str, int, int, bool]  # role, operation, errno, whether it lasts
@@ -95,11 +94,13 @@ def fail(
     wrong = ended_badly(met)
     if bad := half_done(folder / "out", world, before):
         wrong = f"half done or not what was verified: {bad[:5]}"
-    elif not wrong and met.code == 0:
-        wrong = whole(met, folder / "out", world)
+    elif not wrong and met.code == 0 and ((after := look(folder / "out", world)).lost or after.corrupt):
+        wrong = f"exit code 0, though {after}"  # what it could not tidy up, the next run does
     last = scene.warm(*words, cwd=folder)
     if not wrong and (last.stuck or last.code != 0):
         wrong = f"then exit code {last.code}, stuck {last.stuck}: {last.err[-600:]} (before: {met.code})"
+    for run in (met, last):
+        wrong = wrong or run.err[run.err.find("Traceback") :][:3000] if "Traceback" in run.err else wrong
     state = look(folder / "out", world)
     if wrong or state.lost or state.corrupt or state.strays:
         wrong = f"{named(world, seed)}, {what}: {wrong or state}"

@@ -34,8 +34,8 @@ from datafetch.store.home import Home
 from datafetch.store.journal import known, read
 
 PAUSE = 0.002  # seconds between pieces of 16 KiB
-# What may come again of what is here: of a zip from the wire, the bytes that tell what it is.
-AGAIN = {"archives": 0, "stream": 1024, "shards": 0, "list": 0}
+# What may come again of what is here: of a zip from the wire, the bytes that tell what it is, and its directory.
+AGAIN = {"archives": 0, "stream": 8192, "shards": 0, "list": 0}
 
 
 def kills(scene: Scene) -> Tally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -242,6 +243,23 @@ def test_a_fault_of_a_writer_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(passing, "write_over", full)
     with pytest.raises(Exception, match="no space left"):
         unpack(tmp_path, tar_of(TREE, "w:gz"))
+    assert not (tmp_path / "s").exists()
+
+
+# The thread ended with a traceback on stderr, and whoever gave it work was not told.
+def test_a_writer_that_cannot_begin_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def too_many(*words: object) -> None:
+        raise OSError(24, "Too many open files")
+
+    real, threads = passing.Tree, threading.main_thread()
+    monkeypatch.setattr(
+        passing, "Tree", lambda into: real(into) if threading.current_thread() is threads else too_many()
+    )
+    with pytest.raises(Exception, match="too many open files"):
+        unpack(tmp_path, tar_of(TREE, "w:gz"))
+    assert "Traceback" not in capfd.readouterr().err
     assert not (tmp_path / "s").exists()
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from pathlib import Path
 
 import pytest
 
 from datafetch.demo.server import Answer, FaultServer, Thing, corrupt, first, status
-from datafetch.errors import TransferFailed
+from datafetch.errors import NoRoom, TransferFailed
 from datafetch.model import Event, Fetched, Settings, Why
 from datafetch.store.journal import Journal
 from datafetch.transfer.hosts import Hosts
@@ -57,3 +58,15 @@ def test_a_missing_shard_is_told_after_all_others_are_here(tmp_path: Path) -> No
     assert caught.value.why is Why.GONE
     assert {path.name for path in (tmp_path / "x.shards").iterdir()} == set(DATA) - {"aa"}
     assert sum(event.kind == "fetched" for event in events) == 11
+
+
+# The group of tasks put it into a group of errors, which nobody knew: exit code 1, "this is a bug".
+def test_a_fault_of_the_disk_is_told_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*words: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    answers: dict[str, Answer] = {f"/{name}": Thing(data) for name, data in DATA.items()}
+    with FaultServer(answers.get) as server:
+        monkeypatch.setattr("datafetch.transfer.pool.Holding", fails)
+        with pytest.raises(NoRoom):
+            shards(tmp_path, server.url, ["aa"], [])

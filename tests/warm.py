@@ -48,11 +48,17 @@ class Run:
 
     @property
     def out(self) -> str:
-        return (self.folder / f"{self.number}.out").read_text("utf-8", "replace")
+        return self._said("out")
 
     @property
     def err(self) -> str:
-        return (self.folder / f"{self.number}.err").read_text("utf-8", "replace")
+        return self._said("err")
+
+    def _said(self, where: str) -> str:
+        try:
+            return (self.folder / f"{self.number}.{where}").read_text("utf-8", "replace")
+        except FileNotFoundError:  # it was killed before it could say anything
+            return ""
 
     @property
     def report(self) -> Any:

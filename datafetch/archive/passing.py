@@ -115,10 +115,12 @@ class _Writers(Closing):
     def _run(self) -> None:
         files = size = 0
         with ExitStack() as stack:
-            tree = stack.enter_context(Tree(self._into))
+            tree: Tree | None = None
             hand: Hand | None = None
             while (share := self._waiting.get()) is not None:
                 try:
+                    if tree is None:
+                        tree = stack.enter_context(Tree(self._into))
                     if hand is None and (size > WORTH[0] or files > WORTH[1]):
                         hand = stack.enter_context(Hand(self._into))
                     if self._error is None:

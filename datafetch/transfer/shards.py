@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from datafetch.errors import PRECEDENCE, DatafetchError
 from datafetch.model import Fetched
+from datafetch.store.files import as_user_error
 from datafetch.store.journal import Journal
 from datafetch.transfer.pool import fetch
 from datafetch.transfer.wanted import Wanted, Ways
@@ -24,6 +25,8 @@ async def fetch_shards(shards: Sequence[tuple[Wanted, Journal]], ways: Ways) -> 
             return await fetch(wanted, ways, journal)
         except DatafetchError as error:
             return error
+        except OSError as error:  # a group of tasks would hide it in a group of errors
+            return as_user_error(error, error.filename or wanted.part)
 
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(one(wanted, journal)) for wanted, journal in shards]
