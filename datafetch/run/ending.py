@@ -41,13 +41,16 @@ def report_of(task: Task, tally: Tally, stock: Stock) -> Report:
     with_files = set(stock.files) | _menders(task)
     parts: list[Mapping[Outcome, int]] = [{Outcome.OK: files - gone, Outcome.MISSING: gone}]
     parts += [dropped(home, artifact) for artifact in recipe.artifacts if artifact.name in with_files]
-    # A wanted artifact without published files counts as a single item.
     why = {problem.name: problem.outcome for problem in tally.problems}
-    absent = [a.name for a in task.wanted if a.name not in with_files and not _is_optional(a)]
-    parts.append(Counter(why.get(name, Outcome.FAILED) for name in absent))
+    absent = [a for a in task.wanted if a.name not in with_files and not _is_optional(a)]
+    # A wanted artifact without published files counts as a single item, but for a list that was worked off: its rows.
+    rows = {a.name: dropped(home, a) for a in absent if isinstance(a.source, UrlList) and a.name not in why}
+    parts += rows.values()
+    parts += [{why.get(a.name, Outcome.FAILED): 1} for a in absent if not rows.get(a.name)]
     counts = add_up(parts)
     least = recipe.min_complete if settings.min_complete is None else settings.min_complete
-    status, code = verdict(counts, tally.problems, least)
+    hollow = any(set(rows.get(a.name) or (Outcome.FAILED,)) != {Outcome.SKIPPED} for a in absent)
+    status, code = verdict(counts, tally.problems, least, hollow=hollow)
     return Report(
         dataset=recipe.name,
         root=str(home.root),
