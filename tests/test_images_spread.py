@@ -98,3 +98,21 @@ async def _give_up() -> None:
     await asyncio.sleep(0)
     assert [(lost.why, lost.url) for lost in done] == [(Why.CONNECTION, "https://down.example/1")]
     assert [errand.address for errand in workers.errands] == ["https://up.example/2"]
+
+
+def test_a_host_that_a_mirror_stands_for_holds_up_no_other() -> None:
+    """All that a mirror stands for was one host: one that refused had 2,000 rows of eight others wait."""
+    asyncio.run(_mirrored())
+
+
+async def _mirrored() -> None:
+    hosts, workers = Hosts(4), Given()
+    ways = cast(Ways, SimpleNamespace(mirrors=("http://mirror.example",), mirror_only=True))
+    spread = Spread(Asker("list", ways), workers, Courtesy(hosts, 4), None, cast(Any, None), lambda: None)
+    hosts.slow("mirror.example for slow.example", 60.0)
+    spread.put(Item(1, "1", ("https://slow.example/1",)), "1")
+    spread.put(Item(2, "2", ("https://quick.example/2",)), "2")
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert [errand.address for errand in workers.errands] == ["http://mirror.example/quick.example/2"]
+    spread.halt()

@@ -86,6 +86,12 @@ class Errand:
         return self.asked[self.at][1]
 
     @property
+    def host(self) -> str:
+        """Whose manners hold. A mirror stands for many hosts, and one that it keeps back holds up no other."""
+        asked = shown_host(self.address)
+        return asked if self.address == self.url else f"{asked} for {shown_host(self.url)}"
+
+    @property
     def last(self) -> bool:
         """Whether no other address stands for the same one of the list."""
         return self.at + 1 == len(self.asked) or self.asked[self.at + 1][1] != self.url
@@ -156,7 +162,7 @@ class Asker:
             wait = wait_for(ended.wait, own, self.patience)
         answered = ended.answered is not None  # then the manners of the host know how long to wait
         if verdict.host_wide and not answered:
-            self.ways.hosts.slow(shown_host(errand.address), wait)
+            self.ways.hosts.slow(errand.host, wait)
         if not verdict.again:
             return self._lost(errand, why, ended.text)
         soon = f"again in {wait:.0f} s" if wait >= 0.5 else "again at once"

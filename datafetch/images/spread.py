@@ -19,7 +19,6 @@ from datafetch.images.items import Item
 from datafetch.images.wire import Answered, Ended, Terms
 from datafetch.images.workers import Load, Process, Workers
 from datafetch.model import Why
-from datafetch.transfer.addresses import shown_host
 from datafetch.transfer.courtesy import Courtesy
 from datafetch.transfer.courtesy import Terms as OfHost
 from datafetch.transfer.gait import Grant, asks_for_less
@@ -243,7 +242,7 @@ class Spread:
                 self._act(errand, self._asker.forbidden(errand))
                 self._moved.set()
                 return
-        name = shown_host(errand.address)
+        name = errand.host
         host = self._hosts.get(name)
         if host is None:
             self._number += 1
