@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import random
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -100,7 +102,7 @@ def test_missing_truncated_extra_and_linked_files_are_named(built: tuple[Home, l
 def test_a_folder_that_became_a_link_is_not_followed(
     built: tuple[Home, list[FileRecord]], tmp_path: Path
 ) -> None:
-    home, records = built
+    home, _ = built
     (tmp_path / "set").rename(tmp_path / "elsewhere")
     (tmp_path / "set").symlink_to(tmp_path / "elsewhere")
     assert set(found(home).values()) == {"missing", "extra"}
@@ -146,3 +148,32 @@ def test_many_files_are_hashed_by_several_processes_with_the_same_result(tmp_pat
     manifest.write(home.manifest, records)
     (tmp_path / "set/77.txt").write_bytes(b"78")
     assert found(home) == {"set/77.txt": "damaged"}
+
+
+# A million files took 1.1 GB: their records, sights and findings were all held.
+HELD = """
+import sys
+from pathlib import Path
+from datafetch.layout.manifest import Line, write_sorted
+from datafetch.store.home import Home
+from datafetch.verify.portion import Level
+from datafetch.verify.whole import verify
+
+def peak():
+    return int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]) // 1024
+
+home, count = Home(Path(sys.argv[1]), "set"), 150_000
+lines = (Line(f"set/class_{n // 1000:04}/{n:09}.jpg", n, "0" * 64, "https://example.org/", "") for n in range(count))
+write_sorted(home.manifest, lines)
+before = peak()
+found = verify(home, Level.HASH, full=False, emit=lambda event: None, processes=1)
+assert (found.files, found.findings.counts["missing"], sum(1 for _ in found.findings)) == (count, count, count)
+print(peak() - before)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="asks Linux for the most memory it took")
+def test_neither_a_long_manifest_nor_many_findings_are_held(tmp_path: Path) -> None:
+    done = subprocess.run((sys.executable, "-c", HELD, tmp_path), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) < 40, "MB"
