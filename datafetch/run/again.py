@@ -113,7 +113,12 @@ def _other_rows(home: Home, artifact: Artifact, source: UrlList, settings: Setti
 def _any_due(home: Home, artifact: Artifact, settings: Settings) -> bool:
     from datafetch.images.lacking import any_due
 
-    return any_due(home.batches(artifact.name), time.time(), retry_gone=settings.retry_gone)
+    return any_due(
+        home.batches(artifact.name),
+        time.time(),
+        retry_gone=settings.retry_gone,
+        heed=not settings.ignore_opt_out,
+    )
 
 
 def _changed(home: Home, artifact: Artifact) -> bool:
