@@ -217,6 +217,7 @@ def _end(code: object) -> None:
     import atexit
 
     threading._shutdown()  # type: ignore[attr-defined]
+    gc.collect()  # who was never asked how it ended says so now
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -234,4 +235,5 @@ if __name__ == "__main__":
         try:
             main()
         except SystemExit as leave:
-            _end(leave.code)
+            left = leave.code
+        _end(left)

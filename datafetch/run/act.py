@@ -107,6 +107,8 @@ class Run:
             self._full = full
             with signals(stop), deadline(stop, self._task.settings.max_duration):
                 await asyncio.wait((task,))
+            if not task.cancelled():
+                task.exception()  # looked at: when closing fails too, or there is a reason, nobody asks any more
         if reasons:
             raise reasons[0]
         task.result()
