@@ -134,15 +134,20 @@ class Lives:
 
 
 def held_of(root: Path, world: World) -> int:
-    """Bytes that the journals say are here: of what came before, the rest was in flight."""
+    """Bytes that are here by the journals and the disk: of what came before, the rest was in flight."""
     home = Home(root, "proof")
     sizes = {path: len(data) for path, data in world.files.items()}
     held = dict.fromkeys(sizes, 0)
     journals = home.state / "journal"
     for path in sorted(journals.glob("*.jsonl")) if journals.is_dir() else ():
-        name = path.stem.replace("+", "/").rpartition("/")[2]  # of an artifact, or of one of its shards
+        key = path.stem.replace("+", "/")
+        artifact, _, shard = key.partition("/")
+        name = shard or artifact
         found = known(path)
-        whole = found.built or found.staged or found.done or found.whole
+        # A word of it is not enough: what is staged counts when it is sealed, what is fetched while it stands there.
+        places = (home.part(key), home.shard(artifact, shard) if shard else home.archive(artifact))
+        whole = found.built or home.seal(name).exists()
+        whole = whole or ((found.done or found.whole) and any(place.is_file() for place in places))
         for file in (file for file in sizes if _belongs(file, name)):
             held[file] = max(held[file], sizes[file] if whole else found.held)
     for path in batch_files(home.batches("pictures")):
