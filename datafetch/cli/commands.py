@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datafetch.cli import getting, building, combining, looking, verifying  # isort: skip
+from datafetch.cli import getting, building, combining, looking, terms, verifying, locking  # isort: skip
 from datafetch.cli.app import app
 
-__all__ = ["app", "building", "combining", "getting", "looking", "verifying"]
+__all__ = ["app", "building", "combining", "getting", "locking", "looking", "terms", "verifying"]

@@ -11,10 +11,12 @@ import os
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from datafetch.errors import DatafetchError, NoRoom
+from datafetch import __version__
+from datafetch.errors import DatafetchError, Drifted, NoRoom
 from datafetch.model import (
     Artifact,
     Choice,
@@ -42,10 +44,14 @@ from datafetch.store.home import Home
 from datafetch.store.lease import Lease
 from datafetch.store.stock import Stock, observe, take_stock
 from datafetch.store.subsets import subsets, words
+from datafetch.store.terms import BY_OPTION, accept
 from datafetch.task import Task
 
 STOPPED = frozenset({8, 10, 11, 12, 130, 143})  # exit codes of runs that ended before their work did
 READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})  # nothing here may be written
+
+if TYPE_CHECKING:
+    from datafetch.lock.document import Entry
 
 Emit = Callable[[Event], None]
 
@@ -63,6 +69,10 @@ def plan(recipe: Recipe, choice: Choice, settings: Settings) -> Budget:
     """What `get` would do now and what it would cost. Writes nothing, asks nobody."""
     home = home_of(settings, recipe.name)
     wanted = with_holders(choose(recipe, choice), recipe.artifacts)
+    if settings.frozen:
+        from datafetch.lock import hold
+
+        hold.refuse_changed(recipe, wanted, hold.entry_for(recipe, choice, settings, wanted))
     refuse.no_rows(recipe, wanted, settings)
     task = Task(recipe, tuple(wanted), home, settings)
     stock = take_stock(home)
@@ -86,10 +96,19 @@ def get(
 
     `show` is given the plan, if there is anything to do, before the first byte. The report tells of every failure of
     a single artifact. Raised are only errors that stop a run before it has begun: a choice that does not exist, terms
-    that were not accepted, a lease that another run holds, a folder that cannot be written.
+    that were not accepted, a lease that another run holds, a folder that cannot be written; with `settings.frozen` a
+    lock file that has nothing of this choice, or of another recipe.
     """
     wanted = with_holders(choose(recipe, choice), recipe.artifacts)
-    return bring(recipe, wanted, settings, emit, show)
+    if not settings.frozen:
+        return bring(recipe, wanted, settings, emit, show)
+    from datafetch.lock import hold
+
+    entry = hold.entry_for(recipe, choice, settings, wanted)
+    hold.refuse_changed(recipe, wanted, entry)
+    held = hold.pinned(recipe, entry)
+    wanted = with_holders(choose(held, choice), held.artifacts)
+    return bring(held, wanted, settings, emit, show, locked=entry)
 
 
 def repair(recipe: Recipe, damaged: Collection[str], settings: Settings, emit: Emit = ignore) -> Report:
@@ -110,10 +129,12 @@ def bring(
     emit: Emit,
     show: Callable[[Budget], None] = lambda budget: None,
     damaged: frozenset[str] = frozenset(),
+    locked: Entry | None = None,
 ) -> Report:
     """Settle the difference between `wanted` and what is there, and report. See `get` for what is raised."""
     home = home_of(settings, recipe.name)
-    refuse.unaccepted(home, recipe, settings)
+    if not home.manifest.exists():  # else only once something of it is to be fetched
+        refuse.unaccepted(home, recipe, settings)
     refuse.prepro(recipe, settings)
     lease = Lease(home.lease)
     try:
@@ -121,12 +142,22 @@ def bring(
     except NoRoom as error:
         if (report := _as_it_stands(recipe, wanted, settings, damaged, error)) is None:
             raise
+        if locked is not None and (drift := _differs(home, recipe, locked)):
+            raise drift from error
         return report
     with lease:
         task, stock, seen = _look(recipe, wanted, settings, damaged)
         wanted = task.wanted
+        if locked is not None:
+            from datafetch.lock.hold import refuse_built
+
+            refuse_built(home, recipe, wanted, locked)
+            task = replace(task, locked=locked)
         changed = bool(difference(wanted, seen))
         if changed:
+            refuse.unaccepted(home, recipe, settings)
+            if settings.accept_terms:
+                accept(home, recipe, settings.accepted_how or BY_OPTION, __version__)
             refuse.lacking_extras(wanted, seen)
             task, budget, disk, held = fitted(task, seen, stock)
             show(budget)
@@ -166,6 +197,9 @@ def bring(
             if artifact not in built and not tally.problems:
                 text = "it could not be built, and nothing said why"
                 tell(Event("failed", artifact.name, why=Why.UNKNOWN, text=text, code=1))
+        if locked is not None and not tally.problems and (drift := _differs(home, recipe, locked)):
+            text, code = str(drift), drift.exit_code
+            tell(Event("failed", recipe.name, why=Why.DRIFT, text=text, hint=drift.hint, code=code))
         for text in (*noted, *words(subsets(home, recipe))):
             tell(Event("note", recipe.name, text=text))
         report = report_of(task, tally, stock)
@@ -173,6 +207,14 @@ def bring(
         counts, spent = report.counts, round(report.seconds, 1)
         history.add(home.history, Past(report.finished_at, report.status, counts, report.transferred, spent))
         return report
+
+
+def _differs(home: Home, recipe: Recipe, locked: Entry) -> Drifted | None:
+    """What is wrong when the dataset as it stands is not the locked one, though every step went well."""
+    from datafetch.lock import hold
+
+    text = hold.differs(home, recipe, locked)
+    return Drifted(f"drift: {recipe.name}: {text}", hold.other_folder(locked), 13) if text else None
 
 
 def _look(
