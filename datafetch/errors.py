@@ -6,7 +6,7 @@ DatafetchError                      1   a bug, or a fault nobody has classified 
 ├── LayoutMismatch                  2   an archive in which no member fits its recipe's layout
 ├── UnknownName                     3   no such dataset, choice or value
 ├── Offline                         5   the network is switched off by --offline
-├── Drifted                         4   upstream has no longer what the lock file says (2, 5, 7, 13: see `lock`)
+├── Drifted                         4   upstream has no longer what the lock file says (2, 5, 7, 13: `lock.hold`)
 ├── NeedsPerson                     7   a file to bring, terms to accept, a quota to wait for
 ├── TransferLimit                   8   --max-transfer reached
 ├── TimeLimit                      10   --max-duration reached
@@ -17,7 +17,8 @@ DatafetchError                      1   a bug, or a fault nobody has classified 
 ├── TransferFailed                  5   one transfer ended; `why` says how (4 and 7 for some of them)
 ├── UnsafeArchive                   5   an archive that breaks a safety rule or is not what it claims
 │   └── DamagedArchive                  its bytes are wrong or missing: another copy may be good
-└── BadList                         5   a list of URLs that cannot be read as its recipe says
+└── BadList                         5   a list or a table that cannot be read as its recipe says
+    └── BadBrought                  7   a file that a person brought, of which nothing can be made
 """
 
 from __future__ import annotations
@@ -148,9 +149,15 @@ class UnsafeArchive(DatafetchError):
 
 
 class BadList(DatafetchError):
-    """A list of URLs that cannot be read as its recipe says."""
+    """A list of URLs, a table or a document that cannot be read as its recipe says."""
 
     exit_code = 5
+
+
+class BadBrought(BadList):
+    """What a person brought cannot be read as its recipe says, or nothing can be made of it."""
+
+    exit_code = 7
 
 
 class DamagedArchive(UnsafeArchive):

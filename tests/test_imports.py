@@ -21,7 +21,7 @@ WORDS = {
 }  # "datafetch" itself holds the version
 SHELL = {
     *("cli", "console", "run", "stops", "task", "obtain", "lists", "unpack", "assemble", "documents"),
-    *("verify", "report", "demo"),
+    *("verify", "export", "report", "demo"),
 }
 
 # station -> the stations it may import, besides itself and the words
@@ -42,12 +42,14 @@ ARROWS: dict[str, set[str]] = {
     "images": {"transfer", "store", "extras", "children"},
     "annotate": set(),
     "talk": {"images", "store"},
-    "verify": {"layout", "images", "store"},
+    "verify": {"layout", "images", "store", "children"},
+    "export": {"layout", "store"},
     "report": {"store"},
     "stops": set(),
     "task": {"plan", "store"},
     "own": {"task", "archive", "images", "layout", "store"},
     "lock": {"images", "layout", "store", "transfer"},
+    "loaders": {"own", "images", "children"},
     "lists": {"lock", "task", "images", "layout", "plan", "store"},
     "documents": {
         *("task", "lists", "annotate", "talk", "images", "layout", "plan", "store", "verify", "extras"),
@@ -81,7 +83,7 @@ ARROWS: dict[str, set[str]] = {
     "demo": {"run", "recipe", "report", "console", "store"},
     "cli": {
         *("run", "lock", "recipe", "plan", "layout", "console", "report", "verify", "demo", "show", "own"),
-        *("documents", "images", "store", "stops"),
+        *("documents", "images", "store", "stops", "loaders", "export"),
     },
     "preference": set(),
     "__main__": {"cli"},

@@ -6,6 +6,7 @@ before files take their place.
     what is built here                                before anything    13
     size or SHA-256 of a file that is fetched          by the transfer    4, or 5 while upstream says it is the same
     a file, or rows of a list, gone for good           by the transfer    4
+    a page where a file of unknown size was            by the transfer    7
     rows of a list that fail for now                   before the build   5
     what an archive or a list brought                  before the build   4
     documents that are made here                       at the end         13

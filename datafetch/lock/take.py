@@ -34,6 +34,8 @@ from datafetch.store.home import Home
 from datafetch.store.stock import observe, take_stock
 from datafetch.store.told import told
 
+_REMOTE = ("http://", "https://", "hf://", "s3://", "gdrive://")
+
 
 @dataclass(frozen=True, slots=True)
 class Wish:
@@ -130,7 +132,9 @@ def _artifact(home: Home, artifact: Artifact, brought: Sum) -> LockedArtifact:
 
 
 def _file(done: Fetched, name: str = "") -> LockedFile:
-    seen = "" if done.last_modified else done.fetched_at[:10]
+    # What lies beside the recipe, or was brought by hand, has no upstream that could change.
+    is_remote = done.url.startswith(_REMOTE)
+    seen = done.fetched_at[:10] if is_remote and not done.last_modified else ""
     return LockedFile(name, done.url, done.size, done.sha256, done.etag, done.last_modified, seen)
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from datafetch import __version__
-from datafetch.errors import DatafetchError, Drifted, NoRoom
+from datafetch.errors import DatafetchError, NoRoom
 from datafetch.model import (
     Artifact,
     Choice,
@@ -35,6 +35,7 @@ from datafetch.report import Report, Tally, unexpected
 from datafetch.run import refuse
 from datafetch.run.again import asked_again, derived_again, made_again
 from datafetch.run.cost import fitted
+from datafetch.run.drift import drift_of
 from datafetch.run.ending import report_of, tidy
 from datafetch.store import files as store
 from datafetch.store import history, inventory, journal
@@ -70,9 +71,9 @@ def plan(recipe: Recipe, choice: Choice, settings: Settings) -> Budget:
     home = home_of(settings, recipe.name)
     wanted = with_holders(choose(recipe, choice), recipe.artifacts)
     if settings.frozen:
-        from datafetch.lock import hold
+        from datafetch.run.frozen import held_to
 
-        hold.refuse_changed(recipe, wanted, hold.entry_for(recipe, choice, settings, wanted))
+        recipe, wanted, _ = held_to(recipe, choice, settings, wanted)
     refuse.no_rows(recipe, wanted, settings)
     task = Task(recipe, tuple(wanted), home, settings)
     stock = take_stock(home)
@@ -102,12 +103,9 @@ def get(
     wanted = with_holders(choose(recipe, choice), recipe.artifacts)
     if not settings.frozen:
         return bring(recipe, wanted, settings, emit, show)
-    from datafetch.lock import hold
+    from datafetch.run.frozen import held_to
 
-    entry = hold.entry_for(recipe, choice, settings, wanted)
-    hold.refuse_changed(recipe, wanted, entry)
-    held = hold.pinned(recipe, entry)
-    wanted = with_holders(choose(held, choice), held.artifacts)
+    held, wanted, entry = held_to(recipe, choice, settings, wanted)
     return bring(held, wanted, settings, emit, show, locked=entry)
 
 
@@ -142,7 +140,7 @@ def bring(
     except NoRoom as error:
         if (report := _as_it_stands(recipe, wanted, settings, damaged, error)) is None:
             raise
-        if locked is not None and (drift := _differs(home, recipe, locked)):
+        if drift := drift_of(home, recipe, locked):
             raise drift from error
         return report
     with lease:
@@ -180,12 +178,15 @@ def bring(
             stock = take_stock(home)
             if recipe.counts and not subsets(home, recipe):
                 noted = unexpected(recipe.counts, (entry.path for entry in inventory.published(home)))
-        if (settings.prepro or changed or stock.gone) and not _cut_off(tally):
-            _prepare(home, recipe, settings, stock.gone, tell, tally.seconds)
+        may_prepare = (settings.prepro or changed or stock.gone) and not _cut_off(tally)
+        if may_prepare and _prepare(home, recipe, settings, stock.gone, tell, tally.seconds):
             stock = take_stock(home)
         if (changed or stock.gone) and not _cut_off(tally) and _has_available(home):
             _renew(home, recipe, stock.gone, tell)
             stock = take_stock(home)
+        if stock.gone and not _cut_off(tally):
+            for text in _outlived(home, recipe, stock.gone):
+                tell(Event("note", recipe.name, text=text))
         store.remove_tree(home.prepro)  # of a run that was killed
         built = [artifact for artifact in wanted if seen[artifact.name].state is State.BUILT]
         for artifact in built:
@@ -197,7 +198,7 @@ def bring(
             if artifact not in built and not tally.problems:
                 text = "it could not be built, and nothing said why"
                 tell(Event("failed", artifact.name, why=Why.UNKNOWN, text=text, code=1))
-        if locked is not None and not tally.problems and (drift := _differs(home, recipe, locked)):
+        if not tally.problems and (drift := drift_of(home, recipe, locked)):
             text, code = str(drift), drift.exit_code
             tell(Event("failed", recipe.name, why=Why.DRIFT, text=text, hint=drift.hint, code=code))
         for text in (*noted, *words(subsets(home, recipe))):
@@ -207,14 +208,6 @@ def bring(
         counts, spent = report.counts, round(report.seconds, 1)
         history.add(home.history, Past(report.finished_at, report.status, counts, report.transferred, spent))
         return report
-
-
-def _differs(home: Home, recipe: Recipe, locked: Entry) -> Drifted | None:
-    """What is wrong when the dataset as it stands is not the locked one, though every step went well."""
-    from datafetch.lock import hold
-
-    text = hold.differs(home, recipe, locked)
-    return Drifted(f"drift: {recipe.name}: {text}", hold.other_folder(locked), 13) if text else None
 
 
 def _look(
@@ -268,13 +261,14 @@ def _settle_all(task: Task, seen: dict[str, Seen], tell: Emit, lease: Lease, ran
 
 def _prepare(
     home: Home, recipe: Recipe, settings: Settings, gone: Collection[str], tell: Emit, spent: float
-) -> None:
-    """What --prepro makes, or made once and is gone; a failure of it is told like that of an artifact.
+) -> bool:
+    """What --prepro makes, or made once and is gone; a failure of it is told like that of an artifact. Whether there
+    is such a thing, so that the tree may be another now.
 
     It ends as the loop does, at a signal or once the run has taken its time, of which so many seconds are spent.
     """
     if not any(finish.prepro for finish in recipe.finish):
-        return
+        return False
     from datafetch.documents import prepared
     from datafetch.run.act import why_of
 
@@ -292,6 +286,7 @@ def _prepare(
     except DatafetchError as error:
         text, code = str(error), error.exit_code
         tell(Event("failed", "--prepro", why=why_of(error), text=text, hint=error.hint, code=code))
+    return True
 
 
 def _has_available(home: Home) -> bool:
@@ -308,6 +303,12 @@ def _renew(home: Home, recipe: Recipe, gone: frozenset[str], tell: Emit) -> None
     except DatafetchError as error:
         text, code = str(error), error.exit_code
         tell(Event("failed", "--write-available", why=why_of(error), text=text, hint=error.hint, code=code))
+
+
+def _outlived(home: Home, recipe: Recipe, gone: frozenset[str]) -> list[str]:
+    from datafetch.documents import available
+
+    return available.outlived(recipe, home, gone)
 
 
 def _cut_off(tally: Tally) -> bool:

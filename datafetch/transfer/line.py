@@ -56,7 +56,7 @@ class Line:
         self._gathered = (
             _NOTHING  # its bytes from `_given` to `_filled` are part of the body and in no chunk yet
         )
-        self._given = self._filled = 0
+        self._given = self._filled = self._room = 0
         self.fault: Fault | None = None
         self.done = False
         self.reusable = True
@@ -100,6 +100,7 @@ class Line:
 
     def forget(self) -> None:
         self.chunks, self._gathered, self._whole = [], _NOTHING, None
+        self._room = 0
         if self.head is not None and not self.head.done():
             self.head.cancel()
 
@@ -218,12 +219,17 @@ class Line:
             return self._abort(Why.TOO_LARGE, f"the answer is longer than {most} bytes")
         if self._whole and self.status != 200 and self._received > _PAGE:
             return _ABORT
+        end = self._filled + size
         if self._received <= _SMALL:
             self.chunks.append(data)
+        elif end <= self._room:
+            self._gathered[self._filled : end] = data
+            self._filled = end
         else:
             self._gather(data, size)
         self._held += size
-        self._wake()
+        if self._waiter is not None:
+            self._wake()
         return None
 
     def _gather(self, data: bytes, size: int) -> None:
@@ -231,13 +237,11 @@ class Line:
 
         A buffer serves once and is never written where it was given away: no chunk changes under its reader.
         """
-        end = self._filled + size
-        if end > len(self._gathered):
-            self._give()
-            self._gathered = memoryview(bytearray(max(size, min(self._held_high, BUFFER))))
-            self._given, self._filled, end = 0, 0, size
-        self._gathered[self._filled : end] = data
-        self._filled = end
+        self._give()
+        self._room = max(size, min(self._held_high, BUFFER))
+        self._gathered = memoryview(bytearray(self._room))
+        self._gathered[:size] = data
+        self._given, self._filled = 0, size
 
     def _give(self) -> None:
         if self._filled > self._given:
