@@ -39,6 +39,8 @@ class Line:
         self._proxy = "?"
         self._waiter: asyncio.Future[None] | None = None
         self._headers: tuple[str, ...] | None = None
+        self._lines: list[bytes] = []  # of the head of an answer that is taken as a whole, not looked at yet
+        self._gathers = False  # whether libcurl puts them there
         self.head: asyncio.Future[None] | None = None  # of a request whose body is read as it comes
         self._clear()
         for option, value in fixed(trust, user_agent).items():
@@ -62,6 +64,7 @@ class Line:
         self.reusable = True
         self._held = self._received = 0
         self._head = bytearray()
+        self._lines.clear()
         self._complete_head = self._paused = False
         self._refused = ""
         self._dialled = False
@@ -79,6 +82,10 @@ class Line:
         self.head = None if whole else loop.create_future()
         curl = self.curl
         curl.setopt(pycurl.URL, ask.url)
+        if self._gathers is not (whole is not None):
+            self._gathers = whole is not None
+            # Nobody waits for the head alone: no call of ours for each of its lines. libcurl bounds them.
+            curl.setopt(pycurl.HEADERFUNCTION, self._lines.append if whole else self._on_header)
         if ask.headers != self._headers:
             self._headers = ask.headers
             curl.setopt(pycurl.HTTPHEADER, ["Accept-Encoding: identity", *ask.headers])
@@ -133,6 +140,8 @@ class Line:
     def ended(self, code: int, message: str) -> None:
         """The transfer came to its end, by libcurl's word."""
         self.done = True
+        if self._lines:
+            self._read_head()
         if code:
             self.fault = self.fault or self._fault_of(code, message)
         elif not self._complete_head:
@@ -180,6 +189,20 @@ class Line:
             return self._abort(Why.BAD_ANSWER, _LONG_HEAD)
         return None if len(line) > 2 or line.strip(b"\r\n") else self._end_of_head()
 
+    def _read_head(self) -> int | None:
+        """Takes the lines that libcurl put aside."""
+        lines = self._lines.copy()
+        self._lines.clear()
+        head = b"".join(lines)
+        plain = head.find(b"\r\n\r\n") == len(head) - 4 and len(head) <= self._ask.limits.header_bytes
+        if plain and not self._complete_head:  # of one answer, as nearly all are
+            self._head += head
+            return self._end_of_head()
+        for line in lines:
+            if (abort := self._on_header(line)) is not None:
+                return abort
+        return None
+
     def _end_of_head(self) -> int | None:
         first, *rest = self._head.decode("latin-1").split("\n")
         self._head.clear()
@@ -212,6 +235,8 @@ class Line:
         if self._held >= self._held_high and not self._whole:
             self._paused = True
             return int(pycurl.WRITEFUNC_PAUSE)  # the same bytes are offered again after the pause
+        if self._lines and (abort := self._read_head()) is not None:
+            return abort
         size = len(data)
         self._received += size
         most = self._ask.limits.body_bytes
