@@ -177,6 +177,9 @@ def test_a_subset_and_a_stream_are_held_by_their_files(tmp_path: Path) -> None:
         place.get("--only", "real", "--stream", root="streamed")
         assert place.lock("--only", "real", root="streamed").code == 0
         assert place.frozen("--only", "real", root="whole").code == 0
+        assert place.lock("--only", "real", root="whole").code == 0
+        assert "size = " in place.text.partition('choices = ["--only real"]')[2]
+        assert place.frozen("--only", "real", "--stream", root="again").code == 0
 
 
 def test_without_a_date_of_upstream_the_day_it_was_first_seen_is_kept(tmp_path: Path) -> None:

@@ -84,8 +84,10 @@ class Ways:
         return frozenset(found)
 
     def origin(self, wanted: Wanted) -> frozenset[str]:
-        """The identity of the first address, which the recipe calls the origin."""
-        return frozenset(identity(clean_url(url)) for url in self._origins(wanted)[:1])
+        """The identity of the first address, which the recipe calls the origin; none when it cannot be asked."""
+        with suppress(TransferFailed):
+            return frozenset(identity(clean_url(url)) for url in self._origins(wanted)[:1])
+        return frozenset()
 
     def _origins(self, wanted: Wanted) -> tuple[str, ...]:
         return tuple(
