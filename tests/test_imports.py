@@ -21,7 +21,7 @@ WORDS = {
 }  # "datafetch" itself holds the version
 SHELL = {
     *("cli", "console", "run", "stops", "task", "obtain", "lists", "unpack", "assemble", "documents"),
-    *("verify", "report", "demo"),
+    *("verify", "report", "demo", "bundle"),
 }
 
 # station -> the stations it may import, besides itself and the words
@@ -64,12 +64,15 @@ ARROWS: dict[str, set[str]] = {
         *("task", "stops", "obtain", "unpack", "assemble", "documents", "own"),
         *("recipe", "plan", "layout", "images", "store", "report", "extras"),
     },
+    "bundle": {
+        *("run", "lists", "images", "transfer", "recipe", "plan", "layout", "store", "report"),
+    },
     "console": {"plan", "report"},
     "show": {"console", "images", "store"},
     "demo": {"run", "recipe", "report", "console", "store"},
     "cli": {
         *("run", "recipe", "plan", "layout", "console", "report", "verify", "demo", "show", "own"),
-        *("documents", "images", "store", "stops", "loaders"),
+        *("documents", "images", "store", "stops", "loaders", "bundle"),
     },
     "preference": set(),
     "__main__": {"cli"},
