@@ -41,6 +41,7 @@ from datafetch.store.lease import Lease
 Emit = Callable[[Event], None]
 Show = Callable[[Recipe, Budget], None]
 
+_EVERY = 1_000  # files between two events
 WHOLE = (0, 6)  # exit codes of a run that has all there is: rows of a list may be gone
 
 
@@ -89,7 +90,7 @@ def export(asked: Export, emit: Emit, show: Show) -> Report:
     refuse(asked.recipe, asked.choice)
     own = Home(asked.where, "bundle").state  # of the exports into this folder, one at a time
     kept = own / "work" / asked.recipe.name
-    with Lease(own / "lease"):
+    with Lease(Home(asked.where, "bundle").lease):
         ask = Ask.of(asked.choice, asked.settings)
         known = documents.read(asked.where).dataset(asked.recipe.name)
         if known is not None and _is_there(asked, known, ask):
@@ -178,7 +179,7 @@ def _export(
             report = run.get(recipe, each.choice, settings, emit, partial(show, recipe))
             if report.exit_code not in WHOLE:
                 return report
-    parts = _put_all(asked, kept, asks, shelf)
+    parts = _put_all(asked, kept, asks, shelf, emit)
     digest = _put_recipes(shelf, recipe, asked.group)
     dataset = Dataset(
         name=recipe.name,
@@ -219,7 +220,7 @@ def _take_over(shelf: Shelf, found: Iterable[Body | Nothing], emit: Emit) -> int
     return count
 
 
-def _put_all(asked: Export, kept: Path, asks: Sequence[Ask], shelf: Shelf) -> tuple[Part, ...]:
+def _put_all(asked: Export, kept: Path, asks: Sequence[Ask], shelf: Shelf, emit: Emit) -> tuple[Part, ...]:
     """Put everything that the dataset is made of in its place. UsageError for what has no place."""
     recipe = asked.recipe
     home = run.home_of(Settings(root=str(kept)), recipe.name)
@@ -238,6 +239,8 @@ def _put_all(asked: Export, kept: Path, asks: Sequence[Ask], shelf: Shelf) -> tu
             brought = in_place_of(recipe.name, artifact, one.file)
             sizes[one.artifact] += shelf.put_at(brought.file, brought.path)[0]
         files[one.artifact] += 1
+        if sum(files.values()) % _EVERY == 0:
+            emit(Event("verifying", recipe.name, done=sum(files.values())))
     folders = [home.inbox, *([Path(asked.settings.from_dir)] if asked.settings.from_dir else [])]
     for artifact in wanted:
         if not files[artifact.name]:

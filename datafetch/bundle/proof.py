@@ -15,8 +15,10 @@ from datafetch.bundle.sums import Pair, Sums, pairs
 from datafetch.errors import Damaged, UsageError
 from datafetch.model import Event
 from datafetch.store.files import Tree
+from datafetch.store.home import Home
 
 _CHUNK = 1 << 20
+_CUT_OFF = "an export into it has not ended: run that again, then this"
 _SHOWN = 20  # files that an error names
 _AHEAD = 64  # files that wait for a thread
 _EVERY = 0.2  # seconds between two events
@@ -34,8 +36,13 @@ def prove(where: Path, emit: Callable[[Event], None]) -> None:
         more = f"\n… and {len(wrong) - _SHOWN:,} more" if len(wrong) > _SHOWN else ""
         raise Damaged(
             f"{where}: the bundle is damaged: " + "\n".join(wrong[:_SHOWN]) + more,
-            "bring these files again, or the whole bundle",
+            _CUT_OFF if is_under_way(where) else "bring these files again, or the whole bundle",
         )
+
+
+def is_under_way(where: Path) -> bool:
+    """Whether an export into it was cut off, or is at work now: then MISSING and bundle.json may be ahead."""
+    return Home(where, "bundle").lease.parent.exists()
 
 
 def refuse_unfinished(where: Path) -> None:
