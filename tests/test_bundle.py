@@ -281,6 +281,17 @@ def test_rows_that_failed_are_asked_for_by_the_next_export(tmp_path: Path) -> No
     assert bring(tmp_path).report["counts"]["ok"] == 5
 
 
+def test_a_row_that_failed_and_is_gone_by_now_is_gone_in_the_bundle(tmp_path: Path) -> None:
+    """It stayed failed for good: the bundle, which is asked first, said once more that it had failed."""
+    with Shop([f"/{n}.png" for n in range(4)], {"/2.png": status(403)}) as server:
+        assert shop(tmp_path, server, "--min-complete", "50%").report["counts"]["failed"] == 1
+        server.answers["/2.png"] = status(404)
+        counts = shop(tmp_path, server, "--min-complete", "50%").report["counts"]
+    assert (counts["failed"], counts["missing"]) == (0, 1)
+    assert (tmp_path / "b/MISSING").read_text().startswith("gone  ")
+    assert bring(tmp_path).report["counts"] == counts
+
+
 # --- What a person brought -------------------------------------------------------------------------------------------
 
 HAND = """

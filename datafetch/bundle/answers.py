@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,7 +42,7 @@ _FAILED = Absent(403, b"this bundle was made when the address gave no file\n")
 _REJECTED = Absent(
     200, b"this address gave no picture when this bundle was made\n", "application/octet-stream"
 )
-_AGAIN = {
+_AGAIN: Mapping[str, Absent] = {
     Why.GONE: Absent(410),
     Why.PLACEHOLDER: Absent(410),
     Why.HTML: Absent(200, b"<!doctype html><title>a page, not a file</title>\n", "text/html; charset=utf-8"),
@@ -56,13 +57,15 @@ _UNKNOWN = Absent(404)
 class Answers(Closing):
     """Of one bundle, for any number of threads. Only what SHA256SUMS names is ever opened, and no link followed."""
 
-    def __init__(self, where: Path) -> None:
+    def __init__(self, where: Path, missing: str = MISSING) -> None:
+        """`missing` tells of what upstream had not; empty: such an address is unknown, and others may be asked."""
         self._where = where
-        self._sums, self._missing = Sums(where / SUMS), Sums(where / MISSING)
+        self._sums, self._missing = Sums(where / SUMS), Sums(where / missing) if missing else None
 
     def close(self) -> None:
-        self._sums.close()
-        self._missing.close()
+        for lines in (self._sums, self._missing):
+            if lines is not None:
+                lines.close()
 
     def to(self, path: str) -> Held | Absent:
         """What is answered to a request for this path and query."""
@@ -72,8 +75,8 @@ class Answers(Closing):
         for name in names_of(target):
             if sha256 := self._sums.find(name):
                 return self._open(name, sha256)
-        why = self._missing.find(target).replace("-", " ")
-        return _AGAIN.get(Why(why), _FAILED) if why in set(Why) else _UNKNOWN
+        why = self._missing.find(target).replace("-", " ") if self._missing is not None else ""
+        return _AGAIN.get(why, _FAILED) if why else _UNKNOWN
 
     def _open(self, name: str, sha256: str) -> Held | Absent:
         with suppress(OSError, ValueError), Tree(self._where) as tree:

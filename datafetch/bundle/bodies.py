@@ -11,7 +11,7 @@ from datafetch.bundle.names import target_of
 from datafetch.errors import TransferFailed, UsageError
 from datafetch.images.ledger import Settled, batch_files, latest
 from datafetch.lists.placing import extensions, placing
-from datafetch.model import Artifact, Http, Outcome, Recipe, Shards, UrlList, Why
+from datafetch.model import Artifact, Http, Outcome, Recipe, Shards, UrlList, Why, Window
 from datafetch.schemes import DriveEntry, read
 from datafetch.store import inventory, journal
 from datafetch.store.home import Home
@@ -74,12 +74,19 @@ def files_of(home: Home, artifact: Artifact) -> Iterator[Body]:
                     yield Body(artifact.name, target_at(shard.urls[0]), file, done.sha256, done.size)
 
 
-def rows_of(home: Home, recipe: Recipe, artifact: Artifact) -> Iterator[Body | Nothing]:
-    """What became of the addresses of a list, in the order of its rows; one batch of them in memory."""
+def rows_of(
+    home: Home, recipe: Recipe, artifact: Artifact, window: Window | None = None
+) -> Iterator[Body | Nothing]:
+    """What became of the addresses of a list, in the order of its rows; one batch of them in memory. Of a list that
+    has numbered rows only those in `window`.
+    """
     assert isinstance(artifact.source, UrlList)
+    first, last = (window.first, window.last) if window and artifact.source.window else (1, None)
     place = placing(artifact, recipe.layout, extensions(home, artifact))
     for batch in batch_files(home.batches(artifact.name)):
         for row in latest(batch, Settled):
+            if row.row < first or (last is not None and row.row > last):
+                continue
             if not row.url or row.why == Why.BAD_URL or row.outcome is Outcome.SKIPPED:
                 continue
             with suppress(
@@ -92,10 +99,12 @@ def rows_of(home: Home, recipe: Recipe, artifact: Artifact) -> Iterator[Body | N
                     yield Nothing(artifact.name, target, row.why)
 
 
-def all_of(home: Home, recipe: Recipe, artifacts: Sequence[Artifact]) -> Iterator[Body | Nothing]:
+def all_of(
+    home: Home, recipe: Recipe, artifacts: Sequence[Artifact], window: Window | None = None
+) -> Iterator[Body | Nothing]:
     """What is here of these artifacts; of what a person brought nothing, which has no address."""
     for artifact in artifacts:
         if isinstance(artifact.source, UrlList):
-            yield from rows_of(home, recipe, artifact)
+            yield from rows_of(home, recipe, artifact, window)
         else:
             yield from files_of(home, artifact)

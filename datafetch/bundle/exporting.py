@@ -19,6 +19,7 @@ from pathlib import Path
 from datafetch import __version__, run
 from datafetch.bundle import document as documents
 from datafetch.bundle.alone import without_proxy
+from datafetch.bundle.answers import Answers
 from datafetch.bundle.bodies import Body, Nothing, all_of
 from datafetch.bundle.document import Ask, Dataset, Document, Part
 from datafetch.bundle.hand import given, in_place_of
@@ -166,13 +167,14 @@ def _export(
     recipe, where = asked.recipe, asked.where
     if asked.have is not None:
         theirs = run.home_of(Settings(root=str(asked.have)), recipe.name)
-        if _take_over(shelf, all_of(theirs, recipe, recipe.artifacts), emit):
+        if _take_over(shelf, all_of(theirs, recipe, _wanted(recipe, (ask,)), ask.window), emit):
             shelf.commit()
     asks = tuple(dict.fromkeys((*(known.asks if known else ()), ask)))
     with ExitStack() as stack:
         mirrors = asked.settings.mirrors
         if (where / SUMS).exists():
-            mirrors = (stack.enter_context(serving(where)), *mirrors)
+            held = stack.enter_context(Answers(where, missing=""))  # what was not there may be there now
+            mirrors = (stack.enter_context(serving(held)), *mirrors)
         for each in asks:  # the tree that is compared on import is that of all of them
             settings = each.settings(asked.settings)
             settings = replace(settings, root=str(kept), mirrors=mirrors, keep_archives=True, stream=False)
@@ -224,8 +226,7 @@ def _put_all(asked: Export, kept: Path, asks: Sequence[Ask], shelf: Shelf, emit:
     """Put everything that the dataset is made of in its place. UsageError for what has no place."""
     recipe = asked.recipe
     home = run.home_of(Settings(root=str(kept)), recipe.name)
-    names = {a.name for ask in asks for a in with_holders(choose(recipe, ask.choice), recipe.artifacts)}
-    wanted = [artifact for artifact in recipe.artifacts if artifact.name in names]
+    wanted = _wanted(recipe, asks)
     files, sizes, missing = Counter[str](), Counter[str](), Counter[str]()
     for one in all_of(home, recipe, wanted):
         if isinstance(one, Nothing):
@@ -255,6 +256,12 @@ def _put_all(asked: Export, kept: Path, asks: Sequence[Ask], shelf: Shelf, emit:
     return tuple(
         Part(name=a.name, bytes=sizes[a.name], files=files[a.name], missing=missing[a.name]) for a in wanted
     )
+
+
+def _wanted(recipe: Recipe, asks: Sequence[Ask]) -> tuple[Artifact, ...]:
+    """The artifacts that these ask for, and those that hold their lists."""
+    names = {a.name for ask in asks for a in with_holders(choose(recipe, ask.choice), recipe.artifacts)}
+    return tuple(artifact for artifact in recipe.artifacts if artifact.name in names)
 
 
 def _is_needed(artifact: Artifact) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 from datafetch import run
 from datafetch.bundle import document as documents
 from datafetch.bundle.alone import without_endpoints
+from datafetch.bundle.answers import Answers
 from datafetch.bundle.document import Dataset, Document
 from datafetch.bundle.names import BROUGHT, RECIPES
 from datafetch.bundle.proof import prove, refuse_unfinished
@@ -67,7 +68,7 @@ def bring(where: Path, names: Sequence[str], settings: Settings, emit: Emit, sho
     document = opened(where, emit)
     wanted = _named(document, names, where)
     started, reports, problems = time.monotonic(), dict[str, Report](), list[Problem]()
-    with without_endpoints(), serving(where) as url:
+    with without_endpoints(), Answers(where) as answers, serving(answers) as url:
         how = replace(settings, mirrors=(url,), mirror_only=True)
         for dataset in wanted:
             try:

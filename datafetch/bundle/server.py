@@ -73,9 +73,9 @@ class Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def serving(where: Path) -> Iterator[str]:
+def serving(answers: Answers) -> Iterator[str]:
     """A bundle on loopback while the block lasts; its address."""
-    with Answers(where) as answers, Server(answers) as server:
+    with Server(answers) as server:
         thread = threading.Thread(
             target=server.serve_forever, kwargs={"poll_interval": 0.05}, name="bundle", daemon=True
         )
