@@ -21,7 +21,7 @@ WORDS = {
 }  # "datafetch" itself holds the version
 SHELL = {
     *("cli", "console", "run", "stops", "task", "obtain", "lists", "unpack", "assemble", "documents"),
-    *("verify", "report", "demo", "bundle"),
+    *("verify", "export", "report", "demo", "bundle"),
 }
 
 # station -> the stations it may import, besides itself and the words
@@ -42,7 +42,8 @@ ARROWS: dict[str, set[str]] = {
     "images": {"transfer", "store", "extras", "children"},
     "annotate": set(),
     "talk": {"images", "store"},
-    "verify": {"layout", "images", "store"},
+    "verify": {"layout", "images", "store", "children"},
+    "export": {"layout", "store"},
     "report": {"store"},
     "stops": set(),
     "task": {"plan", "store"},
@@ -72,7 +73,7 @@ ARROWS: dict[str, set[str]] = {
     "demo": {"run", "recipe", "report", "console", "store"},
     "cli": {
         *("run", "recipe", "plan", "layout", "console", "report", "verify", "demo", "show", "own"),
-        *("documents", "images", "store", "stops", "loaders", "bundle"),
+        *("documents", "images", "store", "stops", "loaders", "export", "bundle"),
     },
     "preference": set(),
     "__main__": {"cli"},

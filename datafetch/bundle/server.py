@@ -35,11 +35,12 @@ class Server(ThreadingHTTPServer):
             self.address_family = socket.AF_INET6
         try:
             super().__init__((host, port), _Handler)
-        except (OSError, OverflowError) as error:
-            text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            raise UsageError(
-                f"cannot listen at {host} port {port}: {text.lower()}", "choose another with --host or --port"
-            ) from None
+        except OSError as error:
+            text = (error.strerror or str(error)).lower()
+            hint = "choose another with --host or --port"
+            raise UsageError(f"cannot listen at {host} port {port}: {text}", hint) from None
+        except OverflowError:
+            raise UsageError(f"--port {port} is no port", "they end at 65535; 0 takes a free one") from None
 
     @property
     def url(self) -> str:

@@ -281,6 +281,6 @@ def _say_exported(where: Path, report: Report, *, as_json: bool, quiet: bool) ->
     if not quiet:
         total = sum(part.bytes for one in held.datasets for part in one.artifacts)
         count = plural(len(held.datasets), "dataset")
-        print_lines([f"bundle {where}: {count}, {size(total)}, SHA256SUMS is {sums[:16]}"])
+        print_lines([f"bundle {where}: {count}, {size(total)}, SHA256SUMS is {sums}"])
         print(f"where no network is: datafetch bundle import {where}", file=sys.stderr)
     return report.exit_code

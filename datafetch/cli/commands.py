@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from datafetch.cli import getting, building, bundling, combining, looking, verifying, checking  # isort: skip
+from datafetch.cli import getting, building, bundling, combining, looking, verifying, checking, exporting  # isort: skip
 from datafetch.cli.app import app
 
-__all__ = ["app", "building", "bundling", "checking", "combining", "getting", "looking", "verifying"]
+__all__ = [
+    "app",
+    "building",
+    "bundling",
+    "checking",
+    "combining",
+    "exporting",
+    "getting",
+    "looking",
+    "verifying",
+]

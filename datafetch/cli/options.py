@@ -162,6 +162,9 @@ MaxDisk = Annotated[
         metavar="SIZE",
     ),
 ]
+MaxDuration = Annotated[
+    str, option("--max-duration", help="stop after 90s, 15m, 2h …", panel=LIMITS, metavar="TIME")
+]
 Mirror = Annotated[
     list[str],
     option(
@@ -208,9 +211,6 @@ MaxPerHost = Annotated[
 LimitRate = Annotated[
     str,
     option("--limit-rate", help="bytes per second in all: 500K, 4.2M …", panel=LIMITS, metavar="RATE"),
-]
-MaxDuration = Annotated[
-    str, option("--max-duration", help="stop after 90s, 15m, 2h …", panel=LIMITS, metavar="TIME")
 ]
 MaxTransfer = Annotated[
     str, option("--max-transfer", help="stop after 500M, 50G …", panel=LIMITS, metavar="SIZE")

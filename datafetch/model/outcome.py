@@ -93,6 +93,9 @@ class Event:
     code: int = 0
 
 
+BY_HAND = "by hand"  # a record's `url`, of what a person brought
+
+
 @dataclass(frozen=True, slots=True)
 class FileRecord:
     """One line of the manifest. `path` is relative to the output directory, with `/`."""

@@ -50,6 +50,16 @@ class Whole(msgspec.Struct, frozen=True, tag="whole"):
     fetched: Fetched
 
 
+class Consists(msgspec.Struct, frozen=True, tag="consists", omit_defaults=True):
+    """Of what a whole file consists, and where it is from: so that what is damaged of it can be fetched by itself."""
+
+    url: str
+    etag: str
+    last_modified: str
+    source: str  # `identity` of the address
+    pieces: tuple[tuple[int, int, int], ...]  # one after the other: start, end, CRC-32
+
+
 class Done(msgspec.Struct, frozen=True, tag="done"):
     """The file is whole, verified and durable under its final name."""
 
@@ -87,7 +97,7 @@ class Gone(msgspec.Struct, frozen=True, tag="gone"):
     url: str
 
 
-Row = Part | Wrote | Whole | Done | Staged | Built | Asked | Gone
+Row = Part | Wrote | Consists | Whole | Done | Staged | Built | Asked | Gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +111,7 @@ class Known:
     staged: Staged | None = None
     built: Built | None = None
     gone: Gone | None = None  # None once the file is done
+    grains: Consists | None = None  # of `done`
     asked: tuple[Window, ...] = ()
     brought: tuple[Window, ...] = ()  # of `asked`, those that `staged` has looked at
 
@@ -127,6 +138,7 @@ def fold(rows: Iterable[Row]) -> Known:
     staged: Staged | None = None
     built: Built | None = None
     gone: Gone | None = None
+    grains: Consists | None = None
     asked: list[Window] = []
     brought: tuple[Window, ...] = ()
     for row in rows:
@@ -136,7 +148,9 @@ def fold(rows: Iterable[Row]) -> Known:
             case Wrote():
                 wrote.append(row)
             case Whole():
-                whole = row.fetched
+                whole, grains = row.fetched, None
+            case Consists():
+                grains = row
             case Done():
                 part, wrote, whole, done, gone = None, [], None, row.fetched, None
             case Staged():
@@ -147,7 +161,7 @@ def fold(rows: Iterable[Row]) -> Known:
                 asked.append(Window(row.first, row.last))
             case Gone():
                 gone = row
-    return Known(part, tuple(wrote), whole, done, staged, built, gone, tuple(asked), brought)
+    return Known(part, tuple(wrote), whole, done, staged, built, gone, grains, tuple(asked), brought)
 
 
 def as_built(known: Known) -> Staged | None:
