@@ -21,7 +21,7 @@ WORDS = {
 }  # "datafetch" itself holds the version
 SHELL = {
     *("cli", "console", "run", "stops", "task", "obtain", "lists", "unpack", "assemble", "documents"),
-    *("verify", "export", "report", "demo"),
+    *("verify", "export", "report", "demo", "bundle"),
 }
 
 # station -> the stations it may import, besides itself and the words
@@ -78,12 +78,15 @@ ARROWS: dict[str, set[str]] = {
         *("lock", "task", "stops", "obtain", "unpack", "assemble", "documents", "own"),
         *("recipe", "plan", "layout", "images", "store", "report", "extras"),
     },
+    "bundle": {
+        *("run", "lists", "images", "transfer", "recipe", "plan", "layout", "store", "report"),
+    },
     "console": {"plan", "report"},
     "show": {"console", "images", "store"},
     "demo": {"run", "recipe", "report", "console", "store"},
     "cli": {
         *("run", "lock", "recipe", "plan", "layout", "console", "report", "verify", "demo", "show", "own"),
-        *("documents", "images", "store", "stops", "loaders", "export"),
+        *("documents", "images", "store", "stops", "loaders", "export", "bundle"),
     },
     "preference": set(),
     "__main__": {"cli"},

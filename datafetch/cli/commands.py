@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datafetch.cli import getting, building, combining, looking, terms  # isort: skip
+from datafetch.cli import getting, building, bundling, combining, looking, terms  # isort: skip
 from datafetch.cli import verifying, checking, exporting, locking  # isort: skip
 from datafetch.cli.app import app
 
 __all__ = [
     "app",
     "building",
+    "bundling",
     "checking",
     "combining",
     "exporting",

@@ -18,6 +18,7 @@ from datafetch.cli.options import (
     WHAT,
     WHERE_FROM,
     WHERE_TO,
+    AcceptTerms,
     AllowPrivate,
     Classes,
     Count,
@@ -26,13 +27,18 @@ from datafetch.cli.options import (
     First,
     FromDir,
     Include,
+    Jobs,
     Json,
     KeepArchives,
+    LimitRate,
     LockPath,
     MaxDisk,
     MaxDuration,
     MaxLength,
     MaxPerClass,
+    MaxPerHost,
+    MaxTransfer,
+    MinComplete,
     Mirror,
     MirrorOnly,
     Name,
@@ -106,9 +112,7 @@ def get_command(
     offline: Annotated[
         bool, option("--offline", help="use what is here, ask no server", panel=WHERE_FROM)
     ] = False,
-    accept_terms: Annotated[
-        bool, option("--accept-terms", help="you have read and accept the terms", panel=WHERE_FROM)
-    ] = False,
+    accept_terms: AcceptTerms = False,
     registry: Registry = [],  # noqa: B006
     frozen: Annotated[
         bool,
@@ -118,28 +122,8 @@ def get_command(
     dry_run: Annotated[
         bool, option("-n", "--dry-run", help="show the plan, fetch nothing", panel=LIMITS)
     ] = False,
-    jobs: Annotated[
-        int | None,
-        option(
-            "-j",
-            "--jobs",
-            help="transfers at once (default 4, list rows 64)",
-            panel=LIMITS,
-            min=1,
-            metavar="N",
-        ),
-    ] = None,
-    max_per_host: Annotated[
-        int | None,
-        option(
-            "-x",
-            "--max-per-host",
-            help="of them from one host (default 4, rows 32)",
-            panel=LIMITS,
-            min=1,
-            metavar="N",
-        ),
-    ] = None,
+    jobs: Jobs = None,
+    max_per_host: MaxPerHost = None,
     connections: Annotated[
         int | None,
         option(
@@ -160,21 +144,11 @@ def get_command(
             metavar="N",
         ),
     ] = None,
-    limit_rate: Annotated[
-        str,
-        option("--limit-rate", help="bytes per second in all: 500K, 4.2M …", panel=LIMITS, metavar="RATE"),
-    ] = "",
+    limit_rate: LimitRate = "",
     max_duration: MaxDuration = "",
-    max_transfer: Annotated[
-        str, option("--max-transfer", help="stop after 500M, 50G …", panel=LIMITS, metavar="SIZE")
-    ] = "",
+    max_transfer: MaxTransfer = "",
     max_disk: MaxDisk = "",
-    min_complete: Annotated[
-        str,
-        option(
-            "--min-complete", help="share of items that counts as complete", panel=LIMITS, metavar="99.5%"
-        ),
-    ] = "",
+    min_complete: MinComplete = "",
     retry_gone: Annotated[
         bool, option("--retry-gone", help="ask again for what was gone for good", panel=LIMITS)
     ] = False,
@@ -320,6 +294,7 @@ def demo_command(
 
 
 def choice_of(ctx: typer.Context, only: Sequence[str], everything: bool) -> Choice:
+    """What the options of a recipe's own, --only and --all pick."""
     from datafetch.model import Choice
 
     groups = tuple(group.strip() for given in only for group in given.split(",") if group.strip())
@@ -347,6 +322,7 @@ def prepro_rules(
 
 
 def window_of(first: int | None, count: int | None) -> Window:
+    """The rows that --first and --count choose."""
     from datafetch.model import Window
 
     start = first or 1
@@ -360,6 +336,7 @@ def subset_of(
     include: Sequence[str],
     exclude: Sequence[str],
 ) -> Subset:
+    """The files that --split, --classes and their like choose."""
     from datafetch.model import Subset
 
     return Subset(_listed(split), _listed(classes), most, _listed(include), _listed(exclude))

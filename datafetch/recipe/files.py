@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 from datafetch.errors import Issue, RecipeError, UsageError
+from datafetch.model import Bundled
 from datafetch.recipe.expand import Expanded, read
 from datafetch.recipe.issues import Bad, Issues, printable
 from datafetch.recipe.nodes import MAX_BYTES
@@ -87,6 +88,25 @@ def checksum_files(path: Path) -> tuple[str, ...]:
         raise RecipeError(tuple(issues.all))
     given = document.entry.checksums
     return (given,) if isinstance(given, str) else tuple(given)
+
+
+def with_beside(path: Path) -> dict[str, bytes]:
+    """A recipe file and all beside it that its recipes need: path below their folder -> content. As `read_recipes`."""
+    folder = path.parent
+    found: dict[str, bytes] = {}
+
+    def take(name: str, limit: int = MAX_BESIDE) -> bytes:
+        found[name] = read_beside(folder, name, limit)
+        return found[name]
+
+    try:
+        for one in read(take(path.name, MAX_BYTES), str(path), take):
+            for artifact in one.recipe.artifacts:
+                if isinstance(artifact.source, Bundled):
+                    take(artifact.source.path)
+    except Bad as bad:
+        raise RecipeError((Issue(str(path), 0, "", str(bad)),)) from None
+    return found
 
 
 def _plain(error: Exception) -> str:
