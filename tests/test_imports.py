@@ -21,7 +21,7 @@ WORDS = {
 }  # "datafetch" itself holds the version
 SHELL = {
     *("cli", "console", "run", "stops", "task", "obtain", "lists", "unpack", "assemble", "documents"),
-    *("verify", "export", "report", "demo"),
+    *("verify", "export", "report", "demo", "bundle"),
 }
 
 # station -> the stations it may import, besides itself and the words
@@ -48,8 +48,9 @@ ARROWS: dict[str, set[str]] = {
     "stops": set(),
     "task": {"plan", "store"},
     "own": {"task", "archive", "images", "layout", "store"},
+    "lock": {"images", "layout", "store", "transfer"},
     "loaders": {"own", "images", "children"},
-    "lists": {"task", "images", "layout", "plan", "store"},
+    "lists": {"lock", "task", "images", "layout", "plan", "store"},
     "documents": {
         *("task", "lists", "annotate", "talk", "images", "layout", "plan", "store", "verify", "extras"),
     },
@@ -59,18 +60,33 @@ ARROWS: dict[str, set[str]] = {
         *("transfer", "images", "archive", "layout", "plan", "store"),
     },
     "assemble": {
-        *("task", "unpack", "documents", "lists", "own", "plan", "images", "layout", "store", "verify"),
+        *(
+            "lock",
+            "task",
+            "unpack",
+            "documents",
+            "lists",
+            "own",
+            "plan",
+            "images",
+            "layout",
+            "store",
+            "verify",
+        ),
     },
     "run": {
-        *("task", "stops", "obtain", "unpack", "assemble", "documents", "own"),
+        *("lock", "task", "stops", "obtain", "unpack", "assemble", "documents", "own"),
         *("recipe", "plan", "layout", "images", "store", "report", "extras"),
+    },
+    "bundle": {
+        *("run", "lists", "images", "transfer", "recipe", "plan", "layout", "store", "report"),
     },
     "console": {"plan", "report"},
     "show": {"console", "images", "store"},
     "demo": {"run", "recipe", "report", "console", "store"},
     "cli": {
-        *("run", "recipe", "plan", "layout", "console", "report", "verify", "demo", "show", "own"),
-        *("documents", "images", "store", "stops", "loaders", "export"),
+        *("run", "lock", "recipe", "plan", "layout", "console", "report", "verify", "demo", "show", "own"),
+        *("documents", "images", "store", "stops", "loaders", "export", "bundle"),
     },
     "preference": set(),
     "__main__": {"cli"},

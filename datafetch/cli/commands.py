@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from datafetch.cli import getting, building, combining, looking, verifying, checking, exporting  # isort: skip
+from datafetch.cli import getting, building, bundling, combining, looking, terms  # isort: skip
+from datafetch.cli import verifying, checking, exporting, locking  # isort: skip
 from datafetch.cli.app import app
 
-__all__ = ["app", "building", "checking", "combining", "exporting", "getting", "looking", "verifying"]
+__all__ = [
+    "app",
+    "building",
+    "bundling",
+    "checking",
+    "combining",
+    "exporting",
+    "getting",
+    "locking",
+    "looking",
+    "terms",
+    "verifying",
+]

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from datafetch.cli.app import DEFAULT_DIR, GET, app, recipe_of
+from datafetch.cli.app import DEFAULT_DIR, GET, LOCK_FILE, app, recipe_of
+from datafetch.cli.asking import ask_terms
 from datafetch.cli.options import (
     LIMITS,
     PICKED,
+    WHAT,
     WHERE_FROM,
     WHERE_TO,
+    AcceptTerms,
     AllowPrivate,
     Classes,
     Count,
@@ -24,12 +27,18 @@ from datafetch.cli.options import (
     First,
     FromDir,
     Include,
+    Jobs,
     Json,
     KeepArchives,
+    LimitRate,
+    LockPath,
     MaxDisk,
     MaxDuration,
     MaxLength,
     MaxPerClass,
+    MaxPerHost,
+    MaxTransfer,
+    MinComplete,
     Mirror,
     MirrorOnly,
     Name,
@@ -103,35 +112,18 @@ def get_command(
     offline: Annotated[
         bool, option("--offline", help="use what is here, ask no server", panel=WHERE_FROM)
     ] = False,
-    accept_terms: Annotated[
-        bool, option("--accept-terms", help="you have read and accept the terms", panel=WHERE_FROM)
-    ] = False,
+    accept_terms: AcceptTerms = False,
     registry: Registry = [],  # noqa: B006
+    frozen: Annotated[
+        bool,
+        option("--frozen", help="take what the lock file says and nothing else", panel=WHAT),
+    ] = False,
+    lock_file: LockPath = LOCK_FILE,
     dry_run: Annotated[
         bool, option("-n", "--dry-run", help="show the plan, fetch nothing", panel=LIMITS)
     ] = False,
-    jobs: Annotated[
-        int | None,
-        option(
-            "-j",
-            "--jobs",
-            help="transfers at once (default 4, list rows 64)",
-            panel=LIMITS,
-            min=1,
-            metavar="N",
-        ),
-    ] = None,
-    max_per_host: Annotated[
-        int | None,
-        option(
-            "-x",
-            "--max-per-host",
-            help="of them from one host (default 4, rows 32)",
-            panel=LIMITS,
-            min=1,
-            metavar="N",
-        ),
-    ] = None,
+    jobs: Jobs = None,
+    max_per_host: MaxPerHost = None,
     connections: Annotated[
         int | None,
         option(
@@ -152,21 +144,11 @@ def get_command(
             metavar="N",
         ),
     ] = None,
-    limit_rate: Annotated[
-        str,
-        option("--limit-rate", help="bytes per second in all: 500K, 4.2M …", panel=LIMITS, metavar="RATE"),
-    ] = "",
+    limit_rate: LimitRate = "",
     max_duration: MaxDuration = "",
-    max_transfer: Annotated[
-        str, option("--max-transfer", help="stop after 500M, 50G …", panel=LIMITS, metavar="SIZE")
-    ] = "",
+    max_transfer: MaxTransfer = "",
     max_disk: MaxDisk = "",
-    min_complete: Annotated[
-        str,
-        option(
-            "--min-complete", help="share of items that counts as complete", panel=LIMITS, metavar="99.5%"
-        ),
-    ] = "",
+    min_complete: MinComplete = "",
     retry_gone: Annotated[
         bool, option("--retry-gone", help="ask again for what was gone for good", panel=LIMITS)
     ] = False,
@@ -191,14 +173,20 @@ def get_command(
     from datafetch.store.room import free_space
 
     recipe = recipe_of(name, registry, output_dir)
-    choice = _choice(ctx, only, everything)
+    choice = choice_of(ctx, only, everything)
     check_places(mirror, from_dir, mirror_only=mirror_only)
     if stream and keep_archives:
         raise UsageError(
             "--stream leaves no archive to keep", hint="give either --stream or --keep-archives, not both"
         )
+    accepted_how = (
+        "" if accept_terms or dry_run or quiet or as_json else ask_terms(recipe, output_dir, registry, choice)
+    )
+    if frozen and absolute_paths:
+        raise UsageError("--frozen does not go with --absolute-paths", "whole paths differ between machines")
     settings = Settings(
         root=str(output_dir),
+        frozen=str(lock_file) if frozen else "",
         jobs=jobs or JOBS,
         max_per_host=max(PLACES, connections or 0) if max_per_host is None else max_per_host,
         items=jobs or ITEMS,
@@ -213,7 +201,8 @@ def get_command(
         names=names.value,
         keep_archives=keep_archives,
         stream=stream,
-        accept_terms=accept_terms,
+        accept_terms=accept_terms or bool(accepted_how),
+        accepted_how=accepted_how,
         from_dir=str(from_dir) if from_dir else "",
         min_complete=parse_percent(min_complete) if min_complete else None,
         max_duration=parse_duration(max_duration) if max_duration else None,
@@ -221,9 +210,9 @@ def get_command(
         max_disk=parse_size(max_disk) if max_disk else None,
         retry_gone=retry_gone,
         ignore_opt_out=ignore_opt_out,
-        window=_window(first, count),
+        window=window_of(first, count),
         absolute_paths=absolute_paths,
-        subset=_subset(split, classes, max_per_class, include, exclude),
+        subset=subset_of(split, classes, max_per_class, include, exclude),
         prepro=prepro_rules(prepro, num_val, num_test, word_count_threshold, max_length),
     )
     if dry_run:
@@ -264,17 +253,17 @@ def plan_command(
     """What `get` would do now: files, bytes, disk."""
     from datafetch.model import Settings
 
-    subset = _subset(split, classes, max_per_class, include, exclude)
+    subset = subset_of(split, classes, max_per_class, include, exclude)
     settings = Settings(
         root=str(output_dir),
         keep_archives=keep_archives,
         max_disk=parse_size(max_disk) if max_disk else None,
-        window=_window(first, count),
+        window=window_of(first, count),
         subset=subset,
         stream=stream,
     )
     return _show_plan(
-        recipe_of(name, registry, output_dir), _choice(ctx, only, everything), settings, as_json, registry
+        recipe_of(name, registry, output_dir), choice_of(ctx, only, everything), settings, as_json, registry
     )
 
 
@@ -304,7 +293,8 @@ def demo_command(
     return played.report.exit_code
 
 
-def _choice(ctx: typer.Context, only: Sequence[str], everything: bool) -> Choice:
+def choice_of(ctx: typer.Context, only: Sequence[str], everything: bool) -> Choice:
+    """What the options of a recipe's own, --only and --all pick."""
     from datafetch.model import Choice
 
     groups = tuple(group.strip() for given in only for group in given.split(",") if group.strip())
@@ -331,20 +321,22 @@ def prepro_rules(
     return None
 
 
-def _window(first: int | None, count: int | None) -> Window:
+def window_of(first: int | None, count: int | None) -> Window:
+    """The rows that --first and --count choose."""
     from datafetch.model import Window
 
     start = first or 1
     return Window(start, None if count is None else start + count - 1)
 
 
-def _subset(
+def subset_of(
     split: Sequence[str],
     classes: Sequence[str],
     most: int | None,
     include: Sequence[str],
     exclude: Sequence[str],
 ) -> Subset:
+    """The files that --split, --classes and their like choose."""
     from datafetch.model import Subset
 
     return Subset(_listed(split), _listed(classes), most, _listed(include), _listed(exclude))

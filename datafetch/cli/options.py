@@ -183,6 +183,51 @@ Registry = Annotated[
     list[Path],
     option("--registry", help="look here first for recipes (repeatable)", panel=WHERE_FROM, metavar="DIR"),
 ]
+LockPath = Annotated[
+    Path,
+    option(
+        "--lock-file",
+        help="the lock file (default ./datafetch.lock)",
+        panel=WHAT,
+        metavar="FILE",
+    ),
+]
+AcceptTerms = Annotated[
+    bool, option("--accept-terms", help="you have read and accept the terms", panel=WHERE_FROM)
+]
+Jobs = Annotated[
+    int | None,
+    option(
+        "-j",
+        "--jobs",
+        help="transfers at once (default 4, list rows 64)",
+        panel=LIMITS,
+        min=1,
+        metavar="N",
+    ),
+]
+MaxPerHost = Annotated[
+    int | None,
+    option(
+        "-x",
+        "--max-per-host",
+        help="of them from one host (default 4, rows 32)",
+        panel=LIMITS,
+        min=1,
+        metavar="N",
+    ),
+]
+LimitRate = Annotated[
+    str,
+    option("--limit-rate", help="bytes per second in all: 500K, 4.2M …", panel=LIMITS, metavar="RATE"),
+]
+MaxTransfer = Annotated[
+    str, option("--max-transfer", help="stop after 500M, 50G …", panel=LIMITS, metavar="SIZE")
+]
+MinComplete = Annotated[
+    str,
+    option("--min-complete", help="share of items that counts as complete", panel=LIMITS, metavar="99.5%"),
+]
 Json = Annotated[bool, option("--json", help="one JSON document on stdout", panel=OUTPUT)]
 Quiet = Annotated[bool, option("-q", "--quiet", help="say nothing unless something is wrong", panel=OUTPUT)]
 Verbose = Annotated[bool, option("-v", "--verbose", help="also each retry and each step", panel=OUTPUT)]

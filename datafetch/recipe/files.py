@@ -8,9 +8,11 @@ from itertools import islice
 from pathlib import Path
 
 from datafetch.errors import Issue, RecipeError, UsageError
+from datafetch.model import Bundled
 from datafetch.recipe.expand import Expanded, read
-from datafetch.recipe.issues import Bad, printable
+from datafetch.recipe.issues import Bad, Issues, printable
 from datafetch.recipe.nodes import MAX_BYTES
+from datafetch.recipe.parse import parse
 
 MAX_FILES = 1_000  # recipe files of a folder: all are read to find one
 MAX_BESIDE = 16 << 20  # bytes of a checksum file
@@ -82,6 +84,38 @@ def read_recipes(path: Path) -> tuple[Expanded, ...]:
     except Bad as bad:
         raise RecipeError((Issue(str(path), 0, "", str(bad)),)) from None
     return read(data, str(path), lambda name: read_beside(folder, name))
+
+
+def checksum_files(path: Path) -> tuple[str, ...]:
+    """The checksum files that a recipe file names, beside it. Raises RecipeError as `read_recipes` does."""
+    issues = Issues(str(path))
+    try:
+        document = parse(read_beside(path.parent, path.name, MAX_BYTES), issues)
+    except Bad as bad:
+        raise RecipeError((Issue(str(path), 0, "", str(bad)),)) from None
+    if document is None:
+        raise RecipeError(tuple(issues.all))
+    given = document.entry.checksums
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
+def with_beside(path: Path) -> dict[str, bytes]:
+    """A recipe file and all beside it that its recipes need: path below their folder -> content. As `read_recipes`."""
+    folder = path.parent
+    found: dict[str, bytes] = {}
+
+    def take(name: str, limit: int = MAX_BESIDE) -> bytes:
+        found[name] = read_beside(folder, name, limit)
+        return found[name]
+
+    try:
+        for one in read(take(path.name, MAX_BYTES), str(path), take):
+            for artifact in one.recipe.artifacts:
+                if isinstance(artifact.source, Bundled):
+                    take(artifact.source.path)
+    except Bad as bad:
+        raise RecipeError((Issue(str(path), 0, "", str(bad)),)) from None
+    return found
 
 
 def _plain(error: Exception) -> str:

@@ -15,6 +15,7 @@ from datafetch.errors import (
     Damaged,
     DamagedArchive,
     DatafetchError,
+    Drifted,
     Interrupted,
     LayoutMismatch,
     Locked,
@@ -26,6 +27,7 @@ from datafetch.errors import (
     TransferLimit,
     UnsafeArchive,
 )
+from datafetch.lock.drift import DRIFTS, drifted
 from datafetch.model import Artifact, Event, Http, Plan, Seen, Step, Verb, Why
 from datafetch.obtain.obtainer import Obtainer
 from datafetch.plan.difference import difference
@@ -43,6 +45,7 @@ WHYS = {
     UnsafeArchive: Why.UNSAFE,
     LayoutMismatch: Why.LAYOUT,
     BadList: Why.BAD_LIST,
+    Drifted: Why.DRIFT,
     NeedsPerson: Why.MANUAL,
     Offline: Why.OFFLINE,
     NoRoom: Why.CANNOT_WRITE,
@@ -159,8 +162,15 @@ class Run:
         except Damaged as error:  # staged files are gone; what to do about it shows when we look again
             self._tell(Event("note", step.name, text=str(error)))
         except DatafetchError as error:
-            self._give_up(step, error)
+            self._give_up(step, await self._told(step, error))
         self._look_again(step)
+
+    async def _told(self, step: Step, error: DatafetchError) -> DatafetchError:
+        """The error, as drift where the run is held to a lock file and upstream has another file now."""
+        locked = self._task.locked.of(step.name) if self._task.locked is not None else None
+        if locked is None or not isinstance(error, TransferFailed) or error.why not in DRIFTS:
+            return error
+        return drifted(locked, error, await self._obtainer.told_now(self._artifacts[step.name], error.url))
 
     def _look_again(self, step: Step) -> None:
         for artifact in self._task.wanted:

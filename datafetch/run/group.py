@@ -64,7 +64,7 @@ def get_group(
         problems += [replace(one, name=f"{recipe.name}: {one.name}") for one in report.problems]
         if report.exit_code in STOPS:
             break
-    return _sum(group, wanted, settings, reports, problems, time.monotonic() - started)
+    return summed(group.name, len(wanted), settings, reports, problems, time.monotonic() - started)
 
 
 def _what_is_left(settings: Settings, seconds: float, transferred: int) -> Settings:
@@ -76,22 +76,23 @@ def _what_is_left(settings: Settings, seconds: float, transferred: int) -> Setti
     )
 
 
-def _sum(
-    group: Recipe,
-    wanted: Sequence[Recipe],
+def summed(
+    name: str,
+    wanted: int,
     settings: Settings,
     reports: Mapping[str, Report],
     problems: Sequence[Problem],
     seconds: float,
 ) -> Report:
+    """One report of several datasets, of which so many were wanted: those without a report were not begun."""
     parts = [{each: report.counts[each] for each in Outcome} for report in reports.values()]
     # A member that was never begun is one item that failed.
-    parts.append({Outcome.FAILED: len(wanted) - len(reports)})
+    parts.append({Outcome.FAILED: wanted - len(reports)})
     counts = add_up(parts)
     code = worst([*(report.exit_code for report in reports.values()), *(one.code for one in problems)])
     return Report(
-        dataset=group.name,
-        root=str(home_of(settings, group.name).root),
+        dataset=name,
+        root=str(home_of(settings, name).root),
         status="complete" if code == 0 else "partial" if counts["ok"] else "failed",
         exit_code=code,
         counts=counts,

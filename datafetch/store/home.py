@@ -63,6 +63,11 @@ class Home:
         return self.state / "report.json"
 
     @property
+    def terms(self) -> Path:
+        """The terms that were accepted; absent when none were asked for."""
+        return self.state / "terms.jsonl"
+
+    @property
     def hosts(self) -> Path:
         """How hard each host of a list may be asked, as learned; absent before the first list."""
         return self.state / "hosts.json"

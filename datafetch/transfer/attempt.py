@@ -18,7 +18,7 @@ from datafetch.transfer.http import Answer
 from datafetch.transfer.lanes import Chunk
 from datafetch.transfer.pages import SNIFF, page, squeezed
 from datafetch.transfer.pump import UNSAID, Pump
-from datafetch.transfer.resume import Act, ask, content_length, judge
+from datafetch.transfer.resume import Act, Said, ask, content_length, judge
 from datafetch.transfer.resume import Answer as Judged
 from datafetch.transfer.wanted import Wanted, Ways
 from datafetch.transfer.widen import Widen
@@ -60,6 +60,7 @@ async def _take(
     holding.promised(answer.promise)
     _check_room(wanted, ways, total)
     await holding.describe(clean_url(url), judged.validators)
+    holding.said = Said.by(answer.headers)
     ways.emit(Event("started", wanted.name, holding.size, total, url=safe_url(url)))
     pump = Pump(wanted, ways, holding)
     if total is None:

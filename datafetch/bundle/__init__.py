@@ -1,0 +1,1 @@
+"""Bundles: all that datasets are built from, in one folder that goes where no network is, or serves a cluster."""
