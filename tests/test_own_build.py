@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import os
 import zipfile
@@ -11,6 +12,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 from process import Ended, datafetch_
+
+from datafetch.errors import UsageError
+from datafetch.own.gathered import Gathered, files_below
 
 
 def picture(path: Path, size: tuple[int, int] = (8, 6), colour: int = 90) -> None:
@@ -28,6 +32,22 @@ def photos(root: Path) -> Path:
         for number in range(5):
             picture(root / "photos" / label / f"{number}.jpg", colour=10 * number)
     return root / "photos"
+
+
+# One failing look left the picture out of the dataset, which was called complete, also by every later run.
+def test_a_file_that_cannot_be_looked_at_is_not_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, real = photos(tmp_path), os.lstat
+
+    def failing(path: str, *more: object, **how: object) -> os.stat_result:
+        if os.fspath(path).endswith("cat/3.jpg"):
+            raise OSError(errno.EIO, "Input/output error", path)
+        return real(path)
+
+    monkeypatch.setattr(os, "lstat", failing)
+    with pytest.raises(UsageError, match=r"cat/3\.jpg: cannot be read"):
+        files_below(source, Gathered())
 
 
 def build(cwd: Path, *args: str) -> Ended:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -60,9 +61,16 @@ def files_below(root: Path, result: Gathered) -> list[str]:
         for name in sorted((*folders, *names)):
             path = os.path.join(folder, name)
             shown = name if base == "." else f"{base}/{name}"
-            if os.path.islink(path):
+            try:
+                mode = os.lstat(path).st_mode
+            except FileNotFoundError:  # it went while we looked
+                continue
+            except OSError as error:  # isfile would say no, and the picture would be left out in silence
+                refuse(error)
+                raise
+            if stat.S_ISLNK(mode):
                 result.drop("a link, which is not followed", shown)
-            elif os.path.isfile(path):
+            elif stat.S_ISREG(mode):
                 found.append(shown)
     return found
 
