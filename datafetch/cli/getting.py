@@ -102,6 +102,14 @@ def get_command(
     offline: Annotated[
         bool, option("--offline", help="use what is here, ask no server", panel=WHERE_FROM)
     ] = False,
+    check_upstream: Annotated[
+        bool,
+        option(
+            "--check-upstream",
+            help="ask whether what is here is still what upstream has",
+            panel=WHERE_FROM,
+        ),
+    ] = False,
     accept_terms: Annotated[
         bool, option("--accept-terms", help="you have read and accept the terms", panel=WHERE_FROM)
     ] = False,
@@ -198,6 +206,8 @@ def get_command(
         raise UsageError(
             "--stream leaves no archive to keep", hint="give either --stream or --keep-archives, not both"
         )
+    if check_upstream and offline:
+        raise UsageError("--check-upstream asks servers, and --offline asks none", hint="give one of them")
     settings = Settings(
         root=str(output_dir),
         jobs=jobs or JOBS,
@@ -211,6 +221,7 @@ def get_command(
         mirror_only=mirror_only,
         allow_private=allow_private,
         offline=offline,
+        check_upstream=check_upstream,
         names=names.value,
         keep_archives=keep_archives,
         stream=stream,
@@ -468,4 +479,9 @@ def say_report(report: Report, *, as_json: bool, quiet: bool) -> int:
         say(report_line(report))
         for note in report.notes if quiet else ():  # else they were told as they came
             print(f"note: {note}", file=sys.stderr)
+    elif report.upstream:  # all is well here, and yet there is something to decide
+        from datafetch.run.standing import told, worth_telling
+
+        for one in filter(worth_telling, report.upstream):
+            print(f"note: {told(one)}", file=sys.stderr)
     return report.exit_code

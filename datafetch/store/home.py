@@ -46,6 +46,11 @@ class Home:
         return self.state / "report.json"
 
     @property
+    def locked(self) -> Path:
+        """The report of a run that found another one at work; absent once a later one was alone."""
+        return self.state / "locked.json"
+
+    @property
     def hosts(self) -> Path:
         """How hard each host of a list may be asked, as learned; absent before the first list."""
         return self.state / "hosts.json"

@@ -87,7 +87,18 @@ class Gone(msgspec.Struct, frozen=True, tag="gone"):
     url: str
 
 
-Row = Part | Wrote | Whole | Done | Staged | Built | Asked | Gone
+class Upstream(msgspec.Struct, frozen=True, tag="upstream", omit_defaults=True):
+    """What an address said of the file that was got from it: weak validators too, which tell a change if no bytes."""
+
+    address: str  # its `identity`
+    url: str  # for a reader
+    etag: str = ""
+    last_modified: str = ""
+    size: int | None = None
+    at: str = ""  # UTC
+
+
+Row = Part | Wrote | Whole | Done | Staged | Built | Asked | Gone | Upstream
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +112,7 @@ class Known:
     staged: Staged | None = None
     built: Built | None = None
     gone: Gone | None = None  # None once the file is done
+    upstream: Upstream | None = None  # of the last time that it was got
     asked: tuple[Window, ...] = ()
     brought: tuple[Window, ...] = ()  # of `asked`, those that `staged` has looked at
 
@@ -127,6 +139,7 @@ def fold(rows: Iterable[Row]) -> Known:
     staged: Staged | None = None
     built: Built | None = None
     gone: Gone | None = None
+    upstream: Upstream | None = None
     asked: list[Window] = []
     brought: tuple[Window, ...] = ()
     for row in rows:
@@ -147,7 +160,9 @@ def fold(rows: Iterable[Row]) -> Known:
                 asked.append(Window(row.first, row.last))
             case Gone():
                 gone = row
-    return Known(part, tuple(wrote), whole, done, staged, built, gone, tuple(asked), brought)
+            case Upstream():
+                upstream = row
+    return Known(part, tuple(wrote), whole, done, staged, built, gone, upstream, tuple(asked), brought)
 
 
 def as_built(known: Known) -> Staged | None:

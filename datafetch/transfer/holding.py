@@ -21,7 +21,7 @@ from pathlib import Path
 from datafetch.errors import TransferFailed
 from datafetch.identity import identity
 from datafetch.model import Fetched
-from datafetch.store.journal import Done, Gone, Journal, Part, Whole, Wrote, known, settled
+from datafetch.store.journal import Done, Gone, Journal, Part, Upstream, Whole, Wrote, known, settled
 from datafetch.store.machine import boot_id
 from datafetch.transfer.addresses import safe_url
 from datafetch.transfer.part import PartFile
@@ -57,6 +57,7 @@ class Holding:
         ] = ()  # identities of all addresses that bytes are from, the last one last
         self.validators = Validators()
         self.promise = Promise()  # by all of `sources`
+        self._upstream: Upstream | None = None  # what was said last of what is held
         found = known(journal.path)
         row = found.part
         pieces: tuple[Piece, ...] = ()
@@ -106,9 +107,14 @@ class Holding:
             self.promise = self.promise.joined(promise)
             self.part.also(one.algorithm for one in promise.checksums)
 
+    def said(self, upstream: Upstream) -> None:
+        """What the answer says of the file whose bytes follow: written down once it is whole."""
+        self._upstream = upstream
+
     async def drop(self) -> None:
         """Holds nothing any more."""
         await self.part.rewind()
+        self._upstream = None
         self.promise = Promise()
         self.url, self._sources, self.validators, self.whole = "", (), Validators(), False
 
@@ -200,12 +206,20 @@ class Holding:
             self._sync_and_say()
             self._journal.append(Whole(fetched))
             self.part.rename(target)
-            self._journal.append(Done(fetched))
+            said = self._upstream or self._as_continued()
+            self._journal.extend((*([said] if said else []), Done(fetched)))
             if self._said > _MANY:
                 self._journal.replace(settled(self._journal.path))
 
         await asyncio.to_thread(act)
         self.url = ""  # nothing is left to describe
+
+    def _as_continued(self) -> Upstream | None:
+        """As an earlier run was told that had all bytes; nothing when they are of several addresses."""
+        if len(self._sources) != 1:
+            return None
+        known = self.validators
+        return Upstream(self._sources[0], self.url, known.etag, known.last_modified, known.total, now())
 
     async def close(self) -> None:
         """Keeps what arrived, durably where that can be had; may be called twice."""
