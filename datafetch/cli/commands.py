@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datafetch.cli import getting, building, combining, scheduling, looking, verifying  # isort: skip
+from datafetch.cli import getting, building, combining, scheduling, looking, verifying, probing  # isort: skip
 from datafetch.cli.app import app
 
-__all__ = ["app", "building", "combining", "getting", "looking", "scheduling", "verifying"]
+__all__ = ["app", "building", "combining", "getting", "looking", "probing", "scheduling", "verifying"]

@@ -51,6 +51,11 @@ class Home:
         return self.state / "locked.json"
 
     @property
+    def probed(self) -> Path:
+        """What its addresses said when they were last probed. Beside the datasets: probing makes none of it be here."""
+        return self.root / STATE_FOLDER / ".probes" / f"{self.dataset}.json"
+
+    @property
     def hosts(self) -> Path:
         """How hard each host of a list may be asked, as learned; absent before the first list."""
         return self.state / "hosts.json"
