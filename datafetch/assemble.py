@@ -18,7 +18,8 @@ from datafetch.store import inventory, journal
 from datafetch.store.home import Home, slug
 from datafetch.task import Task
 from datafetch.unpack.unpacker import drop_archive
-from datafetch.verify import remember, write_damaged
+from datafetch.verify.damage import write_damaged
+from datafetch.verify.sights import remember
 
 
 @dataclass(slots=True)
@@ -53,7 +54,7 @@ def assemble(task: Task, folder: str, tell: Callable[[Event], None]) -> Mapping[
         return entry.artifact in names or (entry.artifact in others_made and entry.path in brought)
 
     owned = Digests.of(entry.path for entry in inventory.published(home) if ours(entry))
-    fresh = Digests.of(path for artifact in staged for path in _proven(home, artifact))
+    fresh = Digests.of(path for artifact in staged for path in _on_their_way(home, artifact))
     others = (entry.path for entry in inventory.published(home) if not ours(entry))
     publish(home.state, home.root, folder, slugs, owned, others)
     # Before the manifest: the seal stands until both agree.
@@ -77,7 +78,7 @@ def assemble(task: Task, folder: str, tell: Callable[[Event], None]) -> Mapping[
     manifest.write_sorted(home.manifest, counted())
     remember(home, (path for path in _sealed(home, staged) if path in fresh))
     if damaged := inventory.damaged(home):
-        write_damaged(home, damaged.difference(_sealed(home, staged)))
+        write_damaged(home, sorted(damaged.difference(_sealed(home, staged))))
     for artifact in staged:
         own, path = published[artifact.name], home.journal(artifact.name)
         picked = staged_now.picked if (staged_now := journal.known(path).staged) else ()
@@ -124,11 +125,11 @@ def _withdrawn(task: Task, staged: Sequence[Artifact], owned: Digests) -> frozen
     return frozenset(found)
 
 
-def _proven(home: Home, artifact: Artifact) -> Iterator[str]:
-    """The sealed paths whose bytes are known to be right: those that are on their way. Others are published, and
-    kept by their size alone.
+def _on_their_way(home: Home, artifact: Artifact) -> Iterator[str]:
+    """The paths below which files stand that are about to be published: of those that are sealed, their bytes are
+    known to be right. Other sealed files are published, and kept by their size alone.
     """
-    places = (f"{home.staging(artifact.name)}/", f"{home.state}/assembling/")
-    for path in staged_paths(home.state, slug(artifact.name)):
-        if any(os.path.lexists(place + path) for place in places):
-            yield path
+    for place in (str(home.staging(artifact.name)), f"{home.state}/assembling"):
+        for above, _, names in os.walk(place):
+            below = above[len(place) + 1 :]
+            yield from (f"{below}/{name}" for name in names)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import IO
 
 # Names of what logs in somewhere: a process that reads archives or asks for plain addresses needs none of it.
@@ -14,11 +14,12 @@ _SECRET_ENDS = ("TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIALS", "_KEY", 
 
 
 def spawn(
-    module: str, *words: str, stdin: int | IO[bytes], stdout: int | IO[bytes]
+    module: str, *words: str, stdin: int | IO[bytes], stdout: int | IO[bytes], shared: Sequence[int] = ()
 ) -> subprocess.Popen[bytes]:
     """`python -m module WORDS`, under way; its stderr goes nowhere. Raises OSError when there is no room for a process.
 
-    Nothing is imported from the folder that the user stands in. A Ctrl-C is for us alone: we tell them.
+    Of what is open here it has the descriptors `shared`, under the same numbers, and no others. Nothing is imported
+    from the folder that the user stands in. A Ctrl-C is for us alone: we tell them.
     """
     return subprocess.Popen(
         (sys.executable, "-P", "-m", module, *words),
@@ -27,6 +28,7 @@ def spawn(
         stderr=subprocess.DEVNULL,
         env={**harmless(os.environ), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         process_group=0,
+        pass_fds=shared,
     )
 
 

@@ -16,7 +16,8 @@ DatafetchError                      1   a bug, or a fault nobody has classified 
 ├── TransferFailed                  5   one transfer ended; `why` says how (4 and 7 for some of them)
 ├── UnsafeArchive                   5   an archive that breaks a safety rule or is not what it claims
 │   └── DamagedArchive                  its bytes are wrong or missing: another copy may be good
-└── BadList                         5   a list of URLs that cannot be read as its recipe says
+└── BadList                         5   a list or a table that cannot be read as its recipe says
+    └── BadBrought                  7   a file that a person brought, of which nothing can be made
 """
 
 from __future__ import annotations
@@ -139,9 +140,15 @@ class UnsafeArchive(DatafetchError):
 
 
 class BadList(DatafetchError):
-    """A list of URLs that cannot be read as its recipe says."""
+    """A list of URLs, a table or a document that cannot be read as its recipe says."""
 
     exit_code = 5
+
+
+class BadBrought(BadList):
+    """What a person brought cannot be read as its recipe says, or nothing can be made of it."""
+
+    exit_code = 7
 
 
 class DamagedArchive(UnsafeArchive):

@@ -10,10 +10,12 @@ Upstream's loader puts random noise where a picture is missing, and says nothing
 from __future__ import annotations
 
 import mmap
+import operator
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import SupportsIndex, overload
 
 import msgspec
 
@@ -109,10 +111,22 @@ class Records:
         return len(self._raw)
 
     def __iter__(self) -> Iterator[Record]:
-        return (self[at] for at in range(len(self)))
+        return (self._record(at) for at in range(len(self)))
 
-    def __getitem__(self, index: int) -> Record:
-        """The record at `index`, from the end if negative. Raises IndexError, UsageError, MissingPicture."""
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> Record: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Record, ...]: ...
+
+    def __getitem__(self, index: SupportsIndex | slice) -> Record | tuple[Record, ...]:
+        """The record at `index`, from the end if negative, or those of a slice. Raises IndexError, UsageError,
+        MissingPicture.
+        """
+        if isinstance(index, slice):
+            return tuple(self._record(at) for at in range(*index.indices(len(self))))
+        return self._record(operator.index(index))
+
+    def _record(self, index: int) -> Record:
         raw = self._raw[index]
         try:
             one = self._decode(raw)

@@ -101,15 +101,20 @@ def stoppable(work: Callable[[Callable[[], None]], T], seconds: float | None) ->
     return asyncio.run(run())
 
 
-async def in_thread(work: Callable[[], None], let_go: Callable[[], Awaitable[None]] | None = None) -> None:
+async def in_thread(
+    work: Callable[[], None],
+    let_go: Callable[[], Awaitable[None]] | None = None,
+    pool: ThreadPoolExecutor | None = None,
+) -> None:
     """Run `work` beside the loop. When cancelled, wait until it has come to rest: it looks at its stop by itself.
 
-    `let_go` ends what it may be waiting for then. The thread is its own: work may wait for transfers, and those need
-    threads of the loop's pool, which such work would fill.
+    `let_go` ends what it may be waiting for then. The thread is its own, or one of a `pool` with a thread for each such
+    work: it may wait for transfers, and those need threads of the loop's pool, which such work would fill.
     """
-    own = ThreadPoolExecutor(1, "beside")
+    own = pool or ThreadPoolExecutor(1, "beside")
     task = asyncio.get_running_loop().run_in_executor(own, work)
-    own.shutdown(wait=False)  # it ends with the work
+    if pool is None:
+        own.shutdown(wait=False)  # it ends with the work
     try:
         await asyncio.shield(task)
     except asyncio.CancelledError:

@@ -31,16 +31,23 @@ def nginx(folder: Path) -> Iterator[tuple[str, str]]:
     subprocess.run(
         [*CERTIFICATE, "-keyout", folder / "key", "-out", folder / "cert"], check=True, capture_output=True
     )
+    with up(folder, plain):
+        yield f"http://127.0.0.1:{plain}", f"https://127.0.0.1:{secure}"
+
+
+@contextlib.contextmanager
+def up(folder: Path, port: int) -> Iterator[None]:
+    """nginx by `folder`/conf, once it answers at a port."""
     server = subprocess.Popen(
         ["nginx", "-p", str(folder), "-c", str(folder / "conf")], stderr=subprocess.DEVNULL
     )
     try:
         until = time.monotonic() + 10
         while time.monotonic() < until:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", plain)):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
                 break
             time.sleep(0.05)
-        yield f"http://127.0.0.1:{plain}", f"https://127.0.0.1:{secure}"
+        yield
     finally:
         server.terminate()
         server.wait()

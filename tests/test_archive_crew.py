@@ -6,16 +6,17 @@ import hashlib
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 from archives import Entry, raw_zip, tar_of, zip_of
 
-from datafetch.archive import crew, extract, passing
+from datafetch.archive import crew, extract, hands, passing
 from datafetch.archive.staging import Extracted
 from datafetch.errors import DamagedArchive, Interrupted, UnsafeArchive
 from datafetch.model import Artifact, Http, Rule
+from datafetch.store.files import Tree
 
 REAL = Artifact("real", Http(("https://host.example/pods.zip",)), "pods", unpack=True)
 RULES = (Rule(("real/<root>/<split>/<class>/<file>",), "<split>/<class>/<file>"),)
@@ -241,4 +242,46 @@ def test_a_fault_of_a_writer_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(passing, "write_over", full)
     with pytest.raises(Exception, match="no space left"):
         unpack(tmp_path, tar_of(TREE, "w:gz"))
+    assert not (tmp_path / "s").exists()
+
+
+@pytest.fixture
+def handed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Writers give even little work to processes, in small shares."""
+    monkeypatch.setattr(passing, "WORTH", (0, 0))
+    monkeypatch.setattr(passing, "_SHARE", (8, 1 << 20))
+
+
+@pytest.mark.usefixtures("handed")
+@pytest.mark.parametrize("fault", ["none", "dead"])
+def test_processes_write_the_tree_of_a_compressed_tar(
+    tmp_path: Path, fault: str, started: list[subprocess.Popen[bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if fault == "dead":
+        real, left = hands.Hand.write, [3]
+
+        def killing(self: hands.Hand, tree: Tree, files: Sequence[tuple[str, bytes]]) -> hands.Done:
+            left[0] -= 1
+            if not left[0] and self._child is not None:
+                self._child.kill()
+            return real(self, tree, files)
+
+        monkeypatch.setattr(hands.Hand, "write", killing)
+    found = unpack(tmp_path, tar_of(TREE, "w:gz"))
+    assert files(tmp_path / "s") == STAGED
+    assert {r.path: r.sha256 for r in found.records} == {
+        path: hashlib.sha256(data).hexdigest() for path, data in STAGED.items()
+    }
+    assert started and all(child.poll() is not None for child in started)
+
+
+@pytest.mark.usefixtures("handed")
+def test_a_fault_of_a_process_that_writes_is_told(
+    tmp_path: Path, started: list[subprocess.Popen[bytes]]
+) -> None:
+    """A file where a folder belongs, met by a process and not by its writer."""
+    clash = {f"top/train/z/{k}": b"x" for k in range(400)} | {"top/train/z/0/below": b"x"}
+    with pytest.raises(UnsafeArchive, match=r"have one name|would stand where"):
+        unpack(tmp_path, tar_of({**TREE, **clash}, "w:gz"))
+    assert started and all(child.poll() is not None for child in started)
     assert not (tmp_path / "s").exists()

@@ -21,7 +21,7 @@ WORDS = {
 }  # "datafetch" itself holds the version
 SHELL = {
     *("cli", "console", "run", "stops", "task", "obtain", "lists", "unpack", "assemble", "documents"),
-    *("verify", "report", "demo"),
+    *("verify", "export", "report", "demo"),
 }
 
 # station -> the stations it may import, besides itself and the words
@@ -42,11 +42,13 @@ ARROWS: dict[str, set[str]] = {
     "images": {"transfer", "store", "extras", "children"},
     "annotate": set(),
     "talk": {"images", "store"},
-    "verify": {"layout", "images", "store"},
+    "verify": {"layout", "images", "store", "children"},
+    "export": {"layout", "store"},
     "report": {"store"},
     "stops": set(),
     "task": {"plan", "store"},
     "own": {"task", "archive", "images", "layout", "store"},
+    "loaders": {"own", "images", "children"},
     "lists": {"task", "images", "layout", "plan", "store"},
     "documents": {
         *("task", "lists", "annotate", "talk", "images", "layout", "plan", "store", "verify", "extras"),
@@ -70,7 +72,7 @@ ARROWS: dict[str, set[str]] = {
     "demo": {"run", "recipe", "report", "console", "store"},
     "cli": {
         *("run", "recipe", "plan", "layout", "console", "report", "verify", "demo", "show", "own"),
-        *("documents", "images", "store", "stops", "unattended", "probe"),
+        *("documents", "images", "store", "stops", "loaders", "export", "unattended", "probe"),
     },
     "preference": set(),
     "__main__": {"cli"},

@@ -312,3 +312,33 @@ def test_a_captured_value_that_is_no_name_refuses_the_archive(
 ) -> None:
     with pytest.raises(UnsafeArchive, match=re.escape(repr(name))):
         place(CLIMBS, (Rule((source,), to),), [name], mode)
+
+
+@pytest.mark.parametrize(
+    ("source", "to", "name", "target"),
+    [
+        ("a/<class>/<file>", "<class>/<file>", "c/x y.jpg", "c/x y.jpg"),
+        ("a/<class>/<file>", "<class>/<file>", "c/100%", "c/100%"),
+        ("a/<class>/<file>", "all%/<file>", "%s/x", "all%/x"),
+        ("a/<class>/<image>", "<class>/<image>", "c/x.txt", None),
+        ("a/<class>/<split>", "<class>/<split>", "c/x", None),
+        ("a/<class>/<file>", "<class>/<file>.png", "c/x", "c/x.png"),
+        ("a/<class>/<file>", "<file>/<class>", "c/x", "x/c"),
+    ],
+)
+def test_files_that_keep_their_names_go_where_the_rule_says(
+    source: str, to: str, name: str, target: str | None
+) -> None:
+    """Folders whose files keep their names are placed once; what a rule says of single names still holds."""
+    other = Rule(("a/sure",), "sure")  # so that something has a place
+    found = place(
+        Artifact("a", REAL.source, "out", unpack=True), [Rule((source,), to), other], [name, "sure"]
+    )
+    assert found.targets == (None if target is None else f"out/{target}", "out/sure")
+
+
+@pytest.mark.parametrize("name", ["../x", "c/..", "c/.", "./x"])
+def test_no_folder_and_no_name_that_is_kept_climbs_out(name: str) -> None:
+    rules = [Rule(("a/<class>/<file>",), "<class>/<file>")]
+    with pytest.raises(UnsafeArchive, match="would be placed at"):
+        place(Artifact("a", REAL.source, "out", unpack=True), rules, [name, "c/x"])

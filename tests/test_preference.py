@@ -241,13 +241,18 @@ def test_ratings_are_read_with_blanks_a_mark_and_any_order_of_columns() -> None:
     [
         {"a": "x, y", "b": "z"},
         [{"worker": "a", "style": "x, y"}, {"user": "b", "style": "z"}],
-        {"a": {"topic": "a", "keywords": ["x", "y"]}, "b": {"caption": " z "}},
+        {"a": {"topic": "a", "keywords": ["x", "y"]}, "b": {"caption": "z"}},
         [{"item_id": "a.jpg", "caption": "x, y"}, {"id": "b", "caption": "z"}],
     ],
 )
 def test_words_are_lists_or_maps(document: object) -> None:
     found = words(json.dumps(document).encode(), "w.json", by_name(("a", "b"), raw.stem))
     assert found.of == {"a": "x, y", "b": "z"} and found.given and not found.notes
+
+
+def test_a_text_is_kept_as_it_is_written() -> None:
+    found = words(b'{" a ": " a photo\\n", "b": ""}', "w.json", by_name(("a", "b")))
+    assert found.of == {"a": " a photo\n", "b": ""}
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b'"text"', b"3", b"\xff", b"[" * 10_000])

@@ -61,6 +61,8 @@ def test_records_are_typed_and_their_pictures_are_there(tmp_path: Path) -> None:
     assert train[-1] == train[4]
     with pytest.raises(IndexError):
         train[5]
+    assert train[1:3] == (train[1], train[2]) and train[::-2] == (train[4], train[2], train[0])
+    assert train[5:] == ()
 
 
 def test_a_missing_picture_is_no_noise(tmp_path: Path) -> None:

@@ -51,6 +51,8 @@ RANGE = ("Range", "bytes=40-")
             40,
             (("Range", "bytes=40-59"), ("If-Range", '"v1"')),
         ),
+        (Held(URL, 0, TAGGED, 40), URL, False, 0, (("Range", "bytes=0-39"), ("If-Range", '"v1"'))),
+        (Held(URL, 0, BARE, 40), URL, True, 0, ()),
         (Held(URL, 40, DATED), URL, False, 40, (RANGE, ("If-Range", OLD))),
         (Held(URL, 40, BARE), URL, True, 0, ()),
         (Held(URL, 40, TAGGED), OTHER, True, 40, (RANGE,)),
@@ -92,6 +94,8 @@ def test_what_an_earlier_run_left_is_worth(
 ZERO = Asked()
 FROM_40 = Asked(40, (RANGE, ("If-Range", '"v1"')), TAGGED)
 ELSEWHERE = Asked(40, (RANGE,), TAGGED, same_url=False)
+FIRST_40 = Asked(0, (("Range", "bytes=0-39"), ("If-Range", '"v1"')), Validators(etag='"v1"', total=100))
+FIRST = {"content-range": "bytes 0-39/100", "content-length": "40", "etag": '"v1"'}
 GOOD = {"content-range": "bytes 40-99/100", "content-length": "60", "etag": '"v1"'}
 
 
@@ -107,6 +111,10 @@ GOOD = {"content-range": "bytes 40-99/100", "content-length": "60", "etag": '"v1
         (ZERO, 200, {"content-range": "bytes 0-99/100", "content-length": "60"}, Act.REJECT),
         (ZERO, 206, {"content-range": "bytes 0-99/100"}, Act.REJECT),
         (ZERO, 416, {"content-range": "bytes */0"}, Act.REJECT),
+        (FIRST_40, 206, FIRST, Act.CONTINUE),
+        (FIRST_40, 206, FIRST | {"etag": '"v2"'}, Act.AGAIN),
+        (FIRST_40, 200, {"content-length": "100"}, Act.START),
+        (FIRST_40, 416, {"content-range": "bytes */100"}, Act.AGAIN),
         (FROM_40, 206, GOOD, Act.CONTINUE),
         (FROM_40, 206, GOOD | {"content-range": "bytes 40-59/100", "content-length": "20"}, Act.CONTINUE),
         (FROM_40, 206, {"content-range": "bytes 40-99/100", "transfer-encoding": "chunked"}, Act.CONTINUE),

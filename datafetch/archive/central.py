@@ -104,7 +104,8 @@ def listed(held: Held, tie: Tie, limits: Limits = DEFAULT_LIMITS, page: str = ""
 
 def span_of(member: Member) -> tuple[int, int]:
     """Where the bytes of a member lie, header included; rarely a little more, or less, than that."""
-    least = member.offset + LOCAL_SIZE + len(member.name.encode()) + member.packed
+    name = member.name
+    least = member.offset + LOCAL_SIZE + len(name if name.isascii() else name.encode()) + member.packed
     return member.offset, min(member.end, least + _EXTRA)
 
 

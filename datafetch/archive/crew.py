@@ -186,7 +186,8 @@ class _Helper:
         gave = False
         while len(given) < _AHEAD and (share := self._last()) is not None:
             given.append(share)
-            pickle.dump(Job(list(self._work[share.start : share.end]), share.again), pipe)
+            work = self._work[share.start : share.end]
+            pickle.dump(Job([(tuple(member), target) for member, target in work], share.again), pipe)
             gave = True
         pipe.flush()
         return gave

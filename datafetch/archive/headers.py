@@ -6,6 +6,7 @@ import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
+from zlib import adler32
 
 from datafetch.archive.members import CHUNK, Limits, Member, decode, safe_name
 from datafetch.errors import DamagedArchive, UnsafeArchive
@@ -48,6 +49,9 @@ class _Said:
     pax: Mapping[bytes, bytes] = field(default_factory=dict)
 
 
+_NOTHING_SAID = _Said()
+
+
 def is_header(block: bytes) -> bool:
     """Whether these 512 bytes are a tar header, by its checksum; old tars have no other mark."""
     return len(block) == BLOCK and block != _ZEROS and _checksum_fits(block)
@@ -59,10 +63,10 @@ def read_members(stream: Stream, limits: Limits, offset: int = 0, count: int = 0
     UnsafeArchive for all that is not a plain file or folder, a damaged header, a stream without its end mark or
     with anything but zeros behind it, and once sizes pass the limits.
     """
-    said = _Said()
+    said = _NOTHING_SAID
     while True:
         block = stream.pread(BLOCK, offset)
-        if not block and stream.end_proves and offset and said == _Said():
+        if not block and stream.end_proves and offset and said == _NOTHING_SAID:
             return
         if len(block) < BLOCK:
             raise DamagedArchive("the tar ends without its end mark: it is cut short")
@@ -86,14 +90,15 @@ def read_members(stream: Stream, limits: Limits, offset: int = 0, count: int = 0
                 continue
             size = 0
         member = _member(fields, kind, size, data, said, limits)
-        said = _Said()
+        said = _NOTHING_SAID
         if kind == _DUMP:
             member = member._replace(offset=offset)  # what was listed is behind us
         offset = end_of(member)
-        limits.refuse_size(f"{member.name!r}", member.size, stream.packed_size, limits.member_bytes)
+        if member.size > limits.ratio_from or member.size > limits.member_bytes:
+            limits.refuse_size(f"{member.name!r}", member.size, stream.packed_size, limits.member_bytes)
         limits.refuse_size("the archive", offset, stream.packed_size, limits.total_bytes)
         yield member
-    if said != _Said():
+    if said != _NOTHING_SAID:
         raise DamagedArchive("the tar ends after a long name, before the member that bears it")
     _refuse_rest(stream, offset + BLOCK, limits)
 
@@ -106,7 +111,7 @@ def end_of(member: Member) -> int:
 def _member(
     fields: tuple[bytes, ...], kind: int, size: int, data: int, said: _Said, limits: Limits
 ) -> Member:
-    sparse = any(key.startswith(b"GNU.sparse.") for key in said.pax)
+    sparse = bool(said.pax) and any(key.startswith(b"GNU.sparse.") for key in said.pax)
     if b"size" in said.pax:
         size = _decimal(said.pax[b"size"])
     raw = said.pax.get(b"path", said.name if said.name is not None else _short_name(fields))
@@ -194,7 +199,10 @@ def _checksum_fits(block: bytes) -> bool:
     stored = block[148:156].strip(b" \0")
     if not stored.isdigit() or b"8" in stored or b"9" in stored:
         return False
-    total = sum(block) - sum(block[148:156]) + 8 * ord(" ")
+    blank = block[:148] + b"        " + block[156:]
+    # The sum of so few bytes is less than the prime by which Adler-32 divides it, and that is six times as fast.
+    half = BLOCK // 2
+    total = (adler32(blank[:half]) & 0xFFFF) + (adler32(blank[half:]) & 0xFFFF) - 2
     if total == int(stored, 8):
         return True
     # Some old archivers summed signed bytes.

@@ -29,7 +29,7 @@ class Begin(NamedTuple):
 
 
 class Job(NamedTuple):
-    work: list[tuple[Member, str]]
+    work: list[tuple[tuple[object, ...], str]]  # members as plain tuples, which pass in a third of the time
     again: bool  # files of it may be there, and are replaced
 
 
@@ -54,7 +54,8 @@ def serve(jobs: IO[bytes], answers: IO[bytes]) -> None:
             try:
                 write = write_over if job.again else write_new
                 answer = [
-                    write(tree, target, _while_asked(reader.read(member))) for member, target in job.work
+                    write(tree, target, _while_asked(reader.read(Member._make(fields))))
+                    for fields, target in job.work
                 ]
             except Exception as error:  # whatever it is, it is for the other end to tell
                 answer = error.with_traceback(None)

@@ -61,6 +61,9 @@ class Forward:
 
     def pread(self, length: int, offset: int) -> bytes:
         """The bytes there, fewer only at the end. DamagedArchive when the stream is damaged or ends early."""
+        start = offset - self._at
+        if start >= 0 and start + length <= len(self._piece):
+            return self._piece[start : start + length]
         with damage(self._what):
             if offset < self._at:
                 self._ahead.close()

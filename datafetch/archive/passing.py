@@ -1,4 +1,5 @@
-"""A compressed tar unpacked in one pass: one thread inflates, one reads headers, two write.
+"""A compressed tar unpacked in one pass: one thread inflates, one reads headers, two write, by a process each once
+that is worth it.
 
 Where members go is guessed from the names so far, and judged when all are known. Nothing of it is published before
 that, so whatever breaks a rule, however late, refuses the whole.
@@ -8,10 +9,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from queue import SimpleQueue
 
-from datafetch.archive.crew import Stop, stopped, until
+from datafetch.archive.crew import WORTH, Stop, stopped, until
+from datafetch.archive.hands import Hand
 from datafetch.archive.headers import Stream, read_members
 from datafetch.archive.members import CHUNK, Limits, Member, check_members
 from datafetch.archive.tar import bytes_of
@@ -72,7 +75,9 @@ def _whole(stream: Stream, member: Member) -> bytes:
 
 
 class _Writers(Closing):
-    """Threads that write and hash: both leave the interpreter to others."""
+    """Threads that write and hash; of a large archive each gives that to a process, since all that is done for a small
+    file but the writing and hashing themselves keeps the interpreter from the others.
+    """
 
     def __init__(self, into: Path) -> None:
         self.written: dict[int, tuple[str, int, str]] = {}
@@ -108,12 +113,29 @@ class _Writers(Closing):
             raise self._error
 
     def _run(self) -> None:
-        with Tree(self._into) as tree:
+        files = size = 0
+        with ExitStack() as stack:
+            tree = stack.enter_context(Tree(self._into))
+            hand: Hand | None = None
             while (share := self._waiting.get()) is not None:
                 try:
+                    if hand is None and (size > WORTH[0] or files > WORTH[1]):
+                        hand = stack.enter_context(Hand(self._into))
                     if self._error is None:
-                        for index, target, data in share:
-                            self.written[index] = target, *write_over(tree, target, (data,) if data else ())
+                        self._write(tree, hand, share)
+                        files += len(share)
+                        size += sum(len(data) for _, _, data in share)
                 except BaseException as error:  # it is for the other thread to raise
                     self._error = error
                 self._room.release()
+
+    def _write(self, tree: Tree, hand: Hand | None, share: _Share) -> None:
+        if hand is None:
+            for index, target, data in share:
+                self.written[index] = target, *write_over(tree, target, (data,) if data else ())
+            return
+        done = hand.write(tree, [(target, data) for _, target, data in share])
+        for (index, target, _), found in zip(share, done, strict=True):
+            if isinstance(found, DamagedArchive):
+                raise found
+            self.written[index] = target, *found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 Span = tuple[int, int]  # from the first byte to the one after the last
 
@@ -30,18 +31,19 @@ def runs(spans: Sequence[Span], most: int, gap: int = GAP) -> list[Run]:
     nothing stays in proportion. No request is longer than `most` bytes, but for that of a single longer span.
     """
     wanted = sum(end - start for start, end in spans)
-    gaps = sorted((spans[i + 1][0] - spans[i][1], i) for i in range(len(spans) - 1))
-    joined: set[int] = set()
+    between = (after[0] - before[1] for before, after in pairwise(spans))
+    gaps = sorted((size, index) for index, size in enumerate(between) if size)  # neighbours mostly touch
+    apart = {index for _, index in gaps}
     wasted = 0
     for size, index in gaps:
         wasted += size
         if size > gap or wasted > WASTE * wanted:
             break
-        joined.add(index)
+        apart.remove(index)
     found: list[Run] = []
     for index, (start, end) in enumerate(spans):
         before = found[-1] if found else None
-        if before is not None and index - 1 in joined and end - before.start <= most:
+        if before is not None and index - 1 not in apart and end - before.start <= most:
             found[-1] = Run(before.start, end, before.first, index + 1)
         else:
             found.append(Run(start, end, index, index + 1))

@@ -3,72 +3,131 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from datafetch import run
 from datafetch.cli.app import to_have
-from datafetch.console.screens import report_line
-from datafetch.console.text import number, plural
+from datafetch.cli.checked import Checked, report_of
+from datafetch.console.text import plural
 from datafetch.errors import Damaged, Issue, NoRoom, UnknownName
-from datafetch.layout import manifest
-from datafetch.model import Event, Outcome, Recipe, Settings, UrlList
-from datafetch.report import Problem, Report, add_up
-from datafetch.store import inventory
+from datafetch.layout.digests import Digests
+from datafetch.model import Event, Recipe, Settings, UrlList
+from datafetch.report import Report
+from datafetch.stops import stoppable
 from datafetch.store.home import Home
 from datafetch.store.lease import Lease
-from datafetch.store.stock import tree_digest
-from datafetch.store.subsets import subsets, words
-from datafetch.verify import Level, Verified, verify
-
-SHOWN = 20  # findings printed; --json holds all of them
-
+from datafetch.store.subsets import subsets
+from datafetch.verify.portion import Level
+from datafetch.verify.whole import Verified, verify
 
 MANY = 20  # JSONs, beyond which they are not told one by one
 
 
-def verify_and_repair(
-    recipe: Recipe,
-    settings: Settings,
-    level: str,
-    *,
-    full: bool,
-    repair: bool,
-    write_available: bool,
-    emit: Callable[[Event], None],
-) -> tuple[Report, list[str]]:
-    """The report and its lines. Raises UnknownName for a level, Damaged when nothing was ever published here.
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How a dataset is to be verified."""
 
-    JSONs that name pictures are held against them when `full`, or when they are to be written anew.
+    level: str
+    full: bool = False
+    repair: bool = False
+    write_available: bool = False
+
+
+def verify_and_repair(
+    recipe: Recipe, settings: Settings, wish: Wish, emit: Callable[[Event], None]
+) -> Checked:
+    """What was found, and mended if that is wished; its report is written, and it is to be closed.
+
+    Raises UnknownName for a level, Damaged when nothing was ever published here, TimeLimit and Interrupted when it
+    ended before anything was looked at. JSONs that name pictures are held against them when `full`, or when they are
+    to be written anew.
     """
-    started = time.monotonic()
-    wanted = _level(level)
+    level = _level(wish.level)
     home = run.home_of(settings, recipe.name)
-    found = _verify(home, recipe, wanted, full=full, emit=emit)
-    mended: Report | None = None
-    if repair and (found.damaged or _unfinished(home) or _gaps(recipe, home)):
-        mended = run.repair(recipe, found.damaged, settings, emit)
-        found = _verify(home, recipe, wanted, full=full, emit=emit)
-    if repair and not write_available and _renew(recipe, home, found):
-        found = _verify(home, recipe, wanted, full=False, emit=emit)
-    notes: tuple[str, ...] = ()
-    if full or write_available:
-        notes = _compare(recipe, home, found, write=write_available)
-    if write_available:
-        found = _verify(home, recipe, wanted, full=False, emit=emit)
-    report = replace(_report(recipe, home, found, mended, time.monotonic() - started), notes=notes)
-    report = replace(report, subset=subsets(home, recipe))
-    return report, [*notes, *words(report.subset), *verify_lines(report, found, mended)]
+    with ExitStack() as unless_done:
+        look = _Look(home, recipe, level, settings.max_duration, emit)
+        unless_done.callback(look.close)
+        found = look.again(full=wish.full)
+        mended: Report | None = None
+        if (
+            wish.repair
+            and not found.stopped
+            and (found.is_damaged or _unfinished(home) or _gaps(recipe, home))
+        ):
+            left = replace(settings, max_duration=look.left())
+            mended = run.repair(recipe, frozenset(found.findings.hidden()), left, emit)
+            found = look.again()
+        if wish.repair and not found.stopped and not wish.write_available and _renew(recipe, home, found):
+            found = look.again()
+        notes: tuple[str, ...] = ()
+        if (wish.full or wish.write_available) and not found.stopped:
+            notes = _compare(recipe, home, found, write=wish.write_available)
+            if wish.write_available:
+                found = look.again()
+        report = replace(report_of(recipe.name, home, found, mended, look.seconds()), notes=notes)
+        checked = Checked(replace(report, subset=subsets(home, recipe)), home, found, mended)
+        checked.keep()
+        unless_done.pop_all()
+        return checked
+
+
+class _Look:
+    """Verifies one dataset as often as is needed, all together in the time that is allowed."""
+
+    def __init__(
+        self,
+        home: Home,
+        recipe: Recipe,
+        level: Level,
+        most: float | None,
+        emit: Callable[[Event], None],
+    ) -> None:
+        self._home, self._recipe, self._level = home, recipe, level
+        self._most, self._emit = most, emit
+        self._started = time.monotonic()
+        self._found: Verified | None = None
+
+    def again(self, *, full: bool = False) -> Verified:
+        """What is found now; what was found before is let go."""
+        self.close()
+        if not self._home.manifest.exists():
+            raise self._nothing()
+        self._found = found = stoppable(lambda go_on: self._verify(full, go_on), self.left())
+        if not found.files:
+            self.close()
+            raise self._nothing()
+        return found
+
+    def _verify(self, full: bool, go_on: Callable[[], None]) -> Verified:
+        with ExitStack() as stack:
+            with suppress(NoRoom):  # where nothing can be written, nobody else writes either
+                stack.enter_context(Lease(self._home.lease))
+            return verify(self._home, self._level, full=full, emit=self._emit, go_on=go_on)
+
+    def left(self) -> float | None:
+        """Seconds of the time that is allowed."""
+        return None if self._most is None else max(0.001, self._most - self.seconds())
+
+    def seconds(self) -> float:
+        return time.monotonic() - self._started
+
+    def close(self) -> None:
+        if self._found is not None:
+            self._found.findings.close()
+        self._found = None
+
+    def _nothing(self) -> Damaged:
+        return Damaged(f"{self._recipe.name} is not in {self._home.root}", hint=to_have(self._recipe))
 
 
 def _compare(recipe: Recipe, home: Home, found: Verified, *, write: bool) -> tuple[str, ...]:
     """What JSONs and pictures lack of each other, and what was written of it."""
     from datafetch.documents import available
 
-    compared, unnamed = available.compare(recipe, home, found.damaged)
+    compared, unnamed = available.compare(recipe, home, Digests.of(found.findings.damaged()))
     told = compared if len(compared) <= MANY else [each for each in compared if each.lacking]
     said = [each.words for each in told]
     if len(told) < len(compared):
@@ -94,7 +153,7 @@ def _renew(recipe: Recipe, home: Home, found: Verified) -> bool:
     if not available.written(home):
         return False
     with Lease(home.lease):
-        available.renew(recipe, home, found.damaged)
+        available.renew(recipe, home, Digests.of(found.findings.damaged()))
     return True
 
 
@@ -117,65 +176,6 @@ def _level(word: str) -> Level:
         return Level(word)
     except ValueError:
         raise UnknownName(f"no such level: {word}", hint="levels are " + ", ".join(Level)) from None
-
-
-def _verify(
-    home: Home, recipe: Recipe, level: Level, *, full: bool, emit: Callable[[Event], None]
-) -> Verified:
-    records = manifest.entries(home.manifest)
-    if not records:
-        raise Damaged(f"{recipe.name} is not in {home.root}", hint=to_have(recipe))
-    with ExitStack() as stack:
-        with suppress(NoRoom):  # where nothing can be written, nobody else writes either
-            stack.enter_context(Lease(home.lease))
-        return verify(home, records, level, full=full, emit=emit)
-
-
-def _report(recipe: Recipe, home: Home, found: Verified, mended: Report | None, seconds: float) -> Report:
-    parts = Counter({Outcome.OK: found.ok})
-    for finding in found.findings:
-        parts[_outcome(finding.why)] += 1
-    problems = tuple(Problem(f.path, f.why, hint=f.text, code=13) for f in found.findings)
-    code = 13 if problems else 0
-    if mended is not None and problems:
-        problems += mended.problems
-    return Report(
-        dataset=recipe.name,
-        root=str(home.root),
-        status="complete" if not problems else "partial",
-        exit_code=code,
-        counts=add_up([parts]),
-        transferred=mended.transferred if mended else 0,
-        on_disk=sum(entry.size for entry in inventory.published(home)),
-        peak=mended.peak if mended else 0,
-        seconds=seconds,
-        tree_digest="" if found.damaged else tree_digest(home),
-        problems=problems,
-    )
-
-
-def _outcome(why: str) -> Outcome:
-    return {"missing": Outcome.MISSING, "extra": Outcome.REJECTED}.get(why, Outcome.FAILED)
-
-
-def verify_lines(report: Report, found: Verified, mended: Report | None) -> list[str]:
-    """One line for each finding, then the sum; after a repair, what it brought back."""
-    lines = [f"{f.why}: {f.path}: {f.text}" for f in found.findings[:SHOWN]]
-    if len(found.findings) > SHOWN:
-        lines.append(f"… and {number(len(found.findings) - SHOWN)} more; --json lists all of them")
-    if mended is not None:
-        lines.append(f"repair: {report_line(mended)}")
-    by_why = Counter(f.why for f in found.findings)
-    said = [plural(found.ok, "file") + " ok", *(f"{number(n)} {why}" for why, n in by_why.items())]
-    said.append(f"level {found.level}, {plural(found.hashed, 'file')} read")
-    if report.tree_digest:
-        said.append(f"tree {report.tree_digest[:16]}")
-    lines.append(f"{report.dataset}: {', '.join(said)}")
-    if found.damaged and mended is None:
-        lines.append(f"hint: datafetch verify {report.dataset} --repair fetches what is damaged")
-    elif "extra" in by_why:
-        lines.append("hint: extra files are not ours, and never deleted: move them away")
-    return lines
 
 
 def lint_paths(paths: Sequence[Path], folders: tuple[Path, ...]) -> tuple[tuple[Issue, ...], int]:

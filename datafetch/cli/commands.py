@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from datafetch.cli import getting, building, combining, scheduling, looking, verifying, probing  # isort: skip
+from datafetch.cli import getting, building, combining, scheduling  # isort: skip
+from datafetch.cli import looking, verifying, checking, exporting, probing  # isort: skip
 from datafetch.cli.app import app
 
-__all__ = ["app", "building", "combining", "getting", "looking", "probing", "scheduling", "verifying"]
+__all__ = [
+    "app",
+    "building",
+    "checking",
+    "combining",
+    "exporting",
+    "getting",
+    "looking",
+    "probing",
+    "scheduling",
+    "verifying",
+]

@@ -28,6 +28,7 @@ from datafetch.cli.options import (
     Json,
     KeepArchives,
     MaxDisk,
+    MaxDuration,
     MaxLength,
     MaxPerClass,
     MetricsFile,
@@ -167,9 +168,7 @@ def get_command(
         str,
         option("--limit-rate", help="bytes per second in all: 500K, 4.2M …", panel=LIMITS, metavar="RATE"),
     ] = "",
-    max_duration: Annotated[
-        str, option("--max-duration", help="stop after 90s, 15m, 2h …", panel=LIMITS, metavar="TIME")
-    ] = "",
+    max_duration: MaxDuration = "",
     max_transfer: Annotated[
         str, option("--max-transfer", help="stop after 500M, 50G …", panel=LIMITS, metavar="SIZE")
     ] = "",

@@ -163,6 +163,9 @@ MaxDisk = Annotated[
         metavar="SIZE",
     ),
 ]
+MaxDuration = Annotated[
+    str, option("--max-duration", help="stop after 90s, 15m, 2h …", panel=LIMITS, metavar="TIME")
+]
 Mirror = Annotated[
     list[str],
     option(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, TextIO
@@ -34,13 +34,12 @@ def watching(
         yield Lines(name, quiet=quiet, verbose=verbose)
 
 
-def print_lines(lines: Sequence[str]) -> None:
+def print_lines(lines: Iterable[str]) -> None:
     if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
         from datafetch.console.text import colour
 
-        lines = [colour(line) for line in lines]
-    for line in lines:
-        say(line)
+        lines = map(colour, lines)
+    stream(f"{line}\n" for line in lines)
 
 
 def say(text: str) -> None:

@@ -11,9 +11,11 @@ import typer
 from datafetch.cli.app import AUTHOR, CHECK, DEFAULT_DIR, app, recipe_of, refuse_group
 from datafetch.cli.getting import check_places
 from datafetch.cli.options import (
+    OUTPUT,
     AllowPrivate,
     FromDir,
     Json,
+    MaxDuration,
     Mirror,
     MirrorOnly,
     Name,
@@ -25,8 +27,9 @@ from datafetch.cli.options import (
     Registry,
     Verbose,
     option,
+    parse_duration,
 )
-from datafetch.cli.output import print_lines, say, watching
+from datafetch.cli.output import print_lines, say, stream, watching
 
 
 @app.command("verify", cls=PanelCommand, rich_help_panel=CHECK)
@@ -44,18 +47,22 @@ def verify_command(
         bool,
         option("--write-available", help="write X.available.json: the records of X.json with a picture here"),
     ] = False,
+    max_duration: MaxDuration = "",
     mirror: Mirror = [],  # noqa: B006
     mirror_only: MirrorOnly = False,
     allow_private: AllowPrivate = False,
     from_dir: FromDir = None,
     registry: Registry = [],  # noqa: B006
     progress: ProgressMode = Progress.AUTO,
+    everything: Annotated[
+        bool, option("--all", help="list every finding, not only the first 20", panel=OUTPUT)
+    ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> int:
     """Compare what is on disk with what was published, and mend it."""
-    from datafetch.cli.check import verify_and_repair
+    from datafetch.cli.check import Wish, verify_and_repair
     from datafetch.model import Settings
 
     check_places(mirror, from_dir, mirror_only=mirror_only)
@@ -65,18 +72,21 @@ def verify_command(
         mirror_only=mirror_only,
         allow_private=allow_private,
         from_dir=str(from_dir) if from_dir else "",
+        max_duration=parse_duration(max_duration) if max_duration else None,
     )
     recipe = recipe_of(name, registry, output_dir)
     refuse_group(recipe, "verify")
     with watching(name, progress, as_json=as_json, quiet=quiet, verbose=verbose) as watcher:
-        report, lines = verify_and_repair(
-            recipe, settings, level, full=full, repair=repair, write_available=write_available, emit=watcher
-        )
-    if as_json:
-        say(json.dumps(report.as_json(), ensure_ascii=False))
-    elif not quiet or report.exit_code:
-        print_lines(lines)
-    return report.exit_code
+        wish = Wish(level, full=full, repair=repair, write_available=write_available)
+        checked = verify_and_repair(recipe, settings, wish, watcher)
+    try:
+        if as_json:
+            stream(checked.json())
+        elif not quiet or checked.report.exit_code:
+            print_lines(checked.lines(everything=everything))
+    finally:
+        checked.close()
+    return checked.report.exit_code
 
 
 @app.command("lint", cls=PanelCommand, rich_help_panel=AUTHOR)

@@ -53,6 +53,7 @@ class Flow:
     total: dict[str, int | None] = field(default_factory=dict)
     received: int = 0
     retries: int = 0
+    files: str = ""  # how far files are that are looked at or written, where that is all there is to say
     started: float = field(default_factory=time.monotonic)
 
     def add(self, event: Event) -> None:
@@ -64,9 +65,14 @@ class Flow:
                 self.received += event.done
             case "retry":
                 self.retries += 1
+            case "extracting" | "verifying":
+                end = "" if event.total is None else f" of {number(event.total)}"
+                self.files = f"{number(event.done)}{end} files"
 
     def line(self) -> str:
         """ "3 files, 1.2 GB of 4.0 GB, 35 MB/s, 1 min 20 s left, 2 retries"."""
+        if not self.done and self.files:
+            return self.files
         if not self.done:
             return f"waiting for an answer, {plural(self.retries, 'retry')}" if self.retries else "asking"
         seconds = max(time.monotonic() - self.started, 1e-6)

@@ -184,8 +184,16 @@ def _addresses(artifact: Artifact) -> list[str]:
 
 
 def _by_hand(manual: Manual | None) -> list[str]:
-    places = manual.places if manual else ()
-    return [f"by hand: {p.link}" + (f" (code {p.code})" if p.code else "") for p in places]
+    """Where a person goes, and what is to be brought from there: the names that --from DIR is searched for."""
+    if manual is None:
+        return []
+    said = [f"by hand: {p.link}" + (f" (code {p.code})" if p.code else "") for p in manual.places]
+    if manual.expect:
+        names = ", ".join(glob.replace("|", " or ") for glob, _ in manual.expect)
+        said.append(f"bring with --from DIR: {names}")
+    if manual.packed:
+        said.append(f"or an archive that holds it: {', '.join(manual.packed)}")
+    return said
 
 
 def _kind(artifact: Artifact) -> str:

@@ -40,9 +40,11 @@ def duration(seconds: float) -> str:
 
 
 def plural(count: int, word: str) -> str:
-    """ "1 file", "2 files", "3 copies"."""
+    """ "1 file", "2 files", "3 copies", "4 classes"."""
     if count == 1:
         return f"1 {word}"
+    if word.endswith("s"):
+        return f"{number(count)} {word}es"
     return f"{number(count)} {word[:-1]}ies" if word.endswith("y") else f"{number(count)} {word}s"
 
 
@@ -87,6 +89,7 @@ COLOURS = {
     "manual": 33,
     "historic": 33,
     "withdrawn": 33,
+    "warning": 33,
 }
 COLOURS |= dict.fromkeys(("error", "failed", "missing", "damaged", "undecodable", "extra"), 31)
 _WORDS = re.compile(rf"(?<![\w/.-])({'|'.join(COLOURS)})(?![\w/.-])")

@@ -9,18 +9,20 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import tee
 
 import msgspec
 
+from datafetch.documents import preferred
 from datafetch.documents.forms import Columns, Form, Key, Lines, Map, Records, mapped
-from datafetch.errors import BadList
+from datafetch.errors import BadList, DatafetchError
 from datafetch.images.items import Item, items
 from datafetch.images.rows import Row, read
 from datafetch.layout import manifest
+from datafetch.layout.digests import Digests
 from datafetch.lists.placing import extensions, placing
 from datafetch.model import Artifact, FileRecord, Recipe, UrlList
 from datafetch.plan.difference import holder
@@ -28,7 +30,8 @@ from datafetch.store import inventory
 from datafetch.store.faults import user_errors
 from datafetch.store.files import atomic_file
 from datafetch.store.home import Home
-from datafetch.verify import remember, write_damaged
+from datafetch.verify.damage import write_damaged
+from datafetch.verify.sights import remember
 
 _LISTS = ("map", "columns", "jsonl")  # those in JSON
 MADE = "made from "  # in the manifest, before the path of the JSON
@@ -40,7 +43,7 @@ class Compared:
 
     path: str  # of the JSON, below the output directory
     named: int  # records
-    lacking: int  # of them those whose picture is not here
+    lacking: int  # of them those that lack a picture
     form: Form  # without those
 
     @property
@@ -49,51 +52,55 @@ class Compared:
 
 
 class _Tree:
-    """The published pictures, and what of them has been named."""
+    """The published pictures, and what of them has been named: sixteen bytes each."""
 
-    def __init__(self, records: Sequence[FileRecord], lost: Collection[str]) -> None:
-        self.here = {record.path for record in records}.difference(lost)
-        self._unnamed = set(self.here)
+    def __init__(self, paths: Iterable[str], lost: Container[str]) -> None:
+        self.here = Digests.of(path for path in paths if path not in lost)
+        self._named = Digests()
         self._folders: set[str] = set()  # of what was named
 
     def has(self, path: str) -> bool:
         """Whether a picture that a record names is here."""
         self._folders.add(path.rpartition("/")[0])
-        self._unnamed.discard(path)
+        self._named.add(path)
         return path in self.here
 
-    def unnamed(self, documents: Collection[str]) -> int:
-        """How many files stand among the pictures and are none that anything names."""
-        return sum(
-            path.rpartition("/")[0] in self._folders and path not in documents for path in self._unnamed
-        )
+    def unnamed(self, paths: Iterable[str]) -> int:
+        """How many of these are here, stand among the pictures, and are none that anything names."""
+        among = (path for path in paths if path.rpartition("/")[0] in self._folders)
+        return sum(path in self.here and path not in self._named for path in among)
 
 
 def compare(
-    recipe: Recipe, home: Home, lost: frozenset[str], only: Collection[str] | None = None
+    recipe: Recipe, home: Home, lost: Container[str], only: Collection[str] | None = None
 ) -> tuple[list[Compared], int]:
     """Each published JSON that names pictures of which some are here, and how many of the pictures none of them
-    names: lists of addresses that are JSON, and documents that were made of pictures.
+    names: lists of addresses that are JSON, and documents that were made of pictures, or derived of them.
 
     `lost` are published paths that are absent or damaged; `only` these JSONs are looked at. Reads the JSONs
-    whole, a record at a time.
+    whole, a record at a time, and the manifest as it comes.
     """
-    records = [record for record in manifest.read(home.manifest) if ".available." not in record.path]
-    tree, found = _Tree(records, lost), []
-    brought = {record.artifact for record in records}
-    for artifact, path in _lists(recipe, records):
-        if only is not None and path not in only:
-            continue
+    lists = [each for each in _lists(recipe, home) if only is None or each[1] in only]
+    documents = [each for each in _documents(recipe, home) if only is None or each[0] in only]
+    derived = preferred.documents(recipe, _published(home))
+    preferences = [each for each in derived if only is None or each[0] in only]
+    if not lists and not documents and not preferences:
+        return [], 0
+    tree, found = _Tree((record.path for record in _published(home)), lost), []
+    brought = {record.artifact for record in _published(home)}
+    for artifact, path in lists:
         compared = _compare_list(artifact, recipe, home, path, tree)
         if compared.lacking < compared.named or artifact.name in brought:
             found.append(compared)
-    found += [
-        _compare_records(home, path, folder, tree)
-        for path, folder in _documents(recipe, records)
-        if only is None or path in only
-    ]
-    documents = {compared.path for compared in found}
-    return found, tree.unnamed(documents)
+    found += [_compare_records(home, path, folder, tree) for path, folder in documents]
+    found += [_compare_preferred(home, path, folder, tree) for path, folder in preferences]
+    told = {compared.path for compared in found}
+    return found, tree.unnamed(record.path for record in _published(home) if record.path not in told)
+
+
+def _published(home: Home) -> Iterator[FileRecord]:
+    """The manifest, but for what `write` made."""
+    return (record for record in manifest.salvage(home.manifest) if ".available." not in record.path)
 
 
 def write(home: Home, compared: Sequence[Compared]) -> list[str]:
@@ -111,25 +118,48 @@ def write(home: Home, compared: Sequence[Compared]) -> list[str]:
     return [record.path for record in made]
 
 
+def outlived(recipe: Recipe, home: Home, lost: frozenset[str]) -> list[str]:
+    """What to say of derived JSONs with records whose picture was here once and is among the `lost` now.
+
+    A JSON that cannot be read is passed over: it is told of as damaged.
+    """
+    said = []
+    documents = list(preferred.documents(recipe, _published(home)))
+    if not documents:
+        return []
+    tree = _Tree((record.path for record in _published(home)), lost)
+    for path, folder in documents:
+        if path in lost:
+            continue
+        try:
+            found = _compare_preferred(home, path, folder, tree)
+        except DatafetchError:
+            continue
+        if found.lacking:
+            way = f"datafetch verify {recipe.name} --write-available writes it without them"
+            said.append(f"{path}: {found.lacking:,} of {found.named:,} records lack a picture; {way}")
+    return said
+
+
 def written(home: Home) -> dict[str, str]:
     """The published paths that `write` made, with that of the JSON they were made from."""
     records = manifest.salvage(home.manifest)
     return {r.path: r.url.removeprefix(MADE) for r in records if r.url.startswith(MADE)}
 
 
-def renew(recipe: Recipe, home: Home, lost: frozenset[str]) -> None:
+def renew(recipe: Recipe, home: Home, lost: Container[str]) -> None:
     """Write once more what `write` made here, to fit the pictures as they are now. Raises what `write` does.
 
     One whose JSON is among `lost` is left as it is.
     """
     made = written(home)
-    if sources := set(made.values()) - lost:
+    if sources := {source for source in made.values() if source not in lost}:
         compared, _ = compare(recipe, home, lost, sources)
         paths = write(home, compared)
-        write_damaged(home, inventory.damaged(home).difference(paths))
+        write_damaged(home, sorted(inventory.damaged(home).difference(paths)))
 
 
-def _lists(recipe: Recipe, records: Sequence[FileRecord]) -> Iterator[tuple[Artifact, str]]:
+def _lists(recipe: Recipe, home: Home) -> Iterator[tuple[Artifact, str]]:
     """The lists of addresses that are JSON, and where each stands in the tree."""
     for artifact in recipe.artifacts:
         source = artifact.source
@@ -137,14 +167,14 @@ def _lists(recipe: Recipe, records: Sequence[FileRecord]) -> Iterator[tuple[Arti
             continue
         owner = holder(source.file, recipe.artifacts)
         inside = source.file.removeprefix(owner.name).strip("/") if owner else ""
-        for record in records:
+        for record in _published(home):
             name = f"/{record.member or record.path}"
             if owner and record.artifact == owner.name and (not inside or name.endswith(f"/{inside}")):
                 yield artifact, record.path
                 break
 
 
-def _documents(recipe: Recipe, records: Sequence[FileRecord]) -> Iterator[tuple[str, str]]:
+def _documents(recipe: Recipe, home: Home) -> Iterator[tuple[str, str]]:
     """The documents that were made of pictures, and the folder that their paths begin in."""
     makers = [(finish.list, finish.to) for finish in recipe.finish if finish.list]
     for (
@@ -157,7 +187,7 @@ def _documents(recipe: Recipe, records: Sequence[FileRecord]) -> Iterator[tuple[
     for name, to in makers:
         pieces = re.split(r"<[^<>]+>", f"{folders[name]}/{to}")
         fits = re.compile("[^/]+".join(map(re.escape, pieces))).fullmatch
-        for record in records:
+        for record in _published(home):
             if record.artifact == name and fits(record.path):
                 yield record.path, folders[name]
 
@@ -195,6 +225,13 @@ def _compare_records(home: Home, path: str, folder: str, tree: _Tree) -> Compare
         for record in msgspec.json.decode(data, type=list[msgspec.Raw]):
             gone.append(not tree.has(f"{folder}/{decode(record).file_path}"))
     return Compared(path, len(gone), sum(gone), Records(bytes(gone)))
+
+
+def _compare_preferred(home: Home, path: str, folder: str, tree: _Tree) -> Compared:
+    # Pictures that no record names are no fault here: most of a person's sequence may be too short, or disliked.
+    with _readable(home, path), mapped(home.root / path) as data:
+        gone = preferred.lacking(data, folder, str(home.root), tree.here.__contains__)
+    return Compared(path, len(gone), sum(gone), Records(gone))
 
 
 @contextmanager

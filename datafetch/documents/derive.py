@@ -7,30 +7,31 @@ be cut off anywhere and done again.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 import msgspec
 
 from datafetch.annotate.derivers import DERIVERS
-from datafetch.errors import BadList, Interrupted
+from datafetch.errors import BadBrought, BadList, Interrupted
 from datafetch.images.check import Checked, Limits, check_file
 from datafetch.images.opened import faults, opened
 from datafetch.layout import manifest
 from datafetch.layout.build import seal, sealed
 from datafetch.layout.placer import placer
-from datafetch.model import Artifact, Derived, Event, FileRecord, Recipe, Settings
+from datafetch.model import BY_HAND, Artifact, Derived, Event, FileRecord, Recipe, Settings
 from datafetch.plan.difference import holder
 from datafetch.store import journal
 from datafetch.store.durable import sync_tree
 from datafetch.store.faults import user_errors
 from datafetch.store.files import atomic_file, make_folder, remove_tree, write_atomic
 from datafetch.store.home import Home, slug
-from datafetch.store.inventory import Entry
+from datafetch.store.inventory import Entry, published
 from datafetch.store.told import Told, told
 from datafetch.task import Task
 
@@ -38,26 +39,35 @@ LONGEST_LINE = 1 << 20
 LARGEST = Limits(max_bytes=1 << 30)
 THREADS = 4  # decoding frees the lock
 AT_ONCE = 256  # pictures
+SHOWN = 3  # pictures that a note names
+LARGEST_DOCUMENT = 512 << 20  # bytes: it is held whole, and as objects it takes several times that
+BRING = "bring a whole one with --from DIR: it takes the place of this one"
 
 Stop = Callable[[], bool]
 
 
-def changed(
-    home: Home, recipe: Recipe, artifact: Artifact, files: Iterable[Entry], settings: Settings
-) -> bool:
-    """Whether something else is published than what it was made of, or something else is asked of it."""
+def changed(home: Home, recipe: Recipe, artifact: Artifact, settings: Settings, *, staged: bool) -> bool:
+    """Whether something else is here than what it was made of, or something else is asked of it.
+
+    What is here is what is published; also what is staged, if the artifact itself still is: it was made of that.
+    """
     source, known = artifact.source, told(home, artifact.name)
     assert isinstance(source, Derived)
     if known is None:
         return True
-    names = {owner.name for owner in _owners(recipe, source)}
-    parts = ((file.path, file.sha256) for file in files if file.artifact in names)
+    owners = _owners(recipe, source)
+    names = {owner.name for owner in owners}
+    parts: Iterable[FileRecord | Entry] = (file for file in published(home) if file.artifact in names)
+    if staged:
+        parts = chain.from_iterable(_held(home, owner) for owner in owners)
     absolute = known.absolute if settings.absolute_paths is None else settings.absolute_paths
-    return known.of != _fingerprint(home, source, absolute, parts)
+    return known.of != _fingerprint(home, source, absolute, ((file.path, file.sha256) for file in parts))
 
 
 def derive(task: Task, artifact: Artifact, emit: Callable[[Event], None], stop: Stop) -> None:
-    """A derived artifact becomes STAGED. Blocks. Raises BadList for what cannot be read, Interrupted, NoRoom."""
+    """A derived artifact becomes STAGED. Blocks. Raises BadList for what cannot be read, BadBrought where a person
+    can bring another, Interrupted, NoRoom.
+    """
     source, home, name = artifact.source, task.home, artifact.name
     assert isinstance(source, Derived)
     remove_tree(home.seal(name))
@@ -67,9 +77,14 @@ def derive(task: Task, artifact: Artifact, emit: Callable[[Event], None], stop: 
     held = {owner.name: _held(home, owner) for owner in _owners(task.recipe, source)}
     of = _fingerprint(home, source, absolute, ((r.path, r.sha256) for own in held.values() for r in own))
     given = _Given(task, artifact, source, held, absolute, stop)
-    made = DERIVERS[source.make](given, dict(source.settings))
-    records = list(_write(task, artifact, source, made.documents, stop))
-    for note in (*made.notes, _in_words(made.summary)):
+    try:
+        made = DERIVERS[source.make](given, dict(source.settings))
+        records = list(_write(task, artifact, source, made.documents, stop))
+    except BadList as error:
+        if _by_hand(home, task.recipe, source):
+            raise BadBrought(str(error), error.hint or BRING) from error
+        raise
+    for note in (*made.notes, *given.broken_in_words(), _in_words(made.summary)):
         emit(Event("note", name, text=f"{artifact.folder}: {note}"))
     with journal.Journal(home.journal(name)) as rows:
         rows.append(journal.Staged(len(records), task.settings.names))
@@ -116,6 +131,16 @@ def _owners(recipe: Recipe, source: Derived) -> tuple[Artifact, ...]:
     return tuple(dict.fromkeys(owner for owner in found if owner is not None))
 
 
+def _by_hand(home: Home, recipe: Recipe, source: Derived) -> bool:
+    """Whether a person brought something of what a derived artifact is made of, or of what that is made of."""
+    for owner in _owners(recipe, source):
+        if isinstance(owner.source, Derived) and _by_hand(home, recipe, owner.source):
+            return True
+        if any(record.url == BY_HAND for record in _held(home, owner)):
+            return True
+    return False
+
+
 def _fingerprint(home: Home, source: Derived, absolute: bool, parts: Iterable[tuple[str, str]]) -> str:
     """A digest of everything that decides what is made."""
     digest = hashlib.sha256(repr((source.make, source.inputs, source.settings)).encode())
@@ -128,9 +153,9 @@ def _fingerprint(home: Home, source: Derived, absolute: bool, parts: Iterable[tu
 
 def _held(home: Home, artifact: Artifact) -> list[FileRecord]:
     """The files of an artifact: those that are published, and those that are staged to replace or join them."""
-    published = {r.path: r for r in manifest.salvage(home.manifest) if r.artifact == artifact.name}
-    published |= {record.path: record for record in sealed(home.state, slug(artifact.name)) or ()}
-    return [published[path] for path in sorted(published)]
+    found = {r.path: r for r in manifest.salvage(home.manifest) if r.artifact == artifact.name}
+    found |= {record.path: record for record in sealed(home.state, slug(artifact.name)) or ()}
+    return [found[path] for path in sorted(found)]
 
 
 class _Given:
@@ -149,6 +174,7 @@ class _Given:
         self._inputs = dict(source.inputs)
         self._held, self._absolute, self._stop = held, absolute, stop
         self._records: dict[str, FileRecord] = {}  # of what `paths` has told
+        self._broken: set[str] = set()
 
     def name(self, role: str) -> str:
         file = self._file(role)
@@ -165,8 +191,12 @@ class _Given:
         if file is None:
             return None
         path = self._where(file)
-        with user_errors(path):
-            return path.read_bytes()
+        with user_errors(path), open(path, "rb") as source:
+            size = os.fstat(source.fileno()).st_size
+            if size > LARGEST_DOCUMENT:
+                most = f"{LARGEST_DOCUMENT:,} bytes that a document may have"
+                raise BadList(f"{path.name}: {size:,} bytes, more than the {most}")
+            return source.read(LARGEST_DOCUMENT)
 
     def paths(self, role: str) -> Sequence[str]:
         found = {self._inside(record): record for record in self._of(role)}
@@ -181,7 +211,15 @@ class _Given:
                 if self._stop():
                     raise Interrupted("stopped while pictures were looked at", "run the same command again")
                 good |= {path for path, fine in zip(some, pool.map(self._decodes, some), strict=True) if fine}
+        self._broken |= set(paths) - good
         return frozenset(good)
+
+    def broken_in_words(self) -> list[str]:
+        """A note of the pictures that were found not to decode: they stay where they are, as they came."""
+        if not self._broken:
+            return []
+        shown = ", ".join(sorted(self._broken)[:SHOWN])
+        return [f"{len(self._broken):,} pictures do not decode and are in no record, such as {shown}"]
 
     def image_path(self, path: str) -> str:
         return f"{self._task.home.root}/{self._folder}/{path}" if self._absolute else path
@@ -202,8 +240,12 @@ class _Given:
         return record.path.removeprefix(f"{self._folder}/")
 
     def _where(self, record: FileRecord) -> Path:
-        staged = self._task.home.staging(record.artifact) / record.path
-        return staged if staged.exists() else self._task.home.root / record.path
+        """Staged, on its way into the tree when a run was killed, or there."""
+        home = self._task.home
+        ways = home.staging(record.artifact), home.state / "assembling"
+        return next(
+            (way / record.path for way in ways if (way / record.path).exists()), home.root / record.path
+        )
 
     def _lines(self, path: Path) -> Iterator[bytes]:
         with user_errors(path), faults(path.name), opened(path) as file:

@@ -20,7 +20,8 @@ from datafetch.store.faults import user_errors
 from datafetch.store.files import Tree, remove_tree
 from datafetch.store.home import Home
 from datafetch.store.merge import conflicts, move_in
-from datafetch.verify import remember, write_damaged
+from datafetch.verify.damage import write_damaged
+from datafetch.verify.sights import remember
 
 MADE = "prepro:"
 
@@ -124,5 +125,5 @@ def _publish(home: Home, folder: str, records: Sequence[FileRecord], go_on: Call
         move_in(tree, source, folder, ours)
     manifest.write(home.manifest, [*(record for record in before if record.path not in wanted), *records])
     remember(home, [record.path for record in records])
-    write_damaged(home, inventory.damaged(home) - wanted.keys())
+    write_damaged(home, sorted(inventory.damaged(home) - wanted.keys()))
     remove_tree(home.prepro)

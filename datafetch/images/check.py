@@ -20,6 +20,7 @@ class Limits:
     min_bytes: int = 0
     max_bytes: int = 32 << 20
     max_pixels: int = 200_000_000
+    formats: tuple[str, ...] = FORMATS  # of Pillow
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ def check(data: bytes, limits: Limits) -> Checked | Why:
     from PIL import Image, UnidentifiedImageError
 
     Image.init()  # once; what this Pillow was built without is then absent from OPEN
-    known = tuple(name for name in FORMATS if name in Image.OPEN)
+    known = tuple(name for name in limits.formats if name in Image.OPEN)
     # Pillow would warn on stderr; the limit below is ours and is checked before a pixel is decoded.
     Image.MAX_IMAGE_PIXELS = None
     try:

@@ -11,6 +11,8 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from operator import attrgetter
 from pathlib import Path
 from typing import TypeVar
 
@@ -36,6 +38,7 @@ from datafetch.store.merge import conflicts, move_files, move_in
 
 T = TypeVar("T")
 
+_TOGETHER = 1000  # records that are encoded before they are written, or looked at before others are read
 SHOWN = 3  # paths that a message names before it counts the rest
 
 
@@ -44,10 +47,15 @@ SHOWN = 3  # paths that a message names before it counts the rest
 
 def seal(state: Path, slug: str, records: Iterable[FileRecord]) -> None:
     """Declare `staging/<slug>` complete. Its files must be durable before."""
-    encoder = msgspec.json.Encoder()
+    encode, rest = msgspec.json.Encoder().encode_lines, iter(records)
     with atomic_file(_seal(state, slug)) as file:
-        for record in records:
-            file.write(encoder.encode(record) + b"\n")
+        while some := list(islice(rest, _TOGETHER)):
+            file.write(encode(some))
+
+
+def by_path(records: Iterable[FileRecord]) -> list[FileRecord]:
+    """As the manifest will have them: a seal in this order is merged into it without going back and forth."""
+    return sorted(records, key=attrgetter("path"))
 
 
 def sealed(state: Path, slug: str) -> tuple[FileRecord, ...] | None:
@@ -188,7 +196,7 @@ def _assemble(tree: Tree, state: Path, folder: str, paths: Mapping[str, Paths]) 
 
 def _keep_only(root: Path, base: str, folder: str, paths: Sequence[Paths]) -> None:
     """Remove what stands below `base/folder` and is neither one of these files nor a folder above one."""
-    waiting = [folder]
+    waiting, kept = [folder], [each.files for each in paths]
     with Tree(root) as tree:  # one that forgets the folders, which are about to be moved
         while waiting:
             above = waiting.pop()
@@ -203,22 +211,30 @@ def _keep_only(root: Path, base: str, folder: str, paths: Sequence[Paths]) -> No
                     is_folder = entry.is_dir(follow_symlinks=False)
                     if is_folder and any(path in each.folders for each in paths):
                         waiting.append(path)
-                    elif is_folder or not any(path in each.files for each in paths):
+                    elif is_folder or not _in_any(path, kept):
                         strange.append(entry.name)
             for name in strange:
                 remove_entry(fd, name)
+
+
+def _in_any(path: str, sets: Sequence[Container[str]]) -> bool:
+    for each in sets:  # noqa: SIM110 - asked of every file, and any() takes as long as the answer
+        if path in each:
+            return True
+    return False
 
 
 def _demand_whole(tree: Tree, state: Path, here: str, seals: Mapping[str, Path]) -> None:
     """Each sealed file stands here or in its final place, whole; or Damaged, and its artifact unsealed."""
     lost, told = dict[str, int](), list[str]()
     for slug, seal in seals.items():
-        for file in _read(seal, _Staged):
-            size = tree.size(f"{here}/{file.path}")
-            if (tree.size(file.path) if size is None else size) != file.size:
-                lost[slug] = lost.get(slug, 0) + 1
-                if len(told) < SHOWN:
-                    told.append(file.path)
+        files = _read(seal, _Staged)
+        while some := list(islice(files, _TOGETHER)):
+            for file, size in zip(some, tree.sizes([f"{here}/{file.path}" for file in some]), strict=True):
+                if (tree.size(file.path) if size is None else size) != file.size:
+                    lost[slug] = lost.get(slug, 0) + 1
+                    if len(told) < SHOWN:
+                        told.append(file.path)
     if not lost:
         return
     for slug in lost:

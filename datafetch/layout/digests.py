@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
 _BUCKETS = (1 << 12) - 1  # a mask: so many sorted arrays that a look into one of them is quick
+_WAITING = 1 << 16  # of those that were added last, which are put into their arrays together
 
 
 class Digests:
@@ -21,6 +22,7 @@ class Digests:
     def __init__(self, like: Digests | None = None) -> None:
         self._key: str = os.urandom(12).hex() if like is None else like._key
         self._buckets: dict[int, array[int]] = {}
+        self._waiting: list[int] = []
         self._sorted = True
 
     @classmethod
@@ -31,18 +33,15 @@ class Digests:
         return found
 
     def __bool__(self) -> bool:
-        return bool(self._buckets)
+        return bool(self._buckets or self._waiting)
 
     def add(self, text: str) -> None:
-        number = hash(self._key + text)
-        try:
-            self._buckets[number & _BUCKETS].append(number)
-        except KeyError:
-            self._buckets[number & _BUCKETS] = array("q", (number,))
-        self._sorted = False
+        self._waiting.append(hash(self._key + text))
+        if len(self._waiting) >= _WAITING:
+            self._spread()
 
     def __contains__(self, text: object) -> bool:
-        if not self._sorted:
+        if self._waiting or not self._sorted:
             self._sort()
         number = hash(f"{self._key}{text}")
         bucket = self._buckets.get(number & _BUCKETS)
@@ -52,11 +51,14 @@ class Digests:
         return at < len(bucket) and bucket[at] == number
 
     def __len__(self) -> int:
+        self._spread()
         return sum(len(set(bucket)) for bucket in self._buckets.values())
 
     def twice(self, other: Digests) -> Digests:
         """What was added more than once, to this set or to this one and to `other`, which has the same key."""
         found = Digests(self)
+        self._spread()
+        other._spread()
         for at, bucket in self._buckets.items():
             theirs = set(other._buckets.get(at, ()))
             found._take(at, _repeated(sorted(bucket)))
@@ -68,7 +70,18 @@ class Digests:
             self._buckets.setdefault(at, array("q")).extend(kept)
             self._sorted = False
 
+    def _spread(self) -> None:
+        buckets = self._buckets
+        for number in self._waiting:
+            try:
+                buckets[number & _BUCKETS].append(number)
+            except KeyError:
+                buckets[number & _BUCKETS] = array("q", (number,))
+        self._sorted = self._sorted and not self._waiting
+        self._waiting.clear()
+
     def _sort(self) -> None:
+        self._spread()
         for at, bucket in self._buckets.items():
             self._buckets[at] = array("q", sorted(bucket))
         self._sorted = True

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 SPLITS = ("train", "test", "test_dense", "train_masks", "test_masks", "test_dense_masks")
 IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif")
 ROOT = "root"
+CHOOSY = (ROOT, "split", "image")  # captures that do not take every name
 MOST_CAPTURES = 3  # per segment; each one more multiplies the work of a match that fails
 
 _CAPTURE = re.compile(r"<([a-z][a-z0-9_]*)>")

@@ -23,6 +23,9 @@ _JUNK_FILES = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 _NO_NAMES = frozenset({"", ".", ".."})
 _SHOWN = 8
 _NOWHERE = Stand()
+_Way = tuple[
+    ReadyRule, Match, str
+]  # a rule, what its folders captured, and what stands before a file's own name
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +163,7 @@ class _Folders:
         self._unwanted = re.compile("|".join(anywhere)).match if anywhere else None
         self._paths = tuple(tuple(glob.split("/")) for glob in artifact.skip if "/" in glob)
         self._skips: dict[str, str] = {"": ""}
-        self._ways: dict[str, tuple[tuple[ReadyRule, Match], ...]] = {}
+        self._ways: dict[str, tuple[_Way, ...]] = {}
 
     def skips(self, name: str) -> str:
         """Why the name does not enter the tree; "" when it may."""
@@ -178,16 +181,27 @@ class _Folders:
             return UNWANTED
         return ""
 
-    def _fitting(self, folder: str) -> tuple[tuple[ReadyRule, Match], ...]:
+    def _fitting(self, folder: str) -> tuple[_Way, ...]:
         ways = self._ways.get(folder)
         if ways is None:
             found = ((way, way.match_folder(folder)) for way in self._ready)
-            ways = self._ways[folder] = tuple((way, above) for way, above in found if above is not None)
+            ways = self._ways[folder] = tuple(
+                (way, above, self._straight(way, above)) for way, above in found if above is not None
+            )
         return ways
+
+    def _straight(self, way: ReadyRule, above: Match) -> str:
+        """What is to stand before the names of a folder's files; "" when each must be looked at by itself."""
+        try:
+            prefix = way.straight % above.captures if way.straight else ""
+        except KeyError:
+            return ""
+        sound = "\0" not in prefix and _NO_NAMES.isdisjoint(prefix[:-1].split("/"))
+        return self._home + prefix if prefix and sound else ""
 
     def choose_root(self, names: Sequence[str]) -> str:
         folders = {name.rpartition("/")[0] for name in names}
-        roots = {above.root for folder in folders for way, above in self._fitting(folder) if way.rooted}
+        roots = {above.root for folder in folders for way, above, _ in self._fitting(folder) if way.rooted}
         if len(roots) < 2:
             return roots.pop() if roots else ""
         fits: Counter[str] = Counter()
@@ -195,7 +209,7 @@ class _Folders:
         for name in names:
             folder, _, last = name.rpartition("/")
             fitting = set()
-            for way, above in self._fitting(folder):
+            for way, above, _ in self._fitting(folder):
                 if way.rooted and above.root not in fitting and way.file.fullmatch(last):
                     fitting.add(above.root)
                     earliest[above.root] = min(earliest.get(above.root, way.order), way.order)
@@ -212,9 +226,11 @@ class _Folders:
             path = self._home + self._safe(name, name)
             depth = self._home.count("/") - 1 - self._artifact.folder.count("/")
             return path, holds_many(self._artifact), unruled(path.partition("/")[2], depth)
-        for way, above in self._fitting(folder):
+        for way, above, straight in self._fitting(folder):
             if way.rooted and above.root != root:
                 continue
+            if straight and last not in _NO_NAMES and "\0" not in last:
+                return straight + last, way.numbered, way.stand
             found = way.file.fullmatch(last)
             if found is not None:
                 path = way.fill({**above.captures, **found.groupdict()})
@@ -237,7 +253,7 @@ class _Folders:
     def fits_below_root(self, name: str) -> bool:
         """Whether some rule with `<root>` fits the name, whatever `<root>` must stand for then."""
         folder, _, last = name.rpartition("/")
-        return any(way.rooted and way.file.fullmatch(last) for way, _ in self._fitting(folder))
+        return any(way.rooted and way.file.fullmatch(last) for way, _, _ in self._fitting(folder))
 
 
 def _number(targets: list[str | None], numbered: Sequence[int]) -> None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from datafetch.layout.patterns import ROOT, Capture, Pattern, Segment, captures_of, parse, regex
+from datafetch.layout.patterns import CHOOSY, ROOT, Capture, Pattern, Segment, captures_of, parse, regex
 from datafetch.layout.subset import Stand, stand_of
 from datafetch.model import Artifact, Bundled, Http, Rule, Shards
 
@@ -30,6 +30,7 @@ class ReadyRule:
     folder: re.Pattern[str]
     file: re.Pattern[str]
     template: str  # of %-formatting, with the captures as names
+    straight: str | None  # that of the folders alone, where files keep their names, whatever these are
     stand: Stand  # which folders of the target tell its split and class
 
     def match_folder(self, folder: str) -> Match | None:
@@ -114,9 +115,23 @@ def _ready(order: tuple[int, int], members: Pattern, to: tuple[Segment, ...]) ->
         numbered=bool(captures_of(to[-1:])),
         folder=re.compile(folder, re.DOTALL),
         file=re.compile(file, re.DOTALL),
-        template="/".join("".join(_template(piece) for piece in segment) for segment in to),
+        template=_filled(to),
+        straight=f"{_filled(to[:-1])}/" if len(to) > 1 and _keeps_names(members, to) else None,
         stand=stand_of(to),
     )
+
+
+def _keeps_names(members: Pattern, to: tuple[Segment, ...]) -> bool:
+    """Whether any file that lies in a folder of the pattern is put below `to` under its own name."""
+    last = members.segments[-1]
+    if last != to[-1] or len(last) != 1 or not isinstance(last[0], Capture) or last == (ANY,):
+        return False
+    elsewhere = captures_of((*members.segments[:-1], *to[:-1]))
+    return last[0].name not in (*elsewhere, *CHOOSY)
+
+
+def _filled(to: tuple[Segment, ...]) -> str:
+    return "/".join("".join(_template(piece) for piece in segment) for segment in to)
 
 
 def _template(piece: str | Capture) -> str:

@@ -93,6 +93,9 @@ class Event:
     code: int = 0
 
 
+BY_HAND = "by hand"  # a record's `url`, of what a person brought
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """How upstream stands to a file that was got from it."""

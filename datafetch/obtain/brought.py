@@ -15,7 +15,7 @@ import msgspec
 from datafetch.archive.extract import extract
 from datafetch.layout.build import seal
 from datafetch.layout.place import place
-from datafetch.model import Artifact, Event, Manual, Outcome, Settings
+from datafetch.model import BY_HAND, Artifact, Event, Http, Manual, Outcome, Settings
 from datafetch.schemes import file_name
 from datafetch.store import journal
 from datafetch.store.files import make_folder, remove_tree, write_atomic
@@ -25,21 +25,36 @@ from datafetch.transfer.providers import local, manual
 
 
 def newer(home: Home, artifact: Artifact, settings: Settings) -> bool:
-    """Whether a person has brought other files than those that an optional artifact was made of."""
+    """Whether a person has brought other files than those that an artifact was made of, and enough of them."""
     given = [home.inbox, *([Path(settings.from_dir)] if settings.from_dir else [])]
-    files = [brought for hit in manual.find(artifact, given) for brought in hit.files]
-    if not files:
+    match artifact.source:
+        case Manual() as source:
+            is_instead = False
+        case Http(manual=Manual() as source) if source.expect:
+            is_instead = True
+        case _:
+            return False
+    asked_for = replace(artifact, source=source)
+    hits = manual.find(asked_for, given)
+    loose = all(hit.enough for hit in hits) and any(hit.files for hit in hits)
+    if not loose and not manual.archives(asked_for, given):
         return False
     try:
-        return home.gathered(artifact.name).read_bytes() != _listing(files)
-    except FileNotFoundError:
-        return True
+        return home.gathered(artifact.name).read_bytes() != _listing(asked_for, given)
+    except FileNotFoundError:  # it came as an archive of upstream's own name, or from its address
+        return loose and (is_instead or source.optional)
 
 
-def _listing(files: Sequence[manual.Brought]) -> bytes:
-    """Name, size and time of each file: what tells that a person has brought others."""
-    found = [(brought.name, os.stat(brought.path)) for brought in files]
-    return msgspec.json.encode([(name, info.st_size, info.st_mtime_ns) for name, info in found])
+def _listing(artifact: Artifact, folders: Sequence[Path]) -> bytes:
+    """Name, size and time of each file that was brought, or of the archives that may hold them: what tells that a
+    person has brought others.
+    """
+    hits = manual.find(artifact, folders)
+    files = [(brought.name, brought.path) for hit in hits for brought in hit.files]
+    if not all(hit.files for hit in hits):
+        files += [(path.name, path) for path in manual.archives(artifact, folders)]
+    seen = [(name, os.stat(path)) for name, path in files]
+    return msgspec.json.encode([(name, at.st_size, at.st_mtime_ns) for name, at in seen])
 
 
 def _silent(event: Event) -> None:
@@ -76,6 +91,15 @@ class Brought:
         found = (folder / name for folder in self.folders)
         exact = next((path for path in found if path.is_file() and not path.is_symlink()), None)
         return exact or next(iter(manual.copies(name, self.folders)), None)
+
+    def lies_in_parts(self, artifact: Artifact) -> bool:
+        """Whether several archives were brought that may each hold some of it, as Drive packs a large folder; where
+        a checksum is known, one file is what it speaks of.
+        """
+        instead = artifact.source.manual if isinstance(artifact.source, Http) else None
+        if instead is None or not instead.packed or artifact.checksums:
+            return False
+        return len(manual.archives(replace(artifact, source=instead), self.folders)) > 1
 
     def loose_here(self, artifact: Artifact, instead: Manual) -> bool:
         """Whether a person has brought what may stand for the file of an address, not in an archive."""
@@ -125,7 +149,7 @@ class Brought:
         if artifact.several:
             return tuple(brought.path for brought in files)
         if artifact.unpack and len(files) == 1 and not artifact.source.packed:
-            self.copy_in(artifact, files[0].path, "by hand")
+            self.copy_in(artifact, files[0].path, BY_HAND)
             return ()
         picks = self._task.picks(artifact)
         names = [brought.name for brought in files]
@@ -136,10 +160,10 @@ class Brought:
             if target is not None
         ]
         stop = self._stopped.is_set
-        records = local.stage(work, home.staging(name), name, "by hand", stop, home.opened)
+        remove_tree(home.seal(name))  # what was brought before gives way to this
+        records = local.stage(work, home.staging(name), name, BY_HAND, stop, home.opened)
         make_folder(home.staging(name) / artifact.folder)  # also when there is nothing to put into it
-        if artifact.source.optional:
-            write_atomic(home.gathered(name), _listing(files))
+        write_atomic(home.gathered(name), _listing(artifact, self.folders))
         with journal.Journal(home.journal(name)) as rows:
             skipped = placed.skipped if placed else ()
             dropped = {Outcome.SKIPPED: Counter(why for _, why in skipped)}

@@ -13,15 +13,14 @@ import time
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
-from contextlib import ExitStack, aclosing
+from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from datafetch.archive import central
 from datafetch.archive.central import TAIL, Directory, Held, Lacking, Tie, span_of
 from datafetch.archive.crew import processes
 from datafetch.archive.extract import check_room
-from datafetch.archive.hands import MOST as HANDED
-from datafetch.archive.hands import Done, Hand
+from datafetch.archive.hands import Done
 from datafetch.archive.incoming import Incoming, read_member
 from datafetch.archive.members import Chunk, Member
 from datafetch.archive.runs import Run
@@ -29,7 +28,7 @@ from datafetch.archive.staging import Extracted, Origin
 from datafetch.archive.writing import write_over
 from datafetch.errors import DamagedArchive, Interrupted, TransferFailed, UnsafeArchive
 from datafetch.identity import identity
-from datafetch.layout.build import seal
+from datafetch.layout.build import by_path, seal
 from datafetch.model import Artifact, Event, FileRecord, Http, Outcome, Why
 from datafetch.obtain.hashing import Hashing
 from datafetch.obtain.partly import (
@@ -43,6 +42,7 @@ from datafetch.obtain.partly import (
     requests,
     wanted,
 )
+from datafetch.obtain.team import Team, Took
 from datafetch.stops import in_thread
 from datafetch.store import inventory, journal
 from datafetch.store.durable import sync_tree
@@ -221,7 +221,7 @@ class Gatherer:
         with user_errors(self._into):
             for (member, target), sha256 in proven(self._into, haul.share.work):
                 if sha256:
-                    self._add(haul, member, target, member.size, sha256)
+                    self._add(haul, [(member, target, member.size, sha256)])
         if task.settings.stream and haul.records:
             haul.proof = RESUMED
         return haul
@@ -239,21 +239,19 @@ class Gatherer:
         workers = ways.width.most
         if self._is_hashed(haul):
             await self._pass_whole(remote, haul, workers)
+        with self._team(haul) as team:
+            await self._by_ranges(remote, haul, workers, team)
+
+    async def _by_ranges(self, remote: Remote, haul: _Haul, workers: int, team: Team) -> None:
         for turn in range(_PASSES):
             left = haul.left
             if not left:
                 return
-            around = span_of if turn == 0 else _generous
-            count = processes(left)
-            asked = requests(left, workers, around, HANDED if count > 1 else None)
+            asked = requests(left, workers, span_of if turn == 0 else _generous)
             waiting = deque((run, left[run.first : run.last]) for run in asked)
             damaged: list[DamagedArchive] = []
-            with ExitStack() as stack:
-                hands: asyncio.Queue[Hand] = asyncio.Queue()
-                for _ in range(count if count > 1 else 0):
-                    hands.put_nowait(stack.enter_context(Hand(self._into)))
-                crowd = range(min(workers, len(waiting)))
-                await _together([self._work(remote, waiting, haul, damaged, hands) for _ in crowd])
+            crowd = range(min(workers, len(waiting)))
+            await _together([self._work(remote, waiting, haul, damaged, team) for _ in crowd])
             if not haul.left:
                 return
             self._emit(
@@ -283,19 +281,14 @@ class Gatherer:
         assert total is not None
         for turn in range(1, _VERSIONS + 1):
             damaged: list[DamagedArchive] = []
-            with Hashing(self._artifact.checksums) as hashing:
+            with Hashing(self._artifact.checksums) as hashing, self._team(haul) as team:
                 async with aclosing(ordered(remote, 0, total, workers)) as body:
-                    pull = Pull(body)
-
-                    def unpack(
-                        hashing: Hashing = hashing, pull: Pull = pull, damaged: list[DamagedArchive] = damaged
-                    ) -> None:
-                        with user_errors(self._into), Tree(self._into) as tree:
-                            incoming = Incoming(hashing.passing(pull.chunks()), 0)
-                            self._unpack(tree, incoming, haul.left, haul, damaged)
-                            incoming.skip_to(total)  # the directory belongs to it, and what lies between
-
-                    await in_thread(unpack, pull.close)
+                    if team.can_take(haul.left):
+                        noted = hashing.noting(body)
+                        took = self._taking(haul, damaged)
+                        await team.carry(noted, (0, total), haul.left, _generous, team.count + 1, took)
+                    else:
+                        await self._read_on(hashing, body, total, haul, damaged)
                 wrong = await asyncio.to_thread(hashing.wrong)
             if damaged:
                 haul.proof = "a member came damaged and was asked for again; the CRCs of all members agree"
@@ -312,22 +305,41 @@ class Gatherer:
                 self._emit(Event("retry", self._name, count=turn, why=Why.CHECKSUM, text=text))
         raise failed(Why.CHECKSUM, remote.url, wrong)
 
+    async def _read_on(
+        self,
+        hashing: Hashing,
+        body: AsyncGenerator[list[Chunk], None],
+        total: int,
+        haul: _Haul,
+        damaged: list[DamagedArchive],
+    ) -> None:
+        """The whole file through one thread of ours."""
+        pull = Pull(body)
+
+        def unpack() -> None:
+            with user_errors(self._into), Tree(self._into) as tree:
+                incoming = Incoming(hashing.passing(pull.chunks()), 0)
+                self._unpack(tree, incoming, haul.left, haul, damaged)
+                incoming.skip_to(total)  # the directory belongs to it, and what lies between
+
+        await in_thread(unpack, pull.close)
+
     async def _work(
         self,
         remote: Remote,
         waiting: deque[tuple[Run, list[Work]]],
         haul: _Haul,
         damaged: list[DamagedArchive],
-        hands: asyncio.Queue[Hand],
+        team: Team,
     ) -> None:
-        handed = not hands.empty()
         with Tree(self._into) as tree:
             while waiting:
                 run, work = waiting.popleft()
-                if handed and run.end - run.start <= 2 * HANDED:
-                    await self._hand_on(tree, remote, run, work, haul, damaged, hands)
-                    continue
                 async with aclosing(remote.body(run.start, run.end)) as body:
+                    if team.can_take(work):
+                        reach, took = (run.start, run.end), self._taking(haul, damaged)
+                        await team.carry(body, reach, work, _generous, 1, took)
+                        continue
                     pull = Pull(body)
 
                     def unpack(run: Run = run, work: list[Work] = work, pull: Pull = pull) -> None:
@@ -336,33 +348,22 @@ class Gatherer:
 
                     await in_thread(unpack, pull.close)
 
-    async def _hand_on(
-        self,
-        tree: Tree,
-        remote: Remote,
-        run: Run,
-        work: Sequence[Work],
-        haul: _Haul,
-        damaged: list[DamagedArchive],
-        hands: asyncio.Queue[Hand],
-    ) -> None:
-        chunks = [chunk async for batch in remote.body(run.start, run.end) for chunk in batch]
-        hand = await hands.get()
-        done: list[Done] = []
+    def _team(self, haul: _Haul) -> Team:
+        return Team(self._into, processes(haul.left))
 
-        def unpack() -> None:
-            with user_errors(self._into):
-                done.append(hand.unpack(tree, chunks, run.start, work))
+    def _taking(self, haul: _Haul, damaged: list[DamagedArchive]) -> Took:
+        """Adds to the haul what a process has staged, and to `damaged` what came damaged."""
 
-        try:
-            await in_thread(unpack)
-        finally:
-            hands.put_nowait(hand)
-        for (member, target), found in zip(work, done[0], strict=True):
-            if isinstance(found, DamagedArchive):
-                damaged.append(found)
-            else:
-                self._add(haul, member, target, *found)
+        def took(work: Sequence[Work], done: Done) -> None:
+            whole = []
+            for (member, target), found in zip(work, done, strict=True):
+                if isinstance(found, DamagedArchive):
+                    damaged.append(found)
+                else:
+                    whole.append((member, target, *found))
+            self._add(haul, whole)
+
+        return took
 
     def _unpack(
         self,
@@ -384,12 +385,15 @@ class Gatherer:
                 tree.remove(target)
                 damaged.append(error)
                 continue
-            self._add(haul, member, target, size, sha256)
+            self._add(haul, [(member, target, size, sha256)])
 
-    def _add(self, haul: _Haul, member: Member, target: str, size: int, sha256: str) -> None:
+    def _add(self, haul: _Haul, found: Sequence[tuple[Member, str, int, str]]) -> None:
+        """These members are staged: their targets, sizes and digests."""
+        record = self._origin.record
         with self._lock:
-            haul.records[target] = self._origin.record(target, size, sha256, member.name)
-            haul.bytes += size
+            for member, target, size, sha256 in found:
+                haul.records[target] = record(target, size, sha256, member.name)
+                haul.bytes += size
             done, total = len(haul.records), len(haul.share.work)
             moment = time.monotonic()
             if moment - self._told < _TELL_EVERY and done < total:
@@ -420,7 +424,7 @@ class Gatherer:
                 rows.append(journal.Staged(len(records), self._task.settings.names, dropped, picks))
             elif before := journal.as_built(journal.known(home.journal(name))):
                 rows.append(before)
-            seal(home.state, slug(name), records)
+            seal(home.state, slug(name), by_path(records))
         whole = not self._only and not haul.share.skipped.get(Why.NOT_CHOSEN)
         for checksum in artifact.checksums if whole and haul.proof else ():
             text = f"{name}: its {checksum.algorithm} is not applicable: {haul.proof}"

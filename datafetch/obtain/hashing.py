@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import threading
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import AsyncIterable, AsyncIterator, Iterator, Sequence
 from queue import Queue
 
 from datafetch.model import Checksum
@@ -35,6 +37,13 @@ class Hashing(Closing):
         for chunk in chunks:
             self._queue.put(chunk)
             yield chunk
+
+    async def noting(self, body: AsyncIterable[list[Chunk]]) -> AsyncIterator[list[Chunk]]:
+        """`passing` for who is on the loop."""
+        async for batch in body:
+            if self._digests:
+                await asyncio.to_thread(deque, map(self._queue.put, batch), 0)
+            yield batch
 
     def wrong(self) -> str:
         """The checksum that what has passed does not have, and what it has instead; "" when all agree."""

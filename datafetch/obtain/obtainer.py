@@ -32,6 +32,7 @@ from datafetch.model import (
 )
 from datafetch.obtain.brought import Brought
 from datafetch.obtain.gather import Gatherer
+from datafetch.obtain.mend import seed
 from datafetch.obtain.partly import partly, why_not
 from datafetch.obtain.relay import Relay
 from datafetch.obtain.streamed import streams_tar, why_not_streamed
@@ -92,7 +93,9 @@ class Obtainer:
         match artifact.source:
             case Http(manual=Manual() as instead) if self._brought.loose_here(artifact, instead):
                 await asyncio.to_thread(self._brought.take, replace(artifact, source=instead))
-            case Http(urls=urls) if (brought := self._brought.lies_here(artifact, urls)) is not None:
+            case Http(urls=urls) if (
+                brought := self._brought.lies_here(artifact, urls)
+            ) is not None and not self._brought.lies_in_parts(artifact):
                 await asyncio.to_thread(self._brought.copy_in, artifact, brought, urls[0])
             case Http(manual=Manual() as instead) if await asyncio.to_thread(
                 self._brought.packed_here, artifact, instead
@@ -100,6 +103,7 @@ class Obtainer:
                 await asyncio.to_thread(self._brought.take, replace(artifact, source=instead))
             case Http(urls=urls, manual=instead):
                 if not await self._from_wire(artifact, only):
+                    await in_thread(lambda: seed(self._home, artifact, only))
                     await self._file_or_ask(artifact, urls, instead)
             case Shards() if streams(
                 artifact, self._recipe.layout, self._settings, self._task.picks(artifact)
@@ -241,9 +245,13 @@ class Obtainer:
         from datafetch.lists.placing import extensions, placing
         from datafetch.lists.rows import rows as rows_of
 
-        home, settings, ways = self._home, self._settings, await self._open()
+        home, settings = self._home, self._settings
         known = extensions(home, artifact)
         place = placing(artifact, self._recipe.layout, known)
+        if settings.offline and next(iter(rows_of(self._task, artifact, source, place)), None) is None:
+            await asyncio.to_thread(self._stage_nothing, artifact)
+            return
+        ways = await self._open()
         if known is not None:
             await asyncio.to_thread(known.go_on, home.staging(artifact.name))
         outcome = await fetch_list(
@@ -281,6 +289,14 @@ class Obtainer:
             seal(home.state, slug(artifact.name), chain(outcome.records, told))
 
         await asyncio.to_thread(end)
+
+    def _stage_nothing(self, artifact: Artifact) -> None:
+        """A list without a row becomes STAGED: nobody has to be asked for it, so it needs no network either."""
+        home, name = self._home, artifact.name
+        make_folder(home.staging(name) / artifact.folder)
+        with journal.Journal(home.journal(name)) as rows:
+            rows.append(journal.Staged(0, self._settings.names, {}, self._task.picks(artifact)))
+        seal(home.state, slug(name), ())
 
     def _take_back(
         self, artifact: Artifact, outcome: ListOutcome, place: Callable[[str], str]

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from datafetch.archive.extract import extract
-from datafetch.errors import BadList, NeedsPerson, UsageError
+from datafetch.errors import BadList, NeedsPerson, UnsafeArchive, UsageError
 from datafetch.layout.build import seal
 from datafetch.model import Artifact, Event, FileRecord, Outcome, Own
 from datafetch.own.gather import gather
@@ -92,14 +92,14 @@ def bring(
     remove_tree(home.seal(name))
     remove_tree(home.staging(name))
     listed = listing(own)
-    where = _opened(task, artifact, own, emit, stop)
     try:
+        where = _opened(task, artifact, own, emit, stop)
         found = gather(own, where, stop)
         base = artifact.folder
         chosen = [placed for placed in found.placed if not only or f"{base}/{placed.target}" in only]
         emit(Event("extract", name, total=len(chosen)))
         records = _stage(task, artifact, chosen, where, emit, stop)
-    except BadList as error:
+    except (BadList, UnsafeArchive) as error:  # a file of the person's own: no later run mends it
         raise UsageError(str(error), error.hint) from error
     finally:
         remove_tree(_opened_to(home, name))
@@ -131,7 +131,8 @@ def _opened(
     whole = Artifact(artifact.name, artifact.source, "all", unpack=True)
     at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     extract(Path(own.where), whole, (), into, names="keep", url="", fetched_at=at, emit=emit, stop=stop)
-    return into / "all"
+    below = into / "all" / artifact.name  # where members lie that no rule places
+    return below if below.is_dir() else into / "all"
 
 
 def _stage(

@@ -9,16 +9,16 @@ from pathlib import Path
 
 from datafetch.errors import UsageError
 from datafetch.foldnames import fold
-from datafetch.images.check import Limits, check_file
+from datafetch.images.check import FORMATS, Limits, check_file
 from datafetch.layout.names import meeting
 from datafetch.model import Outcome, Own, Why
 from datafetch.own.gathered import Gathered, Placed, Stop, each, files_below, segment
 from datafetch.own.labels import Label, Labels, joined, read_labels, unused
 from datafetch.own.masking import place_drawn, place_masks
-from datafetch.own.sorting import SPLITS, File, Sorted, sort_out
+from datafetch.own.sorting import FOREIGN, SPLITS, UNREAD, File, Sorted, extension, sort_out
 from datafetch.own.splits import for_testing
 
-LARGEST = Limits(max_bytes=1 << 30)
+LARGEST = Limits(max_bytes=1 << 30, formats=(*FORMATS, "PPM"))
 
 
 def gather(own: Own, where: Path, stop: Stop) -> Gathered:
@@ -31,7 +31,10 @@ def gather(own: Own, where: Path, stop: Stop) -> Gathered:
     result = Gathered()
     found = sort_out(files_below(where, result))
     result.drop("hidden file", outcome=Outcome.SKIPPED, count=found.junk)
-    result.drop("no picture by its name", outcome=Outcome.SKIPPED, count=len(found.others))
+    foreign = [path for path in found.others if extension(path) in FOREIGN]
+    for path in foreign:
+        result.drop("a picture of a kind that loaders do not read: convert it", path)
+    result.drop("no picture by its name", outcome=Outcome.SKIPPED, count=len(found.others) - len(foreign))
     if own.flat:
         _place_flat(found, where, result, stop)
         return _whole(result, own)
@@ -41,15 +44,16 @@ def gather(own: Own, where: Path, stop: Stop) -> Gathered:
     result.notes += labels.notes
     masks = [(file, where) for file in found.files if file.mask or labels.masks(file.path)]
     inside = {file.path for file, _ in masks}
-    pictures = _split(
-        _labelled([file for file in found.files if file.path not in inside], labels, result), own
-    )
-    good = _decodable([picture.path for picture in pictures], where, result, stop)
-    pictures = [picture for picture in pictures if picture.path in good]
+    known = list(_labelled([file for file in found.files if file.path not in inside], labels, result))
+    good = _decodable([picture.path for picture in known], where, result, stop)
+    # Only then the draw: one that does not decode could be all that a class has for testing.
+    pictures = _split([picture for picture in known if picture.path in good], own)
     names = _names(pictures)
     for picture in pictures:
         target = f"{picture.split}/{picture.label}/{names[picture.path]}"
         result.placed.append(Placed(picture.path, target, where / picture.path))
+        if extension(picture.name) in UNREAD:
+            result.notes.append(f"{picture.path}: loaders ignore its extension; kept")
     if own.masks:
         beside = sort_out(files_below(Path(own.masks), result), masks=True)
         masks += [(file, Path(own.masks)) for file in beside.files]
@@ -63,7 +67,9 @@ def gather(own: Own, where: Path, stop: Stop) -> Gathered:
 
 def _whole(result: Gathered, own: Own) -> Gathered:
     if not result.placed:
-        told = f": {result.notes[0]}" if result.notes else ""
+        whys = [f"{count:,} times {why}" for why, count in result.dropped.get(Outcome.REJECTED, {}).items()]
+        told = f": {', '.join(whys)}" if whys else ""
+        told += f"; the first, {result.notes[0]}" if result.notes else ""
         raise UsageError(f"{own.where}: no picture that can be placed{told}", "see datafetch build --help")
     if pair := meeting(placed.target for placed in result.placed):
         first, second = (
@@ -97,10 +103,9 @@ def _labelled(files: Sequence[File], labels: Labels, result: Gathered) -> Iterat
             yield known
 
 
-def _split(pictures: Iterator[File], own: Own) -> list[File]:
-    known = list(pictures)
-    testing = for_testing([picture for picture in known if not picture.split], own.test, own.seed)
-    return [p if p.split else replace(p, split="test" if p.path in testing else "train") for p in known]
+def _split(pictures: Sequence[File], own: Own) -> list[File]:
+    testing = for_testing([picture for picture in pictures if not picture.split], own.test, own.seed)
+    return [p if p.split else replace(p, split="test" if p.path in testing else "train") for p in pictures]
 
 
 def _names(pictures: Sequence[File]) -> dict[str, str]:

@@ -46,6 +46,9 @@ class Labels:
     dropped: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
     _by_mask: dict[str, list[str]] = field(default_factory=dict)
+    _by_end: dict[str, str] = field(
+        default_factory=dict
+    )  # an end of a name -> the name; "" where it ends several
 
     def masks(self, path: str) -> list[str]:
         """The names of the pictures whose mask this path is, as far as names tell: by the whole or an end of it."""
@@ -60,12 +63,24 @@ class Labels:
         return self._by_mask[path]
 
     def find(self, path: str) -> str | None:
-        """The name under which a picture is spoken of: the whole path, or the longest end of it."""
+        """The name under which a picture is spoken of: the whole path, or the longest end of it; else the one name
+        that ends in the whole path, where annotations name folders above the pictures.
+        """
+        whole = path
         while path not in self.by_file:
             _, slash, path = path.partition("/")
             if not slash:
-                return None
+                return self._ends().get(whole) or None
         return path
+
+    def _ends(self) -> dict[str, str]:
+        if not self._by_end:
+            for name in self.by_file:
+                end = name
+                while "/" in end:
+                    end = end.partition("/")[2]
+                    self._by_end[end] = "" if end in self._by_end else name
+        return self._by_end
 
 
 def read_labels(file: Path) -> Labels:
@@ -109,12 +124,16 @@ def _columns(file: Path, head: Sequence[str]) -> tuple[str, ...]:
     )
     if not found[0] or not any(found[1:]):
         raise BadList(
-            f"{file.name}: a column file and one of class, split, mask were expected, found {', '.join(head)}"
+            f"{file.name}: a column file and one of class, split, mask were expected, found {', '.join(head)}",
+            "its first line names the columns, cut by commas (by tabs in .tsv): file,class",
         )
     return found
 
 
 # --- COCO's form --------------------------------------------------------------------------------------------
+
+
+NO_OUTLINE = (b"", b"null", b"[]", b"[[]]", b"{}")
 
 
 class _Image(msgspec.Struct):
@@ -177,7 +196,11 @@ def _read_coco(file: Path) -> Labels:
             areas[one.category_id] += one.area  # type: ignore[assignment]
         mixed += len(areas) > 1
         best = min(areas, key=lambda key: (-areas[key], order[key]))
-        outlines = tuple(Outline(bytes(one.segmentation)) for one in found if one.category_id == best)
+        outlines = tuple(
+            Outline(b"" if (raw := bytes(one.segmentation)) in NO_OUTLINE else raw)
+            for one in found
+            if one.category_id == best
+        )
         label = Label(path, names[best], outlines=outlines, size=(image.width, image.height))
         if labels.by_file.setdefault(path, label) is not label:
             labels.dropped["picture that is named twice"] += 1

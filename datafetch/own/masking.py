@@ -9,7 +9,7 @@ from datafetch.errors import BadList
 from datafetch.model import Outcome
 from datafetch.own.gathered import Gathered, Placed, Stop, each
 from datafetch.own.labels import Labels
-from datafetch.own.outlines import parse
+from datafetch.own.outlines import is_inside, parse
 from datafetch.own.pairs import EMPTY, fault, pair, size_of
 from datafetch.own.sorting import File
 
@@ -102,16 +102,19 @@ def place_drawn(
             result.notes.append(f"{picture.path}: no outline to draw a mask from; kept without")
             continue
         try:
-            if (size := size_of(where / picture.path)) != said.size:
+            size = size_of(where / picture.path)
+            if 0 not in said.size and size != said.size:  # 0: the document does not say it
                 raise BadList(
                     f"outlines for {said.size[0]} x {said.size[1]} pixels, of {size[0]} x {size[1]}"
                 )
-            for one in outlines:
-                parse(one.segmentation, size)
+            drawn = [is_inside(parse(one.segmentation, size), size) for one in outlines]
         except BadList as error:
             result.drop("outlines that cannot be drawn", f"{picture.path}: {error}")
             continue
-        result.placed.append(Placed(f"{picture.path} (drawn)", target, None, outlines, said.size))
+        if not any(drawn):
+            result.notes.append(f"{picture.path}: its outlines hold no pixel of it; kept without a mask")
+            continue
+        result.placed.append(Placed(f"{picture.path} (drawn)", target, None, outlines, size))
 
 
 def _target(picture: File, name: str, ending: str) -> str:

@@ -46,6 +46,20 @@ def parse(raw: bytes, size: tuple[int, int]) -> Polygons | Counts:
     return polygons
 
 
+def is_inside(outline: Polygons | Counts, size: tuple[int, int]) -> bool:
+    """Whether it may hold a pixel of the picture: of a polygon its bounding box counts."""
+    if isinstance(outline, tuple):
+        return any(outline[1::2])
+    width, height = size
+    return any(
+        min(polygon[::2]) < width
+        and max(polygon[::2]) >= 0
+        and min(polygon[1::2]) < height
+        and max(polygon[1::2]) >= 0
+        for polygon in outline
+    )
+
+
 def draw(segmentations: Iterable[bytes], size: tuple[int, int]) -> bytes:
     """A PNG of one channel with 255 where any of the outlines is and 0 elsewhere; `size` is width and height.
 

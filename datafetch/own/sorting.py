@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-IMAGES = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff"))
+IMAGES = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"))
+UNREAD = frozenset((".gif",))  # of these what no loader reads, see loaders.rules
+# Pictures that neither we nor the loaders take.
+FOREIGN = frozenset(
+    (".avif", ".heic", ".heif", ".jp2", ".jfif", ".jpe", ".jxl", ".svg", ".ico", ".tga", ".psd")
+)
 SPLITS = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("test", "testing"), "test"),
@@ -56,11 +61,12 @@ def sort_out(paths: Iterable[str], *, masks: bool = False) -> Sorted:
         parts = tuple(path.split("/"))
         if _is_junk(parts):
             junk += 1
-        elif _extension(parts[-1]) not in IMAGES:
+        elif extension(parts[-1]) not in IMAGES:
             others.append(path)
         else:
             kept.append((path, parts))
-    top = _common([parts for _, parts in kept])
+    # Masks may lie beside the folder that holds every picture: they say nothing of classes.
+    top = _common([parts for _, parts in kept if not any(split_of(folder)[1] for folder in parts[:-1])])
     for path, parts in kept:
         one = _sort(path, parts, top, masks)
         found.append(replace(one, found_split=one.split, found_label=one.label))
@@ -70,7 +76,7 @@ def sort_out(paths: Iterable[str], *, masks: bool = False) -> Sorted:
 def _sort(path: str, parts: tuple[str, ...], top: int, masks: bool) -> File:
     folders = parts[:-1]
     for at, folder in enumerate(folders):
-        split, is_mask = _split(folder)
+        split, is_mask = split_of(folder)
         if not split and not is_mask:
             continue
         below = folders[at + 1 :]
@@ -90,11 +96,11 @@ def _sort(path: str, parts: tuple[str, ...], top: int, masks: bool) -> File:
 
 def _below_masks(path: str, parts: tuple[str, ...], at: int) -> File:
     inner = _sort(path, parts[at + 1 :], 0, True)
-    label = inner.label or (parts[at - 1] if at and not _split(parts[at - 1])[0] else "")
+    label = inner.label or (parts[at - 1] if at and not split_of(parts[at - 1])[0] else "")
     return File(path, inner.split, label, inner.name, True)
 
 
-def _split(folder: str) -> tuple[str, bool]:
+def split_of(folder: str) -> tuple[str, bool]:
     """(split, whether it is one of masks) that a folder's name says."""
     name = folder.lower()
     for ending in ("_masks", "_mask", "-masks"):
@@ -106,14 +112,18 @@ def _split(folder: str) -> tuple[str, bool]:
 def _common(paths: Sequence[tuple[str, ...]]) -> int:
     """How many folders at the top hold everything and are themselves no split, mask or class.
 
-    The last folder above the files is a class and never counted.
+    The last folder above the files is a class and never counted. Files beside several folders make no class of the
+    folder that holds them all.
     """
     depth = 0
-    if not paths:
-        return 0
-    first = paths[0]
-    while depth < len(first) - 2 and not any(_split(first[depth])):
-        if any(len(parts) <= depth + 2 or parts[depth] != first[depth] for parts in paths):
+    while paths:
+        top = paths[0][depth]
+        if any(len(parts) < depth + 2 or parts[depth] != top for parts in paths) or any(split_of(top)):
+            break
+        below = {parts[depth + 1] for parts in paths if len(parts) > depth + 2}
+        beside = any(len(parts) == depth + 2 for parts in paths)
+        several = len(below) > 1 or any(any(split_of(name)) for name in below)
+        if not below or (beside and not several):
             break
         depth += 1
     return depth
@@ -124,6 +134,7 @@ def _is_junk(parts: tuple[str, ...]) -> bool:
     return hidden or parts[-1].lower() in _JUNK_NAMES
 
 
-def _extension(name: str) -> str:
+def extension(name: str) -> str:
+    """With its dot and in lower case; "" for none."""
     dot = name.rfind(".")
     return name[dot:].lower() if dot > 0 else ""

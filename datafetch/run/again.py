@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from datafetch.model import Artifact, Derived, Manual, Own, Recipe, Seen, Settings, State, UrlList
+from datafetch.model import Artifact, Derived, Http, Manual, Own, Recipe, Seen, Settings, State, UrlList
 from datafetch.plan.difference import holder, made_of
 from datafetch.plan.documents import outdated
 from datafetch.plan.window import covers
@@ -27,7 +27,7 @@ def asked_again(
         repairs = settings.window is None  # what is damaged comes back as it was, and from nothing else
         if isinstance(source, Own) and now.files and not repairs and _changed(home, artifact):
             again[artifact.name] = replace(now, state=State.PARTIAL, lost=frozenset())
-        if isinstance(source, Manual) and source.optional and now.state is State.BUILT:
+        if _may_be_brought_again(artifact, now):
             from datafetch.obtain.brought import newer as brought_anew
 
             if brought_anew(home, artifact, settings):
@@ -40,6 +40,19 @@ def asked_again(
         if (now.state is State.BUILT and (due or newer)) or _other_rows(home, artifact, source, settings):
             again[artifact.name] = replace(now, state=State.PARTIAL)
     return again
+
+
+def _may_be_brought_again(artifact: Artifact, now: Seen) -> bool:
+    """Whether other files of a person's take the place of those that came before: of what need not be brought always,
+    of anything else until it is published. What was brought first may have been what nothing can be made of.
+    """
+    match artifact.source:
+        case Manual(optional=True):
+            return now.state in (State.BUILT, State.STAGED)
+        case Manual() | Http(manual=Manual()):
+            return now.state is State.STAGED and not now.files
+        case _:
+            return False
 
 
 def derived_again(
@@ -57,15 +70,19 @@ def derived_again(
         now, source = seen[artifact.name], artifact.source
         if isinstance(source, UrlList):
             owner = holder(source.file, wanted)
-            if owner is not None and owner.name in again and now.state is State.BUILT:
+            if owner is not None and owner.name in again and now.state in (State.BUILT, State.STAGED):
                 again[artifact.name] = replace(now, state=State.PARTIAL)
         if not isinstance(source, Derived) or now.state not in (State.BUILT, State.STAGED):
             continue
         from datafetch.documents.derive import changed
 
         of = [owner.name for owner in made_of(source, wanted)]
-        moved = any(name in again or seen[name].state is not State.BUILT for name in of)
-        if moved or changed(home, recipe, artifact, inventory.published(home), settings):
+        staged = (
+            now.state is State.STAGED
+        )  # a run was killed before it was published: nothing else need have changed
+        here = (State.STAGED, State.BUILT) if staged else (State.BUILT,)
+        moved = any(name in again or seen[name].state not in here for name in of)
+        if moved or changed(home, recipe, artifact, settings, staged=staged):
             again[artifact.name] = replace(now, state=State.PARTIAL)
     return again
 

@@ -152,12 +152,15 @@ def bring(
             stock = take_stock(home)
             if recipe.counts and not subsets(home, recipe):
                 noted = unexpected(recipe.counts, (entry.path for entry in inventory.published(home)))
-        if (settings.prepro or changed or stock.gone) and not _cut_off(tally):
-            _prepare(home, recipe, settings, stock.gone, tell, tally.seconds)
+        may_prepare = (settings.prepro or changed or stock.gone) and not _cut_off(tally)
+        if may_prepare and _prepare(home, recipe, settings, stock.gone, tell, tally.seconds):
             stock = take_stock(home)
         if (changed or stock.gone) and not _cut_off(tally) and _has_available(home):
             _renew(home, recipe, stock.gone, tell)
             stock = take_stock(home)
+        if stock.gone and not _cut_off(tally):
+            for text in _outlived(home, recipe, stock.gone):
+                tell(Event("note", recipe.name, text=text))
         store.remove_tree(home.prepro)  # of a run that was killed
         built = [artifact for artifact in wanted if seen[artifact.name].state is State.BUILT]
         for artifact in built:
@@ -232,13 +235,14 @@ def _settle_all(task: Task, seen: dict[str, Seen], tell: Emit, lease: Lease, ran
 
 def _prepare(
     home: Home, recipe: Recipe, settings: Settings, gone: Collection[str], tell: Emit, spent: float
-) -> None:
-    """What --prepro makes, or made once and is gone; a failure of it is told like that of an artifact.
+) -> bool:
+    """What --prepro makes, or made once and is gone; a failure of it is told like that of an artifact. Whether there
+    is such a thing, so that the tree may be another now.
 
     It ends as the loop does, at a signal or once the run has taken its time, of which so many seconds are spent.
     """
     if not any(finish.prepro for finish in recipe.finish):
-        return
+        return False
     from datafetch.documents import prepared
 
     try:
@@ -255,6 +259,7 @@ def _prepare(
     except DatafetchError as error:
         text, code = str(error), error.exit_code
         tell(Event("failed", "--prepro", why=why_of(error), text=text, hint=error.hint, code=code))
+    return True
 
 
 def _look_upstream(task: Task, here: Sequence[Artifact], tell: Emit, spent: float) -> tuple[Standing, ...]:
@@ -285,6 +290,12 @@ def _renew(home: Home, recipe: Recipe, gone: frozenset[str], tell: Emit) -> None
     except DatafetchError as error:
         text, code = str(error), error.exit_code
         tell(Event("failed", "--write-available", why=why_of(error), text=text, hint=error.hint, code=code))
+
+
+def _outlived(home: Home, recipe: Recipe, gone: frozenset[str]) -> list[str]:
+    from datafetch.documents import available
+
+    return available.outlived(recipe, home, gone)
 
 
 def _cut_off(tally: Tally) -> bool:

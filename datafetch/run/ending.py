@@ -38,7 +38,7 @@ def report_of(task: Task, tally: Tally, stock: Stock, upstream: tuple[Standing, 
     """What the dataset is now: the files of the manifest, less those that are gone, and what never came to be one."""
     recipe, home, settings = task.recipe, task.home, task.settings
     files, gone = sum(stock.files.values()), len(stock.gone)
-    with_files = set(stock.files) | _menders(task)
+    with_files = set(stock.files) | _worked_off(task)
     parts: list[Mapping[Outcome, int]] = [{Outcome.OK: files - gone, Outcome.MISSING: gone}]
     parts += [dropped(home, artifact) for artifact in recipe.artifacts if artifact.name in with_files]
     # A wanted artifact without published files counts as a single item.
@@ -78,9 +78,11 @@ def _is_optional(artifact: Artifact) -> bool:
     return isinstance(artifact.source, Manual) and artifact.source.optional
 
 
-def _menders(task: Task) -> set[str]:
-    """The lists of what does not decode that have been worked off: as a rule there is nothing on them."""
-    lists = (a for a in task.recipe.artifacts if isinstance(a.source, UrlList) and a.source.mending)
+def _worked_off(task: Task) -> set[str]:
+    """The lists that were gone through to their end, also those that brought nothing: what became of their rows is
+    known row by row, and there may be none.
+    """
+    lists = (a for a in task.recipe.artifacts if isinstance(a.source, UrlList))
     return {a.name for a in lists if journal.known(task.home.journal(a.name)).staged is not None}
 
 

@@ -10,10 +10,11 @@ import errno
 import glob
 import os
 import stat
+import tempfile
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -25,10 +26,12 @@ from datafetch.store.faults import as_user_error, refuse_links, user_errors
 
 __all__ = (  # what other stations may use, wherever in the store it is written
     "Tree",
+    "append_file",
     "as_user_error",
     "atomic_file",
     "atomic_path",
     "make_folder",
+    "nameless_file",
     "new_file",
     "refuse_links",
     "remove_entry",
@@ -61,6 +64,19 @@ KEPT_FOLDERS = 64  # open folders a Tree remembers
 def new_file(dir_fd: int, name: str) -> int:
     """Descriptor for writing a file that did not exist before; FileExistsError otherwise, links included."""
     return os.open(name, NEW, FILE_MODE, dir_fd=dir_fd)
+
+
+def nameless_file(folder: Path) -> BinaryIO:
+    """A file to write and read in a folder that exists; it is gone with its descriptor, whatever becomes of us."""
+    with user_errors(folder):
+        return tempfile.TemporaryFile(dir=folder)
+
+
+def append_file(path: Path) -> BinaryIO:
+    """A file to add to, made when it is absent; a link is refused. What is written is the system's at once."""
+    with user_errors(path):
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        return open(os.open(path, flags, FILE_MODE), "ab", buffering=0)
 
 
 def make_folder(path: Path) -> None:
@@ -271,11 +287,42 @@ class Tree(Closing):
             return None
         return found.st_size if stat.S_ISREG(found.st_mode) else -1
 
+    def sizes(self, paths: Sequence[str]) -> list[int | None]:
+        """`size` of each; in half the time where neighbours lie in one folder."""
+        found: list[int | None] = []
+        last, fd = None, -1
+        for path in paths:
+            folder, name = _split(path)
+            try:
+                if folder != last:
+                    last, fd = None, self._folder(folder, make=False)
+                    last = folder
+                seen = os.stat(name, dir_fd=fd, follow_symlinks=False)
+                found.append(seen.st_size if stat.S_ISREG(seen.st_mode) else -1)
+            except FileNotFoundError:
+                found.append(None)
+        return found
+
     def remove(self, path: str) -> None:
         """Remove a file or a link; absent is fine."""
         folder, name = _split(path)
         with suppress(FileNotFoundError):
             os.unlink(name, dir_fd=self._folder(folder, make=False))
+
+    def remove_empty(self, path: str) -> bool:
+        """Remove a folder in which nothing is; whether it is gone. What holds something, or is no folder, stays."""
+        folder, name = _split(path)
+        if (fd := self._open.pop(path, None)) is not None:
+            os.close(fd)
+        try:
+            os.rmdir(name, dir_fd=self._folder(folder, make=False))
+        except FileNotFoundError:
+            return True
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+                raise
+            return False
+        return True
 
     def _folder(self, path: str, make: bool) -> int:
         if not path:

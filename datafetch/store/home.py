@@ -37,8 +37,25 @@ class Home:
         return self.state / "seen.jsonl"
 
     @property
+    def looked(self) -> Path:
+        """Sights of files that a verification has read which has not ended."""
+        return self.state / "looked.jsonl"
+
+    @property
+    def looked_of(self) -> Path:
+        """Which verification that is, when it reads everything."""
+        return self.state / "looked.json"
+
+    @property
+    def verified(self) -> Path:
+        """The report of the last verification."""
+        return self.state / "verified.json"
+
+    @property
     def damaged(self) -> Path:
-        """Published paths that the last verification found to be wrong, one JSON list; absent when there were none."""
+        """Published paths whose bytes the last verification found to be wrong, one JSON list; absent when there were
+        none.
+        """
         return self.state / "damaged.json"
 
     @property

@@ -50,6 +50,16 @@ class Whole(msgspec.Struct, frozen=True, tag="whole"):
     fetched: Fetched
 
 
+class Consists(msgspec.Struct, frozen=True, tag="consists", omit_defaults=True):
+    """Of what a whole file consists, and where it is from: so that what is damaged of it can be fetched by itself."""
+
+    url: str
+    etag: str
+    last_modified: str
+    source: str  # `identity` of the address
+    pieces: tuple[tuple[int, int, int], ...]  # one after the other: start, end, CRC-32
+
+
 class Done(msgspec.Struct, frozen=True, tag="done"):
     """The file is whole, verified and durable under its final name."""
 
@@ -98,7 +108,7 @@ class Upstream(msgspec.Struct, frozen=True, tag="upstream", omit_defaults=True):
     at: str = ""  # UTC
 
 
-Row = Part | Wrote | Whole | Done | Staged | Built | Asked | Gone | Upstream
+Row = Part | Wrote | Consists | Whole | Done | Staged | Built | Asked | Gone | Upstream
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +123,7 @@ class Known:
     built: Built | None = None
     gone: Gone | None = None  # None once the file is done
     upstream: Upstream | None = None  # of the last time that it was got
+    grains: Consists | None = None  # of `done`
     asked: tuple[Window, ...] = ()
     brought: tuple[Window, ...] = ()  # of `asked`, those that `staged` has looked at
 
@@ -140,6 +151,7 @@ def fold(rows: Iterable[Row]) -> Known:
     built: Built | None = None
     gone: Gone | None = None
     upstream: Upstream | None = None
+    grains: Consists | None = None
     asked: list[Window] = []
     brought: tuple[Window, ...] = ()
     for row in rows:
@@ -149,7 +161,9 @@ def fold(rows: Iterable[Row]) -> Known:
             case Wrote():
                 wrote.append(row)
             case Whole():
-                whole = row.fetched
+                whole, grains = row.fetched, None
+            case Consists():
+                grains = row
             case Done():
                 part, wrote, whole, done, gone = None, [], None, row.fetched, None
             case Staged():
@@ -162,7 +176,9 @@ def fold(rows: Iterable[Row]) -> Known:
                 gone = row
             case Upstream():
                 upstream = row
-    return Known(part, tuple(wrote), whole, done, staged, built, gone, upstream, tuple(asked), brought)
+    return Known(
+        part, tuple(wrote), whole, done, staged, built, gone, upstream, grains, tuple(asked), brought
+    )
 
 
 def as_built(known: Known) -> Staged | None:

@@ -30,6 +30,12 @@ class _Path(msgspec.Struct, gc=False):
     path: str
 
 
+class _First(msgspec.Struct, array_like=True, gc=False):
+    """The path of a line that is an array and begins with it."""
+
+    path: str
+
+
 def read_lines(path: Path, kind: type[T]) -> Iterator[T]:
     """Each line of a file as a `kind`; none when the file is absent. Raises MsgspecError or UnicodeDecodeError for a
     line that is none, once those of the blocks before it have come.
@@ -48,7 +54,8 @@ def salvaged(path: Path, kind: type[T]) -> Iterator[T]:
 
 def merged(paths: Iterable[Path], kind: type[P]) -> Iterator[P]:
     """The lines of all these files in the order of the bytes of their paths, each path once: as its last file, and
-    the last line of that, has it. An absent file has none, and lines that are no such thing are passed over.
+    the last line of that, has it. An absent file has none, and lines that are no such thing are passed over. A
+    `kind` that is written as an array has its path first.
 
     Takes 12 bytes a line for a file that is not in order, nothing for one that is. The files must stay as they are
     while they are read; one that is replaced meanwhile is fine.
@@ -73,10 +80,12 @@ def _runs(file: BinaryIO, kind: type[P]) -> list[Iterator[P]]:
     """Parts of a file, each of them in order, in the order of the file."""
     found: list[Iterator[P]] = []
     decoder = msgspec.json.Decoder(kind)
+    array_like = getattr(getattr(kind, "__struct_config__", None), "array_like", False)
+    named = msgspec.json.Decoder[_Path | _First](_First if array_like else _Path)
     begun = end = 0  # of the stretch that is in order as it stands
     last = ""
     for block in _blocks(file, _RUN):
-        names, starts, lengths = _names(block)
+        names, starts, lengths = _names(block, named)
         if _ascending(names):
             if names and names[0] < last:
                 found.append(_stretch(file, begun, end, decoder))
@@ -95,9 +104,10 @@ def _runs(file: BinaryIO, kind: type[P]) -> list[Iterator[P]]:
     return found
 
 
-def _names(block: bytes) -> tuple[list[str], list[int], list[int]]:
+def _names(
+    block: bytes, decoder: msgspec.json.Decoder[_Path | _First]
+) -> tuple[list[str], list[int], list[int]]:
     """The paths of the lines of a block that have one, where each line begins, and its length."""
-    decoder = msgspec.json.Decoder(_Path)
     lines = block.split(b"\n")
     if not lines[-1]:
         lines.pop()

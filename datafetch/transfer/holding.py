@@ -21,11 +21,22 @@ from pathlib import Path
 from datafetch.errors import TransferFailed
 from datafetch.identity import identity
 from datafetch.model import Fetched
-from datafetch.store.journal import Done, Gone, Journal, Part, Upstream, Whole, Wrote, known, settled
+from datafetch.store.journal import (
+    Consists,
+    Done,
+    Gone,
+    Journal,
+    Part,
+    Upstream,
+    Whole,
+    Wrote,
+    known,
+    settled,
+)
 from datafetch.store.machine import boot_id
 from datafetch.transfer.addresses import safe_url
 from datafetch.transfer.part import PartFile
-from datafetch.transfer.pieces import Piece
+from datafetch.transfer.pieces import Grains, Piece, Pieces
 from datafetch.transfer.promise import Promise
 from datafetch.transfer.rehash import holds
 from datafetch.transfer.resume import Held, Validators, Worth, trusted, worth
@@ -74,6 +85,9 @@ class Holding:
             if use is Worth.ALL and pieces:
                 self.promise = Promise(row.promised_size, row.promised)
         promised = (one.algorithm for one in self.promise.checksums)
+        # As they were written down, where that says the same: what is joined cannot be told apart any more.
+        told = row.durable if row is not None else ()
+        self._grains = Grains(told if Pieces(told).all() == pieces else pieces)
         self.part = PartFile(part, pieces, (*algorithms, *promised), self._wrote)
         # Its end was seen: by length, or by a framing that has an end.
         self.whole = 0 < self.part.position == self.validators.total
@@ -115,6 +129,7 @@ class Holding:
         """Holds nothing any more."""
         await self.part.rewind()
         self._upstream = None
+        self._grains.clear()
         self.promise = Promise()
         self.url, self._sources, self.validators, self.whole = "", (), Validators(), False
 
@@ -150,6 +165,7 @@ class Holding:
         """Follows each write, on its thread."""
         with self._rows:
             self._journal.append(Wrote(*piece), durable=False)
+            self._grains.add(piece)
             self._said += 1
 
     def _sync_and_say(self) -> None:
@@ -205,6 +221,7 @@ class Holding:
         def act() -> None:
             self._sync_and_say()
             self._journal.append(Whole(fetched))
+            self._say_grains(fetched.size)
             self.part.rename(target)
             said = self._upstream or self._as_continued()
             self._journal.extend((*([said] if said else []), Done(fetched)))
@@ -220,6 +237,17 @@ class Holding:
             return None
         known = self.validators
         return Upstream(self._sources[0], self.url, known.etag, known.last_modified, known.total, now())
+
+    def _say_grains(self, size: int) -> None:
+        """What a repair needs to fetch no more than is damaged, where its server lets it continue."""
+        tied = self.validators
+        if (
+            len(self._sources) == 1
+            and (tied.etag or tied.last_modified)
+            and (pieces := self._grains.of(size))
+        ):
+            row = Consists(self.url, tied.etag, tied.last_modified, self._sources[0], pieces)
+            self._journal.append(row, durable=False)
 
     async def close(self) -> None:
         """Keeps what arrived, durably where that can be had; may be called twice."""

@@ -39,6 +39,8 @@ class Line:
         self._proxy = "?"
         self._waiter: asyncio.Future[None] | None = None
         self._headers: tuple[str, ...] | None = None
+        self._lines: list[bytes] = []  # of the head of an answer that is taken as a whole, not looked at yet
+        self._gathers = False  # whether libcurl puts them there
         self.head: asyncio.Future[None] | None = None  # of a request whose body is read as it comes
         self._clear()
         for option, value in fixed(trust, user_agent).items():
@@ -56,12 +58,13 @@ class Line:
         self._gathered = (
             _NOTHING  # its bytes from `_given` to `_filled` are part of the body and in no chunk yet
         )
-        self._given = self._filled = 0
+        self._given = self._filled = self._room = 0
         self.fault: Fault | None = None
         self.done = False
         self.reusable = True
         self._held = self._received = 0
         self._head = bytearray()
+        self._lines.clear()
         self._complete_head = self._paused = False
         self._refused = ""
         self._dialled = False
@@ -79,6 +82,10 @@ class Line:
         self.head = None if whole else loop.create_future()
         curl = self.curl
         curl.setopt(pycurl.URL, ask.url)
+        if self._gathers is not (whole is not None):
+            self._gathers = whole is not None
+            # Nobody waits for the head alone: no call of ours for each of its lines. libcurl bounds them.
+            curl.setopt(pycurl.HEADERFUNCTION, self._lines.append if whole else self._on_header)
         if ask.headers != self._headers:
             self._headers = ask.headers
             curl.setopt(pycurl.HTTPHEADER, ["Accept-Encoding: identity", *ask.headers])
@@ -100,6 +107,7 @@ class Line:
 
     def forget(self) -> None:
         self.chunks, self._gathered, self._whole = [], _NOTHING, None
+        self._room = 0
         if self.head is not None and not self.head.done():
             self.head.cancel()
 
@@ -132,6 +140,8 @@ class Line:
     def ended(self, code: int, message: str) -> None:
         """The transfer came to its end, by libcurl's word."""
         self.done = True
+        if self._lines:
+            self._read_head()
         if code:
             self.fault = self.fault or self._fault_of(code, message)
         elif not self._complete_head:
@@ -179,6 +189,20 @@ class Line:
             return self._abort(Why.BAD_ANSWER, _LONG_HEAD)
         return None if len(line) > 2 or line.strip(b"\r\n") else self._end_of_head()
 
+    def _read_head(self) -> int | None:
+        """Takes the lines that libcurl put aside."""
+        lines = self._lines.copy()
+        self._lines.clear()
+        head = b"".join(lines)
+        plain = head.find(b"\r\n\r\n") == len(head) - 4 and len(head) <= self._ask.limits.header_bytes
+        if plain and not self._complete_head:  # of one answer, as nearly all are
+            self._head += head
+            return self._end_of_head()
+        for line in lines:
+            if (abort := self._on_header(line)) is not None:
+                return abort
+        return None
+
     def _end_of_head(self) -> int | None:
         first, *rest = self._head.decode("latin-1").split("\n")
         self._head.clear()
@@ -211,6 +235,8 @@ class Line:
         if self._held >= self._held_high and not self._whole:
             self._paused = True
             return int(pycurl.WRITEFUNC_PAUSE)  # the same bytes are offered again after the pause
+        if self._lines and (abort := self._read_head()) is not None:
+            return abort
         size = len(data)
         self._received += size
         most = self._ask.limits.body_bytes
@@ -218,12 +244,17 @@ class Line:
             return self._abort(Why.TOO_LARGE, f"the answer is longer than {most} bytes")
         if self._whole and self.status != 200 and self._received > _PAGE:
             return _ABORT
+        end = self._filled + size
         if self._received <= _SMALL:
             self.chunks.append(data)
+        elif end <= self._room:
+            self._gathered[self._filled : end] = data
+            self._filled = end
         else:
             self._gather(data, size)
         self._held += size
-        self._wake()
+        if self._waiter is not None:
+            self._wake()
         return None
 
     def _gather(self, data: bytes, size: int) -> None:
@@ -231,13 +262,11 @@ class Line:
 
         A buffer serves once and is never written where it was given away: no chunk changes under its reader.
         """
-        end = self._filled + size
-        if end > len(self._gathered):
-            self._give()
-            self._gathered = memoryview(bytearray(max(size, min(self._held_high, BUFFER))))
-            self._given, self._filled, end = 0, 0, size
-        self._gathered[self._filled : end] = data
-        self._filled = end
+        self._give()
+        self._room = max(size, min(self._held_high, BUFFER))
+        self._gathered = memoryview(bytearray(self._room))
+        self._gathered[:size] = data
+        self._given, self._filled = 0, size
 
     def _give(self) -> None:
         if self._filled > self._given:

@@ -15,6 +15,9 @@ from isal.isal_zlib import crc32, crc32_combine
 from datafetch.transfer.lanes import Batch, Chunk
 from datafetch.transfer.spans import Span
 
+GRAIN = 1 << 20  # bytes that are fetched again together, …
+MOST = 1000  # or so many parts of a file
+
 Piece = tuple[int, int, int]  # from the first byte to the one after the last, and their CRC-32
 
 
@@ -57,6 +60,41 @@ class Pieces:
 
     def spans(self) -> tuple[Span, ...]:
         return tuple((start, end) for start, end, _ in self._pieces)
+
+
+class Grains:
+    """Of what a file consists, so that a part of it can be told from another later: neighbours are put together until
+    they are large enough to be worth a request, and few enough to be held and written down. One thread at a time.
+    """
+
+    def __init__(self, pieces: Iterable[Piece] = ()) -> None:
+        self._pieces = list(pieces)
+        self._full = 4 * MOST
+
+    def add(self, piece: Piece) -> None:
+        self._pieces.append(piece)
+        if len(self._pieces) > self._full:
+            self._pieces = _joined(self._pieces, max(GRAIN, piece[1] // MOST))
+            self._full = max(4 * MOST, 2 * len(self._pieces))
+
+    def clear(self) -> None:
+        self._pieces.clear()
+
+    def of(self, total: int) -> tuple[Piece, ...]:
+        """Those of the whole file, in order; none when they do not make it up, each byte once."""
+        found = _joined(self._pieces, max(GRAIN, total // MOST))
+        ends = [0, *(end for _, end, _ in found)]
+        return tuple(found) if ends[-1] == total and [start for start, _, _ in found] == ends[:-1] else ()
+
+
+def _joined(pieces: Iterable[Piece], least: int) -> list[Piece]:
+    found: list[Piece] = []
+    for start, end, crc in sorted(pieces):
+        if found and found[-1][1] == start and start - found[-1][0] < least:
+            first, _, before = found.pop()
+            crc, start = crc32_combine(before, crc, end - start), first
+        found.append((start, end, crc))
+    return found
 
 
 class Proof:

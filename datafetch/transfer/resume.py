@@ -17,7 +17,7 @@ What an earlier run left is worth:
 
 What is worth something and has all its bytes is asked for no more, but hashed and judged as if it had just come.
 
-What is asked for, with `n` bytes held of `total`:
+What is asked for, with `n` bytes held of `total`, from the front on; none of them may be, and others behind them:
 
     held                                                   request (up to the next byte held, if there is one)
     nothing, or total unknown, or n > total                GET from 0
@@ -90,9 +90,14 @@ class Held:
 @dataclass(frozen=True, slots=True)
 class Asked:
     offset: int = 0
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()  # none: the whole file
     validators: Validators = Validators()  # of the part that is being continued
     same_url: bool = True
+
+    @property
+    def part_only(self) -> bool:
+        """Whether less than the whole file is asked for; it may be a part that begins at 0."""
+        return bool(self.offset or self.headers)
 
 
 class Worth(Enum):
@@ -131,7 +136,7 @@ def ask(held: Held | None, address: str, proven: bool) -> Asked:
     """The request given what is held; `address` is the identity of the one that is asked, `proven` when a checksum
     of the whole file is known.
     """
-    if held is None or held.size == 0 or held.validators.total is None:
+    if held is None or held.validators.total is None or (held.size == 0 and held.end is None):
         return Asked()
     if held.size > held.validators.total:
         return Asked()
@@ -155,11 +160,11 @@ def judge(asked: Asked, status: int, headers: Mapping[str, str]) -> Answer:
     """What to do with an answer whose body has not been read. `headers` has lower-case names."""
     if status == 200:
         return _whole(asked, headers)
-    if status == 206 and asked.offset:
+    if status == 206 and asked.part_only:
         return _range(asked, headers)
     if status == 206:
         return Answer(Act.REJECT, why=Why.BAD_ANSWER, text="the server sent a range that nobody asked for")
-    if status == 416 and asked.offset:
+    if status == 416 and asked.part_only:
         return _unmet(asked, headers)
     said = "the proxy wants a user and a password" if status == 407 else f"the server answered {status}"
     return Answer(Act.REJECT, why=why_of_status(status), text=said)
@@ -168,7 +173,7 @@ def judge(asked: Asked, status: int, headers: Mapping[str, str]) -> Answer:
 def _whole(asked: Asked, headers: Mapping[str, str]) -> Answer:
     length = content_length(headers)
     if "content-range" in headers and not _spans_all(headers["content-range"], length):
-        if asked.offset:
+        if asked.part_only:
             return _again("the server sent a range labelled as the whole file")
         return Answer(Act.REJECT, why=Why.BAD_ANSWER, text="the server sent a range that nobody asked for")
     total = asked.validators.total

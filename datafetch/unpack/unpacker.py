@@ -13,9 +13,21 @@ from datafetch.archive.join import digests_of
 from datafetch.archive.single import link_file, place_file
 from datafetch.archive.staging import Extracted
 from datafetch.errors import DamagedArchive, UnsafeArchive
-from datafetch.layout.build import seal
+from datafetch.layout.build import by_path, seal
 from datafetch.layout.place import ELSEWHERE
-from datafetch.model import Artifact, Bundled, Event, Fetched, Manual, Outcome, Seen, Shards, State, Why
+from datafetch.model import (
+    BY_HAND,
+    Artifact,
+    Bundled,
+    Event,
+    Fetched,
+    Manual,
+    Outcome,
+    Seen,
+    Shards,
+    State,
+    Why,
+)
 from datafetch.store import files as store
 from datafetch.store import inventory, journal
 from datafetch.store.home import Home, slug
@@ -84,7 +96,7 @@ class Unpacker:
         """
         store.remove_tree(self._home.seal(artifact.name))
         at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        self._stage(artifact, self._extract(artifact, archives, only, "by hand", at), only)
+        self._stage(artifact, self._extract(artifact, archives, only, BY_HAND, at), only)
 
     def _extract(
         self, artifact: Artifact, files: Sequence[Path], only: frozenset[str], url: str, fetched_at: str
@@ -127,7 +139,7 @@ class Unpacker:
                 rows.append(journal.Staged(len(result.records), self._settings.names, dropped, picks))
             elif before := journal.as_built(journal.known(home.journal(name))):
                 rows.append(before)
-            seal(home.state, slug(name), result.records)
+            seal(home.state, slug(name), by_path(result.records))
         if astray := result.skipped.get(ELSEWHERE):
             text = f"{name}: {astray} pictures lie outside the folders that the layout speaks of, and are left out"
             self._tell(Event("note", name, text=text))

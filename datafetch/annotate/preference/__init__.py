@@ -8,5 +8,6 @@ windows   three items of history and the one that followed
 topics    the same from folders of pictures, by lot
 splits    train, val and test
 older     the records of the scripts before
+written   splits as documents, with what is to be told of them
 making    all of it together, under the names that a recipe uses
 """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from json import dumps
 from typing import TypeVar
 
 import msgspec
@@ -13,11 +12,11 @@ from datafetch.annotate.derived import Derived, Inputs, Settings
 from datafetch.annotate.preference import draw as drawing
 from datafetch.annotate.preference import older, raw, topics
 from datafetch.annotate.preference.pictures import by_stem, by_topic
-from datafetch.annotate.preference.splits import Splits
 from datafetch.annotate.preference.splits import by_topic as split_topics
 from datafetch.annotate.preference.splits import by_user as split_users
 from datafetch.annotate.preference.windows import Hit, Records, touched, windows
 from datafetch.annotate.preference.words import Words, by_name, words
+from datafetch.annotate.preference.written import counted, documents, nothing
 from datafetch.errors import BadList
 
 T = TypeVar("T")
@@ -37,7 +36,7 @@ def ratings(inputs: Inputs, settings: Settings) -> Derived:
     above, rows, with_picture = int(settings["above"]), 0, 0
     everyone: set[str] = set()
     is_older = settings["schema"] == "older"
-    for rating in raw.ratings(_needed(inputs, "ratings"), dropped):
+    for rating in raw.ratings(_needed(inputs, "ratings"), dropped, inputs.name("ratings")):
         rows += 1
         item = raw.stem(rating.item)
         everyone.add(rating.user)
@@ -56,9 +55,10 @@ def ratings(inputs: Inputs, settings: Settings) -> Derived:
     there = _there(inputs, pictures, touched(users), dropped)
     known = _words(inputs, settings, touched(users), everyone, raw.stem)
     if is_older:
-        kept = _with_pictures(users, there, 2, dropped)
+        kept = _long_enough(users, 2, dropped)
+        _count_lacking(kept, there, dropped)
         names = {item: (files[item], path) for item, path in there.items() if item in files}
-        return _documents(
+        return documents(
             older.rated(kept, names, int(settings["seed"])), _same, told, dropped, known, settings
         )
     kept = _long_enough(users, int(settings["history"]) + 1, dropped)
@@ -74,18 +74,19 @@ def drawn(inputs: Inputs, settings: Settings) -> Derived:
     seen: Counter[str] = Counter()
     named = [raw.text(line).strip() for line in inputs.lines("subset") or ()]
     named = [row for row in named if row]
+    is_rows = any("," in row for row in named)
     if not named:
         rows = drawing.draw(_needed(inputs, "users"), count, least, seed, seen)
         seen["row of a user who was not drawn"] = (
             seen["rows"] - len(rows) - sum(number for why, number in seen.items() if why != "rows")
         )
-    elif any("," in row for row in named):
-        rows = {row.partition(",")[0].strip(): row for row in named}
+    elif is_rows:
         seen["rows"] = len(named)
+        rows = _rows_that_count(named, least)
     else:
         rows = drawing.named(_needed(inputs, "users"), tuple(dict.fromkeys(named)), least, seen)
         seen["named user without a row"] += len(set(named)) - len(rows)
-    wanted = {item for row in rows.values() for item in raw.items_of(row.partition(",")[2])}
+    wanted = {item for row in rows.values() for item in _items(row)}
     here = by_stem(inputs.paths("pictures"))
     found = drawing.items(_needed(inputs, "items"), wanted, seen)
     fetched = [cells for cells in found if cells[0] not in here]
@@ -96,13 +97,31 @@ def drawn(inputs: Inputs, settings: Settings) -> Derived:
         "item rows": seen.pop("item rows"),
         "pictures to fetch": len(fetched),
         "drawn by": "a file of users" if named else f"lot, seed {seed}",
-        "dropped": _counted(seen),
+        "dropped": counted(seen),
     }
-    documents = {
-        "users.txt": (f"{row}\n".encode() for row in rows.values()),
+    if not rows:
+        raise nothing(f"no user has {least} items or more", told, seen)
+    lists = {
+        # A file of rows is handed on as it is: the first row of a user says where the user stands in the order.
+        "users.txt": (f"{row}\n".encode() for row in (named if is_rows else rows.values())),
         "items.txt": (f"{','.join(cells)}\n".encode() for cells in fetched),
     }
-    return Derived(documents, told)
+    return Derived(lists, told)
+
+
+def _rows_that_count(named: Sequence[str], least: int) -> dict[str, str]:
+    """User -> row of a file of rows: of several of one user the last of at least `least` items, or else the last."""
+    rows: dict[str, str] = {}
+    for row in named:
+        user, _, rest = row.partition(",")
+        before = rows.get(user.strip())
+        if len(raw.items_of(rest)) >= least or before is None or len(_items(before)) < least:
+            rows[user.strip()] = row
+    return rows
+
+
+def _items(row: str) -> tuple[str, ...]:
+    return raw.items_of(row.partition(",")[2])
 
 
 def clicks(inputs: Inputs, settings: Settings) -> Derived:
@@ -123,9 +142,9 @@ def clicks(inputs: Inputs, settings: Settings) -> Derived:
     there = _there(inputs, pictures, items, dropped)
     known = _words(inputs, settings, items, users, raw.stem)
     if is_older:
-        kept = _with_pictures(users, there, 2, dropped)
-        made = older.clicked(kept, there, known["captions"], known["styles"], int(settings["seed"]))
-        return _documents(made, _same, told, dropped, known, settings)
+        _count_lacking(users, there, dropped)
+        made = older.clicked(users, there, known["captions"], known["styles"], int(settings["seed"]))
+        return documents(made, _same, told, dropped, known, settings)
     return _windowed(users, there, known, None, told, dropped, settings)
 
 
@@ -167,12 +186,12 @@ def themes(inputs: Inputs, settings: Settings) -> Derived:
     if settings["schema"] == "older":
         there = {topic: own for topic, own in there.items() if own}
         made = older.themed(there, notes, known["captions"], seed)
-        return _documents(made, _same, told, dropped, known, settings)
+        return documents(made, _same, told, dropped, known, settings)
     short = [topic for topic, own in there.items() if len(own) < history]
     dropped[f"topic of fewer than {history} pictures"] += len(short)
     samples = topics.draw({topic: list(own) for topic, own in there.items()}, history, seed)
     records = topics.TopicRecords(there, known["captions"])
-    return _documents(split_topics(samples, seed), records.record, told, dropped, known, settings)
+    return documents(split_topics(samples, seed), records.record, told, dropped, known, settings)
 
 
 def _annotations(inputs: Inputs, dropped: Counter[str]) -> dict[str, object]:
@@ -198,6 +217,10 @@ def _annotations(inputs: Inputs, dropped: Counter[str]) -> dict[str, object]:
 
 
 # --- What they share ----------------------------------------------------------------------------------------
+
+
+def _same(record: T) -> T:
+    return record
 
 
 def _needed(inputs: Inputs, role: str) -> Iterator[bytes]:
@@ -236,13 +259,9 @@ def _long_enough(users: Mapping[str, list[Hit]], least: int, dropped: Counter[st
     return kept
 
 
-def _with_pictures(
-    users: Mapping[str, list[Hit]], there: Mapping[str, str], least: int, dropped: Counter[str]
-) -> Sequences:
-    """The sequences without the items that lack a picture."""
-    kept = {user: [hit for hit in hits if hit.item in there] for user, hits in users.items()}
-    dropped["interaction without a picture"] += sum(map(len, users.values())) - sum(map(len, kept.values()))
-    return _long_enough(kept, least, dropped)
+def _count_lacking(users: Mapping[str, list[Hit]], there: Mapping[str, str], dropped: Counter[str]) -> None:
+    lacking = sum(hit.item not in there for hits in users.values() for hit in hits)
+    dropped["interaction without a picture"] += lacking
 
 
 def _windowed(
@@ -260,46 +279,4 @@ def _windowed(
         users, there, history, settings["user"], settings["style"], known["captions"], known["styles"], means
     )
     split = split_users(samples, int(settings["seed"]))
-    return _documents(split, records.record, told, dropped, known, settings)
-
-
-def _documents(
-    splits: Splits[T],
-    record: Callable[[T], Mapping[str, object]],
-    told: Mapping[str, object],
-    dropped: Counter[str],
-    known: Mapping[str, Words],
-    settings: Settings,
-) -> Derived:
-    summary = {
-        **told,
-        "windows": {name: len(samples) for name, samples in splits.items()},
-        "dropped": _counted(dropped),
-        "seed": int(settings["seed"]),
-    }
-    notes = [note for one in known.values() for note in one.notes]
-    wanted = [role for role in ("captions", "styles") if settings.get("style") or role == "captions"]
-    absent = [role for role in wanted if not known[role].given]
-    if absent:
-        notes.append(f"no file of {' or of '.join(absent)} was brought: they are empty in every record")
-    documents = {f"{name}.json": _json(map(record, samples)) for name, samples in splits.items()}
-    return Derived(documents, summary, tuple(notes))
-
-
-def _counted(dropped: Counter[str]) -> dict[str, int]:
-    return {why: number for why, number in sorted(dropped.items()) if number}
-
-
-def _same(record: T) -> T:
-    return record
-
-
-def _json(records: Iterable[Mapping[str, object]]) -> Iterator[bytes]:
-    """A list as `json.dump` writes it with an indent of 2, one record at a time."""
-    between = "[\n  "
-    for record in records:
-        # Indented in two steps: json indents in Python, and takes six times as long.
-        plain = dumps(record, ensure_ascii=False)
-        yield between.encode() + msgspec.json.format(plain, indent=2).replace("\n", "\n  ").encode()
-        between = ",\n  "
-    yield b"\n]" if between[0] == "," else b"[]"
+    return documents(split, records.record, told, dropped, known, settings)

@@ -1,4 +1,7 @@
-"""The records of the scripts before: other keys, other splits; items whose picture is not there are left out."""
+"""The records of the scripts before: other keys, other splits.
+
+Lots are drawn with everything that the tables hold, as those scripts do; only then is left out what has no picture.
+"""
 
 from __future__ import annotations
 
@@ -18,25 +21,31 @@ def rated(
     sequences: Mapping[str, Sequence[Hit]], names: Mapping[str, tuple[str, str]], seed: int
 ) -> Splits[Record]:
     """Each user's ratings shuffled and cut at 70, 85 and 100 per cent; fewer than five all train. Item -> its file
-    name and image_path in `names`.
+    name and image_path in `names`; a rating of another item, and a part without one of these, is left out.
     """
     lot = Random(seed)
     train: list[Record] = []
     val: list[Record] = []
     test: list[Record] = []
     for user, sequence in sequences.items():
-        hits = [
-            {"item_id": names[hit.item][0], "score": float(hit.score or 0), "image_path": names[hit.item][1]}
-            for hit in sequence
-        ]
+        hits = list(sequence)
         if len(hits) < 5:
-            train.append(_rated(user, hits))
-            continue
-        lot.shuffle(hits)
-        first, second = int(len(hits) * 0.7), int(len(hits) * (0.7 + 0.15))
-        for split, part in ((train, hits[:first]), (val, hits[first:second]), (test, hits[second:])):
-            if part:
-                split.append(_rated(user, part))
+            parts = [(train, hits)]
+        else:
+            lot.shuffle(hits)
+            first, second = int(len(hits) * 0.7), int(len(hits) * (0.7 + 0.15))
+            parts = [(train, hits[:first]), (val, hits[first:second]), (test, hits[second:])]
+        for split, part in parts:
+            if there := [
+                {
+                    "item_id": names[hit.item][0],
+                    "score": float(hit.score or 0),
+                    "image_path": names[hit.item][1],
+                }
+                for hit in part
+                if hit.item in names
+            ]:
+                split.append(_rated(user, there))
     return Splits(train, val, test)
 
 
@@ -51,16 +60,21 @@ def clicked(
     styles: Words,
     seed: int,
 ) -> Splits[Record]:
-    """One record for each user: all items but the last, and the last but one, which stays in the history, as target."""
+    """One record for each user: all items but the last, and the last but one, which stays in the history, as target.
+
+    Users of fewer than two items with a picture have none.
+    """
 
     def info(item: str) -> Record:
         return {"item_id": item, "caption": captions.of.get(item, ""), "image_path": paths[item]}
 
-    records: list[Record] = []
+    records: list[Record | None] = []
     for user, sequence in sequences.items():
-        items = [hit.item for hit in sequence]
+        items = [hit.item for hit in sequence if hit.item in paths]
         records.append(
-            {
+            None
+            if len(items) < 2
+            else {
                 "user_id": user,
                 "history_item_ids": items[:-1],
                 "history_items_info": [info(item) for item in items[:-1]],
@@ -70,7 +84,9 @@ def clicked(
                 "num_interactions": len(items) - 1,
             }
         )
-    return _shares(records, seed)
+    shares = _shares(records, seed)
+    train, val, test = ([one for one in split if one is not None] for _, split in shares.items())
+    return Splits(train, val, test)
 
 
 def themed(

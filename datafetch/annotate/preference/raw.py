@@ -35,10 +35,12 @@ def stem(name: str) -> str:
     return splitext(name)[0]
 
 
-def ratings(lines: Iterable[bytes], dropped: Counter[str]) -> Iterator[Rating]:
+def ratings(
+    lines: Iterable[bytes], dropped: Counter[str], name: str = "the table of ratings"
+) -> Iterator[Rating]:
     """The ratings of a CSV `worker, imagePair, score`, in its order; blanks around names and values do not count.
 
-    BadList for a table whose head has other columns.
+    BadList, which calls the table by `name`, when its head has other columns.
     """
     places: tuple[int, ...] | None = None
     for line in lines:
@@ -51,7 +53,7 @@ def ratings(lines: Iterable[bytes], dropped: Counter[str]) -> Iterator[Rating]:
             dropped["row is no CSV"] += 1
             continue
         if places is None:
-            places = _places(cells)
+            places = _places(cells, name)
             if places is not None:
                 continue
             places = (0, 1, 2)
@@ -68,14 +70,15 @@ def ratings(lines: Iterable[bytes], dropped: Counter[str]) -> Iterator[Rating]:
             yield Rating(user, item, number)
 
 
-def _places(cells: list[str]) -> tuple[int, ...] | None:
+def _places(cells: list[str], name: str) -> tuple[int, ...] | None:
     """Where the columns are, by the head; None for a table that begins with a row."""
     names = [cell.lower() for cell in cells]
     if sorted(names) == sorted(_HEAD):
         return tuple(names.index(name) for name in _HEAD)
     if len(cells) == 3 and _score(cells[2]) is not None:
         return None
-    raise BadList(f"expected the columns worker, imagePair, score, found {', '.join(cells)[:80]}")
+    found = ", ".join(cells)[:80]
+    raise BadList(f"{name}: expected the columns worker, imagePair, score, found {found!a}")
 
 
 def _score(said: str) -> int | None:

@@ -79,7 +79,7 @@ def _text(value: object) -> str | None:
         value = next((value[key] for key in _TEXTS if key in value), None)
     if isinstance(value, list) and all(isinstance(one, str) for one in value):
         value = ", ".join(value)
-    return value.strip() if isinstance(value, str) else None
+    return value if isinstance(value, str) else None
 
 
 def by_name(

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Protocol
 
-from datafetch.errors import Interrupted, TransferFailed
+from datafetch.errors import Interrupted, NeedsPerson, TransferFailed
 from datafetch.identity import identity
 from datafetch.model import Artifact, Checksum, Fetched, FileRecord, Why
 from datafetch.store.durable import sync_tree
@@ -48,14 +48,20 @@ def copy_in(
 
 
 def _check(file: Path, artifact: Artifact, size: int, found: dict[str, str]) -> None:
-    hint = "bring the file that the recipe names"
     if artifact.size is not None and size != artifact.size:
         text = f"{file} has {size} bytes, expected {artifact.size}"
-        raise TransferFailed(Why.CHECKSUM, text, hint=hint)
+        raise _other(text)
     wrong: list[Checksum] = [c for c in artifact.checksums if found[c.algorithm] != c.digest]
     if wrong:
         text = f"{file} has the {wrong[0].algorithm} {found[wrong[0].algorithm]}, expected {wrong[0].digest}"
-        raise TransferFailed(Why.CHECKSUM, text, hint=hint)
+        raise _other(text)
+
+
+def _other(text: str) -> TransferFailed:
+    """It is another file than the recipe's: no later run mends that, but a person may."""
+    error = TransferFailed(Why.CHECKSUM, text, hint="bring the file that the recipe names")
+    error.exit_code = NeedsPerson.exit_code
+    return error
 
 
 def stage(
