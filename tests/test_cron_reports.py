@@ -101,3 +101,12 @@ def test_quiet_success_says_nothing_at_all(tmp_path: Path, url: str) -> None:
         assert (ended.code, ended.out, ended.err) == (0, "", "")
     ended = datafetch_("get", *named, "-o", "out", "--allow-private", cwd=tmp_path)
     assert len(ended.out.splitlines()) == 1 and ended.err == ""
+
+
+def test_a_group_has_a_report_of_its_own(tmp_path: Path, url: str) -> None:
+    recipe(tmp_path, {"a": f"{url}/a"})
+    (tmp_path / "recipes/both.yaml").write_text("name: both\ntitle: both\nartifacts: []\nmembers: [tiny]\n")
+    ended = get(tmp_path, ("both", "--registry", "recipes"))
+    assert ended.code == 0, ended.err
+    found = json.loads((tmp_path / "out/.datafetch/both/report.json").read_text())
+    assert found == ended.report and list(found["members"]) == ["tiny"]

@@ -225,3 +225,21 @@ def test_sigterm_ends_the_wait_before_the_lease_is_taken(tmp_path: Path) -> None
         out, _ = process.communicate(timeout=30)
     assert process.returncode == 143 and json.loads(out)["exit_code"] == 143
     assert not (tmp_path / "out").exists()
+
+
+# --- Budgets ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_that_used_up_its_budget_is_told_and_the_next_goes_on(tmp_path: Path) -> None:
+    body = bytes(range(256)) * 4096  # 1 MiB
+    thing = Thing(body)
+    with FaultServer(lambda path: status(200) if SECRET in path else thing) as server:
+        watched = ("--metrics-file", "m.prom", "--heartbeat", f"{server.url}/{SECRET}", "--json")
+        first = get(tmp_path, f"{server.url}/a", "--max-transfer", "700K", *watched)
+        assert first.code == samples(tmp_path / "m.prom")["last_run_exit_code"] == 8
+        second = get(tmp_path, f"{server.url}/a", *watched)
+        assert second.code == samples(tmp_path / "m.prom")["last_run_exit_code"] == 0
+        assert beats(server) == [f"/{SECRET}{word}" for word in ("/start", "/8", "/start", "")]
+    fetched = [run.report["bytes"]["transferred"] for run in (first, second)]
+    assert fetched == [700_000, len(body) - 700_000]
+    assert (tmp_path / "out/tiny/a").read_bytes() == body
