@@ -223,8 +223,9 @@ class Holding:
             self._journal.append(Whole(fetched))
             self._say_grains(fetched.size)
             self.part.rename(target)
-            said = self._upstream or self._as_continued()
-            self._journal.extend((*([said] if said else []), Done(fetched)))
+            if (said := self._upstream or self._as_continued()) is not None:
+                self._journal.append(said, durable=False)  # as durable as the row that follows
+            self._journal.append(Done(fetched))
             if self._said > _MANY:
                 self._journal.replace(settled(self._journal.path))
 
