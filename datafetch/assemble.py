@@ -13,6 +13,7 @@ from datafetch.layout import manifest
 from datafetch.layout.build import drop_seals, publish, staged_paths
 from datafetch.layout.digests import Digests
 from datafetch.layout.withdraw import remove_ours
+from datafetch.lock.hold import approve
 from datafetch.model import Artifact, Derived, Event, Own, UrlList
 from datafetch.store import inventory, journal
 from datafetch.store.home import Home, slug
@@ -35,14 +36,17 @@ class Published:
 def assemble(task: Task, folder: str, tell: Callable[[Event], None]) -> Mapping[str, Published]:
     """Publish what is staged for a folder; what comes back is all that each of its artifacts now has there.
 
-    Blocks; may be cut off anywhere and done again. Raises Damaged when staged files are gone, NoRoom and its like
-    for faults of the disk. Records are read from seals and manifest each time they are needed, never all held.
+    Blocks; may be cut off anywhere and done again. Raises Damaged when staged files are gone, Drifted when they are not
+    those of the lock file that the task is held to, NoRoom and its like for faults of the disk. Records are read from
+    seals and manifest each time they are needed, never all held.
     """
     home = task.home
     gather(task, folder, tell)
     staged = [a for a in task.wanted if a.folder == folder and home.seal(a.name).exists()]
     slugs = [slug(a.name) for a in staged]
     finish(home, task.recipe.finish, folder, slugs, tell)
+    if task.locked is not None:
+        approve(home, task.recipe, staged, task.locked)
     names = {artifact.name for artifact in staged}
     # Of derived documents another way was taken before: what this one brings stands in their place.
     others_made = {

@@ -6,6 +6,7 @@ DatafetchError                      1   a bug, or a fault nobody has classified 
 ├── LayoutMismatch                  2   an archive in which no member fits its recipe's layout
 ├── UnknownName                     3   no such dataset, choice or value
 ├── Offline                         5   the network is switched off by --offline
+├── Drifted                         4   upstream has no longer what the lock file says (2, 5, 7, 13: `lock.hold`)
 ├── NeedsPerson                     7   a file to bring, terms to accept, a quota to wait for
 ├── TransferLimit                   8   --max-transfer reached
 ├── TimeLimit                      10   --max-duration reached
@@ -93,6 +94,16 @@ class UnknownName(DatafetchError):
 
 class Offline(DatafetchError):
     exit_code = 5
+
+
+class Drifted(DatafetchError):
+    """What there is differs from what a lock file says; nothing is put in its place."""
+
+    exit_code = 4
+
+    def __init__(self, message: str, hint: str = "", code: int = 4) -> None:
+        super().__init__(message, hint)
+        self.exit_code = code
 
 
 class NeedsPerson(DatafetchError):

@@ -14,6 +14,7 @@ import msgspec
 from datafetch.errors import (
     BadList,
     DatafetchError,
+    Drifted,
     Interrupted,
     LayoutMismatch,
     Locked,
@@ -34,6 +35,7 @@ WHYS = {
     UnsafeArchive: Why.UNSAFE,
     LayoutMismatch: Why.LAYOUT,
     BadList: Why.BAD_LIST,
+    Drifted: Why.DRIFT,
     NeedsPerson: Why.MANUAL,
     Offline: Why.OFFLINE,
     NoRoom: Why.CANNOT_WRITE,
@@ -165,15 +167,19 @@ def add_up(parts: Iterable[Mapping[Outcome, int]]) -> dict[str, int]:
     return counts | {"total": sum(counts.values())}
 
 
-def verdict(counts: Mapping[str, int], problems: Iterable[Problem], min_complete: float) -> tuple[str, int]:
+def verdict(
+    counts: Mapping[str, int], problems: Iterable[Problem], min_complete: float, *, hollow: bool = False
+) -> tuple[str, int]:
     """(status, exit code) of a dataset with these counts.
 
     Items that were skipped on purpose do not count against `min_complete` (percent). A dataset without a single good
-    item is failed, never complete.
+    item is failed, never complete; nor is one complete that is `hollow`: nothing came of an artifact that was wanted,
+    however much the others, such as the list of its rows, make up.
     """
     codes = [p.code or 1 for p in problems]
     items = counts["total"] - counts["skipped"]
-    if (items and 100 * counts["ok"] < min_complete * items) or (not counts["ok"] and not codes):
+    few = items and 100 * counts["ok"] < min_complete * items
+    if few or hollow or (not counts["ok"] and not codes):
         codes.append(6)
     code = worst(codes)
     if code == 0:

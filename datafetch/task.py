@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from datafetch.model import Artifact, Recipe, Settings
 from datafetch.plan.documents import documents
@@ -10,6 +11,9 @@ from datafetch.plan.subset import Picks, covers, joined
 from datafetch.store import journal
 from datafetch.store.held import Held
 from datafetch.store.home import Home
+
+if TYPE_CHECKING:
+    from datafetch.lock.document import Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +23,7 @@ class Task:
     home: Home
     settings: Settings
     held: Held = field(default_factory=Held)  # what it takes on disk
+    locked: Entry | None = None  # what it is held to; None: nothing but the recipe
 
     def picks(self, artifact: Artifact) -> Picks:
         """What of an artifact is to be here after this run; none is all of it."""

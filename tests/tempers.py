@@ -80,6 +80,17 @@ class AtOnce:
         return busy < self.most
 
 
+@dataclass
+class Moody:
+    """Refuses a share of what arrives, however slowly it is asked."""
+
+    share: float
+    chance: random.Random = field(default_factory=lambda: random.Random(1))
+
+    def __call__(self, now: float, busy: int) -> bool:
+        return self.chance.random() >= self.share
+
+
 def patient(now: float, busy: int) -> bool:
     """Serves all."""
     return True

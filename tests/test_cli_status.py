@@ -92,3 +92,14 @@ def test_a_million_rows_are_told_without_being_held(tmp_path: Path) -> None:
     few, base = peak("--why", "tls", "--urls")
     assert (lines, few) == (count, 0) and whole - base < 12
     assert peak("--json")[1] - base < 24
+
+
+def test_a_list_of_which_nothing_came_counts_its_rows_and_is_never_complete(tmp_path: Path) -> None:
+    """Its rows were counted as one item beside the file of the list: half was there, and half was enough."""
+    paths = [f"/{number}.png" for number in range(5)]
+    with Shop(paths, {path: status(404) for path in paths}) as shop:
+        ended = shop.run(tmp_path, "get", "--min-complete", "10", "--json")
+    assert ended.report["counts"] | {"skipped": 0} == {
+        "ok": 1, "missing": 5, "failed": 0, "rejected": 0, "skipped": 0, "total": 6,
+    }  # fmt: skip
+    assert (ended.code, ended.report["status"]) == (6, "partial"), ended.err

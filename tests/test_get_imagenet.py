@@ -205,12 +205,28 @@ def test_the_list_of_synsets_is_taken_from_a_person_too(tmp_path: Path) -> None:
     assert {path for path in found if "/dataset/" in path} == dataset(SYNSETS[2]).keys()
 
 
+@pytest.mark.parametrize("name", ["ilsvrc12_urls.txt", "ilsvrc12_urls.txt.gz", "ilsvrc12_urls.tar.gz"])
+def test_the_list_of_ilsvrc_is_brought_packed_or_not(tmp_path: Path, name: str) -> None:
+    """NVIDIA's archive of it had to be unpacked and packed again, and the bare list packed."""
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    bare = gzip.decompress(ilsvrc_list())
+    shapes = {"txt": bare, "txt.gz": ilsvrc_list(), "tar.gz": tar_gz({"ilsvrc12_urls.txt": bare})}
+    (mine / name).write_bytes(shapes[name.partition(".")[2]])
+    options = ("--variant", "ilsvrc14", "--min-complete", "90%", "--from", str(mine))
+    with serve({"/h9.example/caf%C3%A9.jpg": Thing(picture(99))}) as server:
+        ended = get(server, tmp_path / "out", *options)
+        assert ended.code == 0, ended.err
+        assert not [seen for seen in server.seen if "deepdetect" in seen.path]
+    assert files_below(tmp_path / "out")["imagenet_list/ilsvrc12_urls.txt"] == bare
+
+
 def test_the_list_of_ilsvrc_names_files_by_class_and_serial_and_bad_lines_are_counted(tmp_path: Path) -> None:
     with serve({"/h9.example/caf%C3%A9.jpg": Thing(picture(99))}) as server:
         ended = get(server, tmp_path / "out", "--variant", "ilsvrc14", "--min-complete", "90%")
     assert ended.code == 0, ended.err
     found = files_below(tmp_path / "out")
-    assert found.pop("imagenet_list/ilsvrc12_urls.txt.gz")
+    assert found.pop("imagenet_list/ilsvrc12_urls.txt")
     pictures = {
         f"imagenet_ilsvrc14/{synset}/{synset}_{serial}.jpg": picture(seed(synset, row))
         for synset in SYNSETS

@@ -131,6 +131,19 @@ def test_the_manifest_says_which_address_a_picture_is_from(tmp_path: Path) -> No
     assert lines["p9d/json/train.json"]["url"] == f"gdrive://{DRIVE_ID}"
 
 
+@pytest.mark.parametrize("name", ["P9D_json.zip", "json.zip", "P9D.zip"])
+def test_the_archive_of_the_jsons_is_brought_as_it_came(tmp_path: Path, name: str) -> None:
+    """Only one called `json` was found: the name that Drive gives it is unknown, but hardly that."""
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / name).write_bytes(zip_of({f"Product9D/json/{each}": data for each, data in documents().items()}))
+    with serve() as server:
+        ended = get(server, tmp_path / "out", "--split", "test", "--from", str(mine))
+        assert ended.code == 0, ended.err
+        assert not [seen for seen in server.seen if DRIVE_ID in seen.path]
+    assert files_below(tmp_path / "out") == expected("test")
+
+
 def images() -> dict[str, bytes]:
     return {path: data for path, data in expected().items() if "_images/" in path}
 

@@ -28,6 +28,7 @@ TABLE = {
     Why.NOT_AN_IMAGE: HOUR,
     Why.TOO_SMALL: HOUR,
     Why.TOO_LARGE: HOUR,
+    Why.OPTED_OUT: HOUR,
 }
 
 
@@ -55,6 +56,12 @@ def test_a_row_without_a_time_or_from_the_future_is_due(at: str) -> None:
 
 def test_an_unknown_reason_is_asked_again_by_the_next_run() -> None:
     assert is_due(Outcome.FAILED, "of a later version", AT, SETTLED)
+
+
+def test_what_was_withheld_is_due_at_once_for_a_run_that_heeds_no_opt_outs() -> None:
+    assert not is_due(Outcome.REJECTED, Why.OPTED_OUT, AT, SETTLED + 1)
+    assert is_due(Outcome.REJECTED, Why.OPTED_OUT, AT, SETTLED + 1, heed=False)
+    assert not is_due(Outcome.REJECTED, Why.NOT_AN_IMAGE, AT, SETTLED + 1, heed=False)
 
 
 def test_retry_gone_asks_for_all() -> None:

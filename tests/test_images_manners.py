@@ -59,6 +59,8 @@ def test_a_picture_whose_host_opts_out_is_recorded_and_not_kept(
     assert bench.rows()[2].why == Why.OPTED_OUT
     assert len(bench.tree()) == 1
     assert server.hits == {"/yes": 1, "/no": 1}  # asked once and not insisted on
+    bench(server.rows("yes", "no"))
+    assert server.hits == {"/yes": 1, "/no": 1}  # nor by each run
     again = bench(server.rows("yes", "no"), ignore_opt_out=True)
     assert counts(again) == {Outcome.OK: 2}
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from datafetch.transfer.manners import START, Learned, Manners
 from datafetch.transfer.quota import Quota
 from datafetch.transfer.signs import Heard
-from tests.tempers import AtOnce, Bucket, Sliding, Temper, Window, patient, run
+from tests.tempers import AtOnce, Bucket, Moody, Sliding, Temper, Window, patient, run
 
 
 def fixed(busy: int, chance: random.Random) -> float:
@@ -87,6 +87,24 @@ def test_a_long_window_that_tells_nothing_is_found_all_the_same(kind: Kind) -> N
 
 
 # --- Latency ------------------------------------------------------------------------------------------------
+
+
+@LATENCIES
+@pytest.mark.parametrize("share", [0.02, 0.05, 0.2, 0.4])
+def test_a_host_that_refuses_at_any_pace_is_not_asked_ever_slower(
+    share: float, latency: Callable[..., float]
+) -> None:
+    """A host that answered 503 for 100 of its 260 addresses was asked once in 20 seconds, and less."""
+    seen = run(Moody(share), Manners(64, 0.0), inf, latency=latency, requests=1000)
+    assert seen.ended < 300
+
+
+def test_a_host_that_first_refuses_at_any_pace_and_then_sets_a_limit_is_asked_less_again() -> None:
+    manners, moody, limit = Manners(64, 0.0), Moody(0.4), Bucket(2, 2)
+    first = run(moody, manners, inf, requests=1000)
+    seen = run(limit, manners, inf, started=first.ended, requests=3000)
+    assert seen.share <= 0.05
+    assert seen.rate() >= 0.8 * 2
 
 
 def test_a_host_without_limits_is_soon_asked_as_wide_as_allowed() -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 GET, LOOK, CHECK, AUTHOR = "Get", "Look", "Check", "Author"
 DEFAULT_DIR = Path("data")
+LOCK_FILE = Path("datafetch.lock")
 
 
 app = typer.Typer(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datafetch.cli import getting, building, combining, scheduling  # isort: skip
-from datafetch.cli import looking, verifying, checking, exporting, probing  # isort: skip
+from datafetch.cli import getting, building, combining, scheduling, looking, terms  # isort: skip
+from datafetch.cli import verifying, checking, exporting, locking, probing  # isort: skip
 from datafetch.cli.app import app
 
 __all__ = [
@@ -13,8 +13,10 @@ __all__ = [
     "combining",
     "exporting",
     "getting",
+    "locking",
     "looking",
     "probing",
     "scheduling",
+    "terms",
     "verifying",
 ]

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from datafetch.cli.app import DEFAULT_DIR, GET, app, recipe_of
+from datafetch.cli.app import DEFAULT_DIR, GET, LOCK_FILE, app, recipe_of
+from datafetch.cli.asking import ask_terms
 from datafetch.cli.options import (
     LIMITS,
     PICKED,
+    WHAT,
     WHERE_FROM,
     WHERE_TO,
     AllowPrivate,
@@ -27,6 +29,7 @@ from datafetch.cli.options import (
     Include,
     Json,
     KeepArchives,
+    LockPath,
     MaxDisk,
     MaxDuration,
     MaxLength,
@@ -119,6 +122,11 @@ def get_command(
         bool, option("--accept-terms", help="you have read and accept the terms", panel=WHERE_FROM)
     ] = False,
     registry: Registry = [],  # noqa: B006
+    frozen: Annotated[
+        bool,
+        option("--frozen", help="take what the lock file says and nothing else", panel=WHAT),
+    ] = False,
+    lock_file: LockPath = LOCK_FILE,
     dry_run: Annotated[
         bool, option("-n", "--dry-run", help="show the plan, fetch nothing", panel=LIMITS)
     ] = False,
@@ -206,7 +214,7 @@ def get_command(
     from datafetch.store.room import free_space
 
     recipe = recipe_of(name, registry, output_dir)
-    choice = _choice(ctx, only, everything)
+    choice = choice_of(ctx, only, everything)
     check_places(mirror, from_dir, mirror_only=mirror_only)
     if stream and keep_archives:
         raise UsageError(
@@ -214,8 +222,14 @@ def get_command(
         )
     if check_upstream and offline:
         raise UsageError("--check-upstream asks servers, and --offline asks none", hint="give one of them")
+    accepted_how = (
+        "" if accept_terms or dry_run or quiet or as_json else ask_terms(recipe, output_dir, registry, choice)
+    )
+    if frozen and absolute_paths:
+        raise UsageError("--frozen does not go with --absolute-paths", "whole paths differ between machines")
     settings = Settings(
         root=str(output_dir),
+        frozen=str(lock_file) if frozen else "",
         jobs=jobs or JOBS,
         max_per_host=max(PLACES, connections or 0) if max_per_host is None else max_per_host,
         items=jobs or ITEMS,
@@ -231,7 +245,8 @@ def get_command(
         names=names.value,
         keep_archives=keep_archives,
         stream=stream,
-        accept_terms=accept_terms,
+        accept_terms=accept_terms or bool(accepted_how),
+        accepted_how=accepted_how,
         from_dir=str(from_dir) if from_dir else "",
         min_complete=parse_percent(min_complete) if min_complete else None,
         max_duration=parse_duration(max_duration) if max_duration else None,
@@ -239,9 +254,9 @@ def get_command(
         max_disk=parse_size(max_disk) if max_disk else None,
         retry_gone=retry_gone,
         ignore_opt_out=ignore_opt_out,
-        window=_window(first, count),
+        window=window_of(first, count),
         absolute_paths=absolute_paths,
-        subset=_subset(split, classes, max_per_class, include, exclude),
+        subset=subset_of(split, classes, max_per_class, include, exclude),
         prepro=prepro_rules(prepro, num_val, num_test, word_count_threshold, max_length),
     )
     wishes = wishes_of(recipe.name, start_delay, metrics_file, heartbeat, settings)
@@ -291,17 +306,17 @@ def plan_command(
     """What `get` would do now: files, bytes, disk."""
     from datafetch.model import Settings
 
-    subset = _subset(split, classes, max_per_class, include, exclude)
+    subset = subset_of(split, classes, max_per_class, include, exclude)
     settings = Settings(
         root=str(output_dir),
         keep_archives=keep_archives,
         max_disk=parse_size(max_disk) if max_disk else None,
-        window=_window(first, count),
+        window=window_of(first, count),
         subset=subset,
         stream=stream,
     )
     return _show_plan(
-        recipe_of(name, registry, output_dir), _choice(ctx, only, everything), settings, as_json, registry
+        recipe_of(name, registry, output_dir), choice_of(ctx, only, everything), settings, as_json, registry
     )
 
 
@@ -349,7 +364,7 @@ def wishes_of(
     )
 
 
-def _choice(ctx: typer.Context, only: Sequence[str], everything: bool) -> Choice:
+def choice_of(ctx: typer.Context, only: Sequence[str], everything: bool) -> Choice:
     from datafetch.model import Choice
 
     groups = tuple(group.strip() for given in only for group in given.split(",") if group.strip())
@@ -376,14 +391,14 @@ def prepro_rules(
     return None
 
 
-def _window(first: int | None, count: int | None) -> Window:
+def window_of(first: int | None, count: int | None) -> Window:
     from datafetch.model import Window
 
     start = first or 1
     return Window(start, None if count is None else start + count - 1)
 
 
-def _subset(
+def subset_of(
     split: Sequence[str],
     classes: Sequence[str],
     most: int | None,

@@ -184,6 +184,15 @@ Registry = Annotated[
     list[Path],
     option("--registry", help="look here first for recipes (repeatable)", panel=WHERE_FROM, metavar="DIR"),
 ]
+LockPath = Annotated[
+    Path,
+    option(
+        "--lock-file",
+        help="the lock file (default ./datafetch.lock)",
+        panel=WHAT,
+        metavar="FILE",
+    ),
+]
 Json = Annotated[bool, option("--json", help="one JSON document on stdout", panel=OUTPUT)]
 Quiet = Annotated[bool, option("-q", "--quiet", help="say nothing unless something is wrong", panel=OUTPUT)]
 Verbose = Annotated[bool, option("-v", "--verbose", help="also each retry and each step", panel=OUTPUT)]

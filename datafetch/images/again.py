@@ -4,6 +4,8 @@ why                                         again                          becau
 gone, placeholder, bad url                  only with --retry-gone         nothing there changes by itself
 tls, forbidden, quota                       10 minutes later               a host that blocks is not to be hammered
 a page, not an image, too small, too large  1 hour later                   a person has to change something there
+opted out                                   1 hour later, and by a run     as before
+                                            with --ignore-opt-out
 server error, throttled, connection, dns,   by the next run                the host or the line may be well again
   timeout, too slow, short body, what
   stopped on our side, and all others
@@ -32,6 +34,7 @@ _RESTS: Mapping[str, float] = {
     Why.NOT_AN_IMAGE: HOUR,
     Why.TOO_SMALL: HOUR,
     Why.TOO_LARGE: HOUR,
+    Why.OPTED_OUT: HOUR,
 }
 
 
@@ -48,9 +51,9 @@ def due_at(outcome: Outcome, why: str, at: str, now: float) -> float:
     return rest(outcome, why) + (since if since <= now else 0.0)
 
 
-def is_due(outcome: Outcome, why: str, at: str, now: float) -> bool:
-    """Whether a run at `now` asks for it again."""
-    return due_at(outcome, why, at, now) <= now
+def is_due(outcome: Outcome, why: str, at: str, now: float, *, heed: bool = True) -> bool:
+    """Whether a run at `now` asks for it again; one that does not heed opt-outs takes what was withheld at once."""
+    return (why == Why.OPTED_OUT and not heed) or due_at(outcome, why, at, now) <= now
 
 
 def _seconds(at: str) -> float:

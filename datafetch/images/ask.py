@@ -4,7 +4,7 @@ left. Nothing is asked here: what came of each try goes in, what follows from it
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
@@ -18,6 +18,8 @@ from datafetch.transfer.wanted import Ways
 
 # A list has many rows and a later run asks again, so one row is not insisted on as a whole archive is.
 PATIENCE = Patience(tries=4, tries_before_next=2)
+SLOW = frozenset((Why.TIMEOUT, Why.TOO_SLOW))  # a try of these takes half a minute or more
+SLOW_TRIES = 2
 DEATHS = 3  # worker processes that one item may take with it
 
 
@@ -84,6 +86,12 @@ class Errand:
         return self.asked[self.at][1]
 
     @property
+    def host(self) -> str:
+        """Whose manners hold. A mirror stands for many hosts, and one that it keeps back holds up no other."""
+        asked = shown_host(self.address)
+        return asked if self.address == self.url else f"{asked} for {shown_host(self.url)}"
+
+    @property
     def last(self) -> bool:
         """Whether no other address stands for the same one of the list."""
         return self.at + 1 == len(self.asked) or self.asked[self.at + 1][1] != self.url
@@ -96,6 +104,13 @@ class Asker:
     name: str  # of the artifact, for the events
     ways: Ways
     patience: Patience = PATIENCE
+
+    @property
+    def slow(self) -> Patience:
+        """What is left of patience where each try costs long: hundreds of such rows would hold a run for hours."""
+        usual = self.patience
+        tries = min(usual.tries, SLOW_TRIES)
+        return replace(usual, tries=tries, tries_before_next=min(usual.tries_before_next, tries))
 
     def errand(self, item: Item, path: str) -> Errand:
         ways = self.ways
@@ -117,6 +132,12 @@ class Asker:
         url = errand.url
         return self._lost(errand, Why.OPTED_OUT, f"{shown_host(url)}: robots.txt forbids it")
 
+    def given_up(self, errand: Errand, why: Why) -> Lost | Again:
+        """What follows when the host of its address has served nobody for a long while."""
+        return self._lost(
+            errand, why, f"{shown_host(errand.address)}: it serves nothing; left for a later run"
+        )
+
     def died(self, errand: Errand, death: Death) -> Lost | Again:
         """What follows when the process that was at it is gone."""
         errand.deaths += death.suspect
@@ -134,14 +155,14 @@ class Asker:
             return Found(errand.url, ended.received, ended.sha256, ended.width, ended.height)
         why = Why(ended.why)
         count = errand.tries.after(why, advanced=False)
-        verdict = decide(why, count, last=errand.last, patience=self.patience)
+        verdict = decide(why, count, last=errand.last, patience=self.slow if why in SLOW else self.patience)
         wait = 0.0
         if verdict.wait or verdict.host_wide:
             own = backoff(count, self.ways.chance(), self.patience)
             wait = wait_for(ended.wait, own, self.patience)
         answered = ended.answered is not None  # then the manners of the host know how long to wait
         if verdict.host_wide and not answered:
-            self.ways.hosts.slow(shown_host(errand.address), wait)
+            self.ways.hosts.slow(errand.host, wait)
         if not verdict.again:
             return self._lost(errand, why, ended.text)
         soon = f"again in {wait:.0f} s" if wait >= 0.5 else "again at once"

@@ -122,7 +122,9 @@ async def fetch_list(
         return Spread(asker, workers, courtesy, robots, then, going)
 
     with Staged(staging, tuple(published)) as staged:
-        run = Work(name, spread, workers, staged, Ledger(journal), placed, ways.emit, retry_gone, redo, stop)
+        heed = not manners.settings.ignore_opt_out
+        ledger = Ledger(journal)
+        run = Work(name, spread, workers, staged, ledger, placed, ways.emit, retry_gone, redo, stop, heed)
         try:
             async with workers:
                 await _work(run, iter(items(artifact.source, rows)))

@@ -33,9 +33,15 @@ def lacking(folder: Path) -> Iterator[Lacking]:
         yield from (row for row in latest(path, Lacking) if row.outcome not in (Outcome.OK, Outcome.SKIPPED))
 
 
-def any_due(folder: Path, now: float, *, retry_gone: bool) -> bool:
-    """Whether a run at `now` would ask again for a row of this list."""
-    return any(retry_gone or is_due(row.outcome, row.why, row.at, now) for row in lacking(folder))
+def left_out(folder: Path) -> Iterator[int]:
+    """The rows that a lock file left out."""
+    for path in batch_files(folder):
+        yield from (row.row for row in latest(path, Lacking) if row.why == Why.NOT_LOCKED)
+
+
+def any_due(folder: Path, now: float, *, retry_gone: bool, heed: bool = True) -> bool:
+    """Whether a run at `now` would ask again for a row of this list; `heed` opt-outs or not."""
+    return any(retry_gone or is_due(row.outcome, row.why, row.at, now, heed=heed) for row in lacking(folder))
 
 
 def withdrawn(folder: Path, place: Callable[[str], str], standing: Callable[[str], bool]) -> Iterator[str]:

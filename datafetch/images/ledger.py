@@ -198,11 +198,12 @@ def latest(path: Path, kind: type[N]) -> Iterator[N]:
     yield from (rows[number] for number in sorted(rows))
 
 
-def asked_again(row: Settled, *, retry_gone: bool, now: float | None = None) -> bool:
+def asked_again(row: Settled, *, retry_gone: bool, heed: bool = True, now: float | None = None) -> bool:
     """Whether a row that ended without its file is tried by a run at `now` (seconds since 1970; None is this
     very moment): when it is due by the table of `again`, or whenever `retry_gone` says so.
     """
-    return retry_gone or is_due(row.outcome, row.why, row.at, time.time() if now is None else now)
+    now = time.time() if now is None else now
+    return retry_gone or is_due(row.outcome, row.why, row.at, now, heed=heed)
 
 
 def outcome_of(why: Why) -> Outcome:

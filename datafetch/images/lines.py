@@ -68,22 +68,23 @@ def read_objects(path: Path) -> Rows:
 def read_beside(paths: Sequence[Path], keys: Sequence[str]) -> Rows:
     """A row for each line number: line n of every file, under the key of that file.
 
-    A blank line in the first file is no entry; in another it is an empty field. Where one file ends before
-    others, the rest are BadRows.
+    A blank line in the first file is no entry; in another it is an empty field. Blanks around an entry are none of
+    it, those around another field are kept: captions begin with them. Where one file ends before others, the rest are
+    BadRows.
     """
     first, *others = (lines(path, blanks=True) for path in paths)
     for number, found in enumerate(zip_longest(first, *others), 1):
         ended = next((path.name for path, line in zip(paths, found, strict=True) if line is None), "")
         bad = next((line for line in found if isinstance(line, BadRow)), None)
-        texts = [line[1].strip() for line in found if isinstance(line, tuple)]
+        texts = [line[1] for line in found if isinstance(line, tuple)]
         if ended:
             yield BadRow(number, f"{ended} ends at line {number - 1}")
         elif bad is not None:
             yield bad
-        elif not texts[0]:
+        elif not (entry := texts[0].strip()):
             yield blank(number)
         else:
-            yield Row(number, dict(zip(keys, texts, strict=True)))
+            yield Row(number, dict(zip(keys, [entry, *texts[1:]], strict=True)))
 
 
 def blank(number: int) -> BadRow:

@@ -14,16 +14,16 @@ from dataclasses import dataclass, field
 
 from datafetch.errors import TransferLimit
 from datafetch.images.ask import Again, Asker, Death, Errand, Found, Lost
+from datafetch.images.barren import Barren
 from datafetch.images.items import Item
 from datafetch.images.wire import Answered, Ended, Terms
 from datafetch.images.workers import Load, Process, Workers
 from datafetch.model import Why
-from datafetch.transfer.addresses import shown_host
 from datafetch.transfer.courtesy import Courtesy
 from datafetch.transfer.courtesy import Terms as OfHost
 from datafetch.transfer.gait import Grant, asks_for_less
 from datafetch.transfer.robots import Robots
-from datafetch.transfer.signs import Sent
+from datafetch.transfer.signs import Heard, Sent
 
 MANY, LONG = 8, 64  # places of a host, and rows that wait for it, from which on several processes ask it
 SOON = 0.5  # seconds for which rows of a host with a pace are given away
@@ -85,6 +85,7 @@ class Spread:
         self._then, self._go_on = then, go_on
         self._loop = asyncio.get_running_loop()
         self._hosts: dict[str, _Host] = {}
+        self._barren: dict[str, Barren] = {}  # by host; kept while it has no rows
         self._of: dict[Errand, _Host] = {}  # of those that a process has
         self._number = 0
         self._hungry: deque[_Host] = deque()
@@ -157,10 +158,17 @@ class Spread:
         if post.using > post.grant.places and answered.at > post.granted and among <= post.grant.places:
             post.using = post.grant.places
         post.halts += asks_for_less(answered.told)
+        if answered.told.heard is Heard.REFUSED:
+            self._barren.setdefault(host.name, Barren()).refused(self._loop.time())
+        elif (barren := self._barren.get(host.name)) is not None:
+            barren.served()
         self._courtesy.heard(host.name, Sent(answered.at, answered.among), answered.told)
 
     def ended(self, process: Process, errand: Errand, ended: Ended) -> None:
-        del self._of[errand]
+        host = self._of.pop(errand)
+        if ended.why and ended.answered is None:
+            barren = self._barren.setdefault(host.name, Barren())
+            barren.silent(errand.item.number, Why(ended.why), self._loop.time())
         if ended.why == Why.LIMIT:
             try:
                 self._workers.check()
@@ -234,7 +242,7 @@ class Spread:
                 self._act(errand, self._asker.forbidden(errand))
                 self._moved.set()
                 return
-        name = shown_host(errand.address)
+        name = errand.host
         host = self._hosts.get(name)
         if host is None:
             self._number += 1
@@ -286,6 +294,9 @@ class Spread:
 
     def _serve(self, host: _Host) -> bool:
         """Gives away rows of a host; whether some are left that only lack a process."""
+        barren = self._barren.get(host.name)
+        if barren is not None and (why := barren.given_up(self._loop.time())) is not None:
+            self._give_up(host, why)
         if not host.waiting:
             if not any(post.load.asking for post in host.posts.values()):
                 for post in tuple(host.posts.values()):
@@ -315,6 +326,13 @@ class Spread:
                 post.process.load.asking += 1
                 self._workers.give(post.process, host.number, errand, self._asker.never(errand))
         return lacking and bool(host.waiting)
+
+    def _give_up(self, host: _Host, why: Why) -> None:
+        """The rows that wait for a host end, or go to their next address."""
+        while host.waiting:  # the next address may be at the same host
+            errand = host.waiting.popleft()
+            self._act(errand, self._asker.given_up(errand, why))
+        self._moved.set()
 
     def _in_time(self, host: _Host) -> None:
         host.timer = None

@@ -80,7 +80,8 @@ def _placeholder(row: Settled) -> Settled:
 def less(outcome: ListOutcome, taken: int) -> ListOutcome:
     """How a list ended, once so many of its rows were taken back."""
     whys = Counter(outcome.dropped.get(Outcome.MISSING, {}))
-    whys[Why.PLACEHOLDER] += taken
+    if taken:
+        whys[Why.PLACEHOLDER] += taken
     return replace(
         outcome,
         records=outcome.records.less(taken),

@@ -52,6 +52,7 @@ class Work:
         retry_gone: bool,
         redo: frozenset[str],
         stop: Callable[[], bool],
+        heed: bool = True,
     ) -> None:
         self.name = name
         self.workers = workers
@@ -62,6 +63,7 @@ class Work:
         self.retry_gone = retry_gone
         self.redo = redo
         self.stop = stop
+        self.heed = heed  # what a host withholds from training
         self.ok = 0  # rows that ended with their file
         self.dropped: dict[Outcome, Counter[str]] = {}
         self._twins: dict[int, list[Item]] = {}  # row in flight -> later rows that wait for its bytes
@@ -162,7 +164,7 @@ class Work:
             return None
         if before.outcome is Outcome.OK:
             return before if self._stands(self.place(item.path), before) else None
-        return None if asked_again(before, retry_gone=self.retry_gone) else before
+        return None if asked_again(before, retry_gone=self.retry_gone, heed=self.heed) else before
 
     def _stands(self, path: str, before: Settled) -> bool:
         """Whether the file of a row is still there. A size says nothing of one known to be damaged."""

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from datafetch.images.fill import save_path
+from datafetch.images.lacking import left_out
 from datafetch.images.rows import BadRow, Row, Rows, one_after_another, only, read
 from datafetch.layout.placer import taker
 from datafetch.lists import held
+from datafetch.lock.document import Rows as Numbers
 from datafetch.model import Artifact, Outcome, UrlList, Why, Window
 from datafetch.plan.window import covers
 from datafetch.store import journal
 from datafetch.store.inventory import undecodable
+from datafetch.store.subsets import not_locked
 from datafetch.task import Task
 
 Place = Callable[[str], str]  # a path inside the artifact -> its path below the output directory
@@ -24,6 +27,7 @@ def rows(task: Task, artifact: Artifact, source: UrlList, place: Place) -> Rows:
     found = _read(task, source)
     if source.window:
         found = only(found, _windows(task, artifact))
+    found = _locked(task, artifact, found)
     if picks := task.picks(artifact):
         found = _chosen(found, source, taker(artifact, task.recipe.layout, picks))
     others = [other for other in task.recipe.artifacts if artifact.shares_names(other)]
@@ -67,6 +71,22 @@ def _chosen(found: Rows, source: UrlList, takes: Callable[[str], bool]) -> Rows:
         path = save_path(source.save_as, row.line or row.number, row.fields) if isinstance(row, Row) else None
         left = path is not None and not takes(path)
         yield BadRow(row.number, Why.NOT_CHOSEN, Outcome.SKIPPED) if left else row
+
+
+def _locked(task: Task, artifact: Artifact, found: Rows) -> Rows:
+    """The rows of the lock file, when the run is held to one; a repair brings back nothing that a lock left out."""
+    locked = task.locked.of(artifact.name) if task.locked is not None else None
+    if locked is not None:
+        wanted = Numbers(locked.rows)
+        return (_left_out(row) if row.number not in wanted else row for row in found)
+    if task.settings.window is None and not_locked(task.home, artifact):
+        left = frozenset(left_out(task.home.batches(artifact.name)))
+        return (_left_out(row) if row.number in left else row for row in found)
+    return found
+
+
+def _left_out(row: Row | BadRow) -> BadRow:
+    return BadRow(row.number, Why.NOT_LOCKED, Outcome.SKIPPED)
 
 
 def _without(found: Rows, source: UrlList, place: Place, theirs: dict[str, str]) -> Rows:

@@ -77,6 +77,7 @@ class Settings:
     keep_archives: bool = False
     stream: bool = False  # unpack archives while they arrive, none of them on disk
     accept_terms: bool = False
+    accepted_how: str = ""  # empty: by the option
     from_dir: str = ""
     min_complete: float | None = None  # percent; None takes the recipe's
     max_duration: float | None = None  # seconds
@@ -90,4 +91,5 @@ class Settings:
     absolute_paths: bool | None = False  # in derived documents; None: as they were made before
     window: Window | None = Window()  # None: the rows that earlier runs were asked for
     subset: Subset | None = Subset()  # None: what earlier runs were asked for
+    frozen: str = ""  # path of the lock file to hold to; empty: none
     prepro: Prepro | None = None  # also make the files that NeuralTalk2 trains on

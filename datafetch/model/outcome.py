@@ -43,6 +43,8 @@ class Why(StrEnum):
     BAD_LIST = "bad list"
     LOCKED = "locked"
     NOT_CHOSEN = "not chosen"  # left out by --split, --classes and their like
+    NOT_LOCKED = "not locked"  # a row that gave no file when the lock file was written
+    DRIFT = "drift"  # not what the lock file says
     LIMIT = "limit"  # of time or bytes, by the user
     INTERRUPTED = "interrupted"
     UNKNOWN = "unknown"
@@ -134,6 +136,8 @@ class Fetched:
     fetched_at: str
     digests: tuple[tuple[str, str], ...] = field(default=())  # other algorithms that a recipe names
     address: str = ""  # the `identity` of that origin address, of which `url` may hide a part
+    etag: str = ""  # as the origin said when it gave these bytes; empty: it said none, or a mirror gave them
+    last_modified: str = ""
 
     def satisfies(self, size: int | None, checksums: tuple[Checksum, ...]) -> bool:
         """Whether it is the file that a recipe speaks of now, as far as the recipe says."""

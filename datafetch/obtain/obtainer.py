@@ -43,8 +43,10 @@ from datafetch.store import inventory, journal
 from datafetch.store.files import Tree, make_folder, remove_tree
 from datafetch.store.home import slug
 from datafetch.task import Task
+from datafetch.transfer.addresses import safe_url
 from datafetch.transfer.allowance import Allowance
 from datafetch.transfer.http import client
+from datafetch.transfer.now import Now, now_of
 from datafetch.transfer.pool import fetch
 from datafetch.transfer.providers import manual
 from datafetch.transfer.shards import fetch_shards
@@ -125,10 +127,23 @@ class Obtainer:
 
                 await in_thread(lambda: derive(self._task, artifact, self._emit, self._stopped.is_set))
             case Bundled(path=path):
-                await asyncio.to_thread(
-                    self._brought.copy_in, artifact, Path(path), f"bundled:{Path(path).name}"
-                )
+                beside = Path(self._recipe.file).parent / path
+                await asyncio.to_thread(self._brought.copy_in, artifact, beside, f"bundled:{beside.name}")
         return ()
+
+    async def told_now(self, artifact: Artifact, url: str) -> Now:
+        """What upstream says of a file without being asked for it: of the artifact, or of the shard at `url`."""
+        match artifact.source:
+            case Http(urls=urls):
+                asked = urls
+            case Shards(shards=shards):
+                lacking = (s for s in shards if inventory.shard_here(self._home, artifact, s) is None)
+                asked = next((s.urls for s in lacking if safe_url(s.urls[0]) == url), shards[0].urls)
+            case _:
+                return Now()
+        target = self._home.archive(artifact.name)
+        wanted = Wanted(artifact.name, asked, self._home.part(artifact.name), target, "")
+        return await now_of(wanted, await self._open())
 
     async def _from_wire(self, artifact: Artifact, only: frozenset[str]) -> bool:
         """Whether it is STAGED now, with no archive on the way."""

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from datafetch.errors import Issue, RecipeError, UsageError
 from datafetch.recipe.expand import Expanded, read
-from datafetch.recipe.issues import Bad, printable
+from datafetch.recipe.issues import Bad, Issues, printable
 from datafetch.recipe.nodes import MAX_BYTES
+from datafetch.recipe.parse import parse
 
 MAX_BESIDE = 16 << 20  # bytes of a checksum file
 
@@ -73,6 +74,19 @@ def read_recipes(path: Path) -> tuple[Expanded, ...]:
     except Bad as bad:
         raise RecipeError((Issue(str(path), 0, "", str(bad)),)) from None
     return read(data, str(path), lambda name: read_beside(folder, name))
+
+
+def checksum_files(path: Path) -> tuple[str, ...]:
+    """The checksum files that a recipe file names, beside it. Raises RecipeError as `read_recipes` does."""
+    issues = Issues(str(path))
+    try:
+        document = parse(read_beside(path.parent, path.name, MAX_BYTES), issues)
+    except Bad as bad:
+        raise RecipeError((Issue(str(path), 0, "", str(bad)),)) from None
+    if document is None:
+        raise RecipeError(tuple(issues.all))
+    given = document.entry.checksums
+    return (given,) if isinstance(given, str) else tuple(given)
 
 
 def _plain(error: Exception) -> str:

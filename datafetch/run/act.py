@@ -18,6 +18,7 @@ from datafetch.errors import (
     NoRoom,
     TransferFailed,
 )
+from datafetch.lock.drift import DRIFTS, drifted
 from datafetch.model import Artifact, Event, Http, Plan, Seen, Step, Verb
 from datafetch.obtain.obtainer import Obtainer
 from datafetch.plan.difference import difference
@@ -137,8 +138,15 @@ class Run:
         except Damaged as error:  # staged files are gone; what to do about it shows when we look again
             self._tell(Event("note", step.name, text=str(error)))
         except DatafetchError as error:
-            self._give_up(step, error)
+            self._give_up(step, await self._told(step, error))
         self._look_again(step)
+
+    async def _told(self, step: Step, error: DatafetchError) -> DatafetchError:
+        """The error, as drift where the run is held to a lock file and upstream has another file now."""
+        locked = self._task.locked.of(step.name) if self._task.locked is not None else None
+        if locked is None or not isinstance(error, TransferFailed) or error.why not in DRIFTS:
+            return error
+        return drifted(locked, error, await self._obtainer.told_now(self._artifacts[step.name], error.url))
 
     def _look_again(self, step: Step) -> None:
         for artifact in self._task.wanted:

@@ -13,6 +13,7 @@ from datafetch.plan.window import covers
 from datafetch.run.ending import dropped
 from datafetch.store import inventory, journal
 from datafetch.store.home import Home
+from datafetch.store.subsets import not_locked
 
 
 def asked_again(
@@ -37,7 +38,10 @@ def asked_again(
         due = bool(dropped(home, artifact)) and _any_due(home, artifact, settings)
         owner = holder(source.file, wanted)  # a list of lists may have more of them by now
         newer = owner is not None and owner.name in again
-        if (now.state is State.BUILT and (due or newer)) or _other_rows(home, artifact, source, settings):
+        freed = not settings.frozen and not repairs and not_locked(home, artifact) > 0
+        if (now.state is State.BUILT and (due or newer or freed)) or _other_rows(
+            home, artifact, source, settings
+        ):
             again[artifact.name] = replace(now, state=State.PARTIAL)
     return again
 
@@ -113,7 +117,12 @@ def _other_rows(home: Home, artifact: Artifact, source: UrlList, settings: Setti
 def _any_due(home: Home, artifact: Artifact, settings: Settings) -> bool:
     from datafetch.images.lacking import any_due
 
-    return any_due(home.batches(artifact.name), time.time(), retry_gone=settings.retry_gone)
+    return any_due(
+        home.batches(artifact.name),
+        time.time(),
+        retry_gone=settings.retry_gone,
+        heed=not settings.ignore_opt_out,
+    )
 
 
 def _changed(home: Home, artifact: Artifact) -> bool:

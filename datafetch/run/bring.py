@@ -11,7 +11,9 @@ import os
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from datafetch import __version__
 from datafetch.errors import DatafetchError, Locked, NoRoom
 from datafetch.model import (
     Artifact,
@@ -32,6 +34,7 @@ from datafetch.report import Report, Tally, unexpected, why_of
 from datafetch.run import early, refuse
 from datafetch.run.again import asked_again, derived_again, made_again
 from datafetch.run.cost import fitted
+from datafetch.run.drift import drift_of
 from datafetch.run.ending import report_of, tidy
 from datafetch.store import files as store
 from datafetch.store import history, inventory, journal
@@ -41,10 +44,14 @@ from datafetch.store.home import Home
 from datafetch.store.lease import Lease
 from datafetch.store.stock import Stock, observe, take_stock
 from datafetch.store.subsets import subsets, words
+from datafetch.store.terms import BY_OPTION, accept
 from datafetch.task import Task
 
 STOPPED = frozenset({8, 10, 11, 12, 130, 143})  # exit codes of runs that ended before their work did
 READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})  # nothing here may be written
+
+if TYPE_CHECKING:
+    from datafetch.lock.document import Entry
 
 Emit = Callable[[Event], None]
 
@@ -62,6 +69,10 @@ def plan(recipe: Recipe, choice: Choice, settings: Settings) -> Budget:
     """What `get` would do now and what it would cost. Writes nothing, asks nobody."""
     home = home_of(settings, recipe.name)
     wanted = with_holders(choose(recipe, choice), recipe.artifacts)
+    if settings.frozen:
+        from datafetch.run.frozen import held_to
+
+        recipe, wanted, _ = held_to(recipe, choice, settings, wanted)
     refuse.no_rows(recipe, wanted, settings)
     task = Task(recipe, tuple(wanted), home, settings)
     stock = take_stock(home)
@@ -85,10 +96,16 @@ def get(
 
     `show` is given the plan, if there is anything to do, before the first byte. The report tells of every failure of
     a single artifact. Raised are only errors that stop a run before it has begun: a choice that does not exist, terms
-    that were not accepted, a lease that another run holds, a folder that cannot be written.
+    that were not accepted, a lease that another run holds, a folder that cannot be written; with `settings.frozen` a
+    lock file that has nothing of this choice, or of another recipe.
     """
     wanted = with_holders(choose(recipe, choice), recipe.artifacts)
-    return bring(recipe, wanted, settings, emit, show)
+    if not settings.frozen:
+        return bring(recipe, wanted, settings, emit, show)
+    from datafetch.run.frozen import held_to
+
+    held, wanted, entry = held_to(recipe, choice, settings, wanted)
+    return bring(held, wanted, settings, emit, show, locked=entry)
 
 
 def repair(recipe: Recipe, damaged: Collection[str], settings: Settings, emit: Emit = ignore) -> Report:
@@ -109,6 +126,7 @@ def bring(
     emit: Emit,
     show: Callable[[Budget], None] = lambda budget: None,
     damaged: frozenset[str] = frozenset(),
+    locked: Entry | None = None,
 ) -> Report:
     """Settle the difference between `wanted` and what is there, and report. See `get` for what is raised."""
     home = home_of(settings, recipe.name)
@@ -122,14 +140,25 @@ def bring(
     except NoRoom as error:
         if (report := _as_it_stands(recipe, wanted, settings, damaged, error)) is None:
             raise
+        if drift := drift_of(home, recipe, locked):
+            raise drift from error
         return report
     with lease, early.reported(recipe, wanted, home, settings):
-        refuse.unaccepted(home, recipe, settings)
+        if not home.manifest.exists():  # else only once something of it is to be fetched
+            refuse.unaccepted(home, recipe, settings)
         task, stock, seen = _look(recipe, wanted, settings, damaged)
         wanted = task.wanted
         here = [artifact for artifact in wanted if seen[artifact.name].state is State.BUILT]
+        if locked is not None:
+            from datafetch.lock.hold import refuse_built
+
+            refuse_built(home, recipe, wanted, locked)
+            task = replace(task, locked=locked)
         changed = bool(difference(wanted, seen))
         if changed:
+            refuse.unaccepted(home, recipe, settings)
+            if settings.accept_terms:
+                accept(home, recipe, settings.accepted_how or BY_OPTION, __version__)
             refuse.lacking_extras(wanted, seen)
             task, budget, disk, held = fitted(task, seen, stock)
             show(budget)
@@ -172,6 +201,9 @@ def bring(
             if artifact not in built and not tally.problems:
                 text = "it could not be built, and nothing said why"
                 tell(Event("failed", artifact.name, why=Why.UNKNOWN, text=text, code=1))
+        if not tally.problems and (drift := drift_of(home, recipe, locked)):
+            text, code = str(drift), drift.exit_code
+            tell(Event("failed", recipe.name, why=Why.DRIFT, text=text, hint=drift.hint, code=code))
         for text in (*noted, *words(subsets(home, recipe))):
             tell(Event("note", recipe.name, text=text))
         upstream: tuple[Standing, ...] = ()

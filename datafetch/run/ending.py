@@ -41,13 +41,14 @@ def report_of(task: Task, tally: Tally, stock: Stock, upstream: tuple[Standing, 
     with_files = set(stock.files) | _worked_off(task)
     parts: list[Mapping[Outcome, int]] = [{Outcome.OK: files - gone, Outcome.MISSING: gone}]
     parts += [dropped(home, artifact) for artifact in recipe.artifacts if artifact.name in with_files]
-    # A wanted artifact without published files counts as a single item.
     why = {problem.name: problem.outcome for problem in tally.problems}
-    absent = [a.name for a in task.wanted if a.name not in with_files and not _is_optional(a)]
-    parts.append(Counter(why.get(name, Outcome.FAILED) for name in absent))
+    absent = [a for a in task.wanted if a.name not in with_files and not _is_optional(a)]
+    # A wanted artifact without published files counts as a single item.
+    parts.append(Counter(why.get(a.name, Outcome.FAILED) for a in absent))
     counts = add_up(parts)
     least = recipe.min_complete if settings.min_complete is None else settings.min_complete
-    status, code = verdict(counts, tally.problems, least)
+    hollow = bool(absent) or any(_is_hollow(home, a) for a in task.wanted if a.name not in stock.files)
+    status, code = verdict(counts, tally.problems, least, hollow=hollow)
     return Report(
         dataset=recipe.name,
         root=str(home.root),
@@ -76,6 +77,13 @@ def _summaries(home: Home, artifacts: Iterable[Artifact]) -> dict[str, Mapping[s
 
 def _is_optional(artifact: Artifact) -> bool:
     return isinstance(artifact.source, Manual) and artifact.source.optional
+
+
+def _is_hollow(home: Home, artifact: Artifact) -> bool:
+    """Whether it is a list that had rows and gave nothing. One that mends others is no set of its own."""
+    if not isinstance(artifact.source, UrlList) or artifact.source.mending:
+        return False
+    return any(count for outcome, count in dropped(home, artifact).items() if outcome is not Outcome.SKIPPED)
 
 
 def _worked_off(task: Task) -> set[str]:

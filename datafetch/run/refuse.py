@@ -12,16 +12,25 @@ from datafetch.plan.choose import ways_given_up
 from datafetch.plan.peak import Disk
 from datafetch.store import journal
 from datafetch.store.home import Home
+from datafetch.store.terms import accepted, ledger
 
 
 def unaccepted(home: Home, recipe: Recipe, settings: Settings) -> None:
-    """NeedsPerson for terms that nobody has accepted, unless the dataset was built before."""
+    """NeedsPerson for terms that nobody has accepted as they are now. To be asked before anything is fetched; a
+    dataset that lacks nothing needs none.
+    """
     terms = recipe.terms
-    if terms and terms.accept and not settings.accept_terms and not home.manifest.exists():
-        raise NeedsPerson(
-            f"{recipe.name}: its terms must be accepted first: {terms.text} {terms.link}".strip(),
-            hint="read them, then add --accept-terms",
-        )
+    if terms is None or not terms.accept or settings.accept_terms or accepted(home, terms) is not None:
+        return
+    said = (
+        "its terms have changed and must be accepted anew"
+        if ledger(home)
+        else "its terms must be accepted first"
+    )
+    raise NeedsPerson(
+        f"{recipe.name}: {said}: {terms.text} {terms.link}".strip(),
+        hint="read them, then add --accept-terms",
+    )
 
 
 def other_names(home: Home, recipe: Recipe, settings: Settings) -> None:

@@ -73,6 +73,11 @@ class Home:
         return self.root / STATE_FOLDER / ".probes" / f"{self.dataset}.json"
 
     @property
+    def terms(self) -> Path:
+        """The terms that were accepted; absent when none were asked for."""
+        return self.state / "terms.jsonl"
+
+    @property
     def hosts(self) -> Path:
         """How hard each host of a list may be asked, as learned; absent before the first list."""
         return self.state / "hosts.json"

@@ -41,6 +41,12 @@ def _partial(home: Home, artifact: Artifact) -> Partial | None:
     return Partial(artifact, known.built.files, known.built.files + left, choices) if left else None
 
 
+def not_locked(home: Home, artifact: Artifact) -> int:
+    """How many rows of a list were left out because a lock file has none of them."""
+    staged = journal.known(home.journal(artifact.name)).staged
+    return 0 if staged is None else staged.dropped.get(Outcome.SKIPPED, {}).get(Why.NOT_LOCKED, 0)
+
+
 def words(found: Sequence[Partial]) -> list[str]:
     """A line for each, and one for each checksum that says nothing of a part."""
     lines = [f"subset: {each}" for each in found]

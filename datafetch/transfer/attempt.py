@@ -18,7 +18,7 @@ from datafetch.transfer.http import Answer
 from datafetch.transfer.lanes import Chunk
 from datafetch.transfer.pages import SNIFF, page, squeezed
 from datafetch.transfer.pump import UNSAID, Pump
-from datafetch.transfer.resume import Act, ask, content_length, judge
+from datafetch.transfer.resume import Act, Said, ask, content_length, judge
 from datafetch.transfer.resume import Answer as Judged
 from datafetch.transfer.upstream import upstream
 from datafetch.transfer.wanted import Wanted, Ways
@@ -40,7 +40,7 @@ async def attempt(wanted: Wanted, ways: Ways, holding: Holding, url: str, widen:
             case Act.COMPLETE:
                 _check_promise(wanted, url, judged, holding, answer)
                 holding.promised(answer.promise)
-                holding.said(upstream(url, answer.headers, judged.validators.total, now()))
+                holding.heard(upstream(url, answer.headers, judged.validators.total, now()))
                 holding.whole = True
             case Act.START | Act.CONTINUE:
                 await _take(wanted, ways, holding, url, widen, judged, answer)
@@ -62,7 +62,8 @@ async def _take(
     holding.promised(answer.promise)
     _check_room(wanted, ways, total)
     await holding.describe(clean_url(url), judged.validators)
-    holding.said(upstream(url, answer.headers, total, now()))
+    holding.heard(upstream(url, answer.headers, total, now()))
+    holding.said = Said.by(answer.headers)
     ways.emit(Event("started", wanted.name, holding.size, total, url=safe_url(url)))
     pump = Pump(wanted, ways, holding)
     if total is None:

@@ -39,7 +39,7 @@ from datafetch.transfer.part import PartFile
 from datafetch.transfer.pieces import Grains, Piece, Pieces
 from datafetch.transfer.promise import Promise
 from datafetch.transfer.rehash import holds
-from datafetch.transfer.resume import Held, Validators, Worth, trusted, worth
+from datafetch.transfer.resume import Held, Said, Validators, Worth, trusted, worth
 from datafetch.transfer.spans import Span
 
 _MANY = 16  # rows about writes that may stay in the journal of a finished file
@@ -67,6 +67,7 @@ class Holding:
             str, ...
         ] = ()  # identities of all addresses that bytes are from, the last one last
         self.validators = Validators()
+        self.said: Said = Said()  # by the last answer, strong or not: for a person, and for lock files
         self.promise = Promise()  # by all of `sources`
         self._upstream: Upstream | None = None  # what was said last of what is held
         found = known(journal.path)
@@ -82,6 +83,7 @@ class Holding:
             pieces = trusted(on_disk, row.durable, wrote, same_boot)
             self.url, self._sources = row.url, row.sources
             self.validators = Validators(row.etag, row.last_modified, row.total)
+            self.said = Said(row.etag, row.last_modified)
             if use is Worth.ALL and pieces:
                 self.promise = Promise(row.promised_size, row.promised)
         promised = (one.algorithm for one in self.promise.checksums)
@@ -115,13 +117,17 @@ class Holding:
             end = gaps[0][1] if gaps and gaps[0][1] < total else None
         return Held(self._sources[-1] if self._sources else "", self.front, self.validators, end)
 
+    def given_by(self, addresses: Collection[str]) -> Said:
+        """What these addresses, by identity, have said of the bytes held; nothing when others gave some of them."""
+        return self.said if set(self._sources) <= set(addresses) else Said()
+
     def promised(self, promise: Promise) -> None:
         """What the provider of the bytes that follow states about the whole, beside what is promised already."""
         if promise:
             self.promise = self.promise.joined(promise)
             self.part.also(one.algorithm for one in promise.checksums)
 
-    def said(self, upstream: Upstream) -> None:
+    def heard(self, upstream: Upstream) -> None:
         """What the answer says of the file whose bytes follow: written down once it is whole."""
         self._upstream = upstream
 
@@ -132,6 +138,7 @@ class Holding:
         self._grains.clear()
         self.promise = Promise()
         self.url, self._sources, self.validators, self.whole = "", (), Validators(), False
+        self.said = Said()
 
     async def describe(self, url: str, validators: Validators) -> None:
         """Says durably what the bytes that follow are of. `url` is a clean one."""

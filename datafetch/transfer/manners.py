@@ -17,7 +17,7 @@ A refusal is laid to the places when requests with so many in flight are mostly 
 Above what was last refused lies a probe. Probes are paid from a budget: one only when all refusals of the run
 come to less than 0.7 % of its requests, ever rarer while they fail, ever bolder while they do not: so refusals
 stay below one in a hundred, and a limit that is lifted is noticed. What a host says in Retry-After and in
-RateLimit fields is obeyed before all that.
+RateLimit fields is obeyed before all that. Refusals that do not depend on the rate teach nothing (`doubt`).
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import inf
 
+from datafetch.transfer.doubt import Doubt
 from datafetch.transfer.probing import Probing
 from datafetch.transfer.quota import Quota
 from datafetch.transfer.signs import Heard, Latency, Levels, Sent, Span
@@ -91,6 +92,7 @@ class Manners:
         self._lately = Span(now)  # of the present interval of the rate
         self._round = 0  # answers since places last grew
         self._probing = Probing()
+        self._doubt = Doubt()
         self._pause = 0.0
         self._paused_for = 0.0  # within the present span
         self._levels = Levels(self._most)
@@ -173,7 +175,9 @@ class Manners:
         if retry_after is not None:
             self._stop(now, retry_after)
         if heard is Heard.REFUSED:
-            if sent.at > self._told:
+            if self._doubt.on:
+                self._doubt.ignored()
+            elif sent.at > self._told:
                 self._narrow(sent, now, retry_after)
             return
         self._levels.accepted(sent.among)
@@ -181,6 +185,7 @@ class Manners:
             self._since_told.accepted += 1
             self._lately.accepted += 1
             self._alone = False
+            self._doubt.accepted(self.rate)
         if heard is Heard.OK and self._latency.risen(now - sent.at if took is None else took, self.places):
             self.places = max(1, self.places // 2)
             self._starting, self._round = False, 0
@@ -209,6 +214,9 @@ class Manners:
             # The present interval, not the average since slow start began.
             self.rate = self._top = 1 / max(now - self._lately.since, 0.05) * max(self._lately.accepted, 1)
         again = not self._since_told.accepted
+        if not again and retry_after is None and (rate := self._doubt.refused(self.rate)) is not None:
+            self._believe_no_limit(rate, now)
+            return
         if again:
             self._since_told.barred = True
             self._refused_again(sent)
@@ -231,6 +239,13 @@ class Manners:
         self._told = now
         self._lately = Span(max(now, self._not_before))
         self._next = max(self._next, now)  # nothing is caught up
+
+    def _believe_no_limit(self, rate: float, now: float) -> None:
+        """What was learned of limits is forgotten, down to a rate at which most was served."""
+        self.rate = self._top = rate
+        self._ceiling, self._alone, self._starting, self._round = None, False, True, 0
+        self._told = now
+        self._lately = self._since_told = Span(now)
 
     def _add_up(self, ended: Span) -> None:
         """Short spans in a row tell together what a long one does."""

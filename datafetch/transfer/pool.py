@@ -143,7 +143,18 @@ async def _verified(wanted: Wanted, ways: Ways, holding: Holding, url: str) -> F
         )
     others = tuple((name, digest) for name, digest in digests.items() if name != "sha256")
     first = wanted.urls[0]
-    fetched = Fetched(wanted.path, holding.size, sha256, safe_url(first), now(), others, identity(first))
+    said = holding.given_by(ways.origin(wanted))
+    fetched = Fetched(
+        wanted.path,
+        holding.size,
+        sha256,
+        safe_url(first),
+        now(),
+        others,
+        identity(first),
+        said.etag,
+        said.last_modified,
+    )
     await holding.finish(wanted.target, fetched)
     return fetched
 

@@ -61,6 +61,7 @@ _RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})\Z")
 _RANGE_UNMET = re.compile(r"bytes \*/(\d{1,18})\Z")
 # Bytes above ASCII may stand in one, but not in a header of ours.
 _ETAG = re.compile(r'"[\x21\x23-\x7e]*"\Z')
+_LONGEST = 256  # characters of a validator that is kept to be shown
 _VISIBLE = re.compile(r"[\x20-\x7e]+\Z")
 
 
@@ -75,6 +76,20 @@ class Validators:
     @property
     def strong(self) -> bool:
         return bool(self.etag or self.last_modified)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """The validators of an answer as they came: enough to tell a person that a file is another one, never to join."""
+
+    etag: str = ""
+    last_modified: str = ""
+
+    @classmethod
+    def by(cls, headers: Mapping[str, str]) -> Said:
+        """Those of an answer, whose header names are in lower case; what cannot be printed is none."""
+        told = (headers.get(name, "").strip() for name in ("etag", "last-modified"))
+        return cls(*(text if _VISIBLE.match(text) and len(text) <= _LONGEST else "" for text in told))
 
 
 @dataclass(frozen=True, slots=True)

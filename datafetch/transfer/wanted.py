@@ -83,6 +83,12 @@ class Ways:
                 found.append(identity(clean_url(url)))
         return frozenset(found)
 
+    def origin(self, wanted: Wanted) -> frozenset[str]:
+        """The identity of the first address, which the recipe calls the origin; none when it cannot be asked."""
+        with suppress(TransferFailed):
+            return frozenset(identity(clean_url(url)) for url in self._origins(wanted)[:1])
+        return frozenset()
+
     def _origins(self, wanted: Wanted) -> tuple[str, ...]:
         return tuple(
             next((found for one in self.providers if (found := one.address(url)) is not None), url)
