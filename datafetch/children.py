@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import IO
 
 # Names of what logs in somewhere: a process that reads archives or asks for plain addresses needs none of it.
-_SECRET_BEGINS = ("AWS_",)
+_SECRET_BEGINS = ("AWS_", "DATAFETCH_HEARTBEAT")
 _SECRET_ENDS = ("TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIALS", "_KEY", "_KEY_ID")
 
 

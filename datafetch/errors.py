@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # the words take longer to load than `--help` should
     from datafetch.model import Why
+    from datafetch.report import Report
 
 RUN_AGAIN = "run the same command again to go on: what is here is kept"
 
@@ -49,6 +50,7 @@ class DatafetchError(Exception):
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
         self.hint = hint
+        self.report: Report | None = None  # of a run that it ended before anything was done
 
 
 class UsageError(DatafetchError):

@@ -7,12 +7,50 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
-from datafetch.errors import worst
-from datafetch.model import Event, Outcome, Why
+import msgspec
+
+from datafetch.errors import (
+    BadList,
+    DatafetchError,
+    Drifted,
+    Interrupted,
+    LayoutMismatch,
+    Locked,
+    NeedsPerson,
+    NoRoom,
+    Offline,
+    TimeLimit,
+    TransferFailed,
+    TransferLimit,
+    UnsafeArchive,
+    worst,
+)
+from datafetch.model import Event, Outcome, Standing, Why
 from datafetch.store.held import Held
 from datafetch.store.subsets import Partial
+
+WHYS = {
+    UnsafeArchive: Why.UNSAFE,
+    LayoutMismatch: Why.LAYOUT,
+    BadList: Why.BAD_LIST,
+    Drifted: Why.DRIFT,
+    NeedsPerson: Why.MANUAL,
+    Offline: Why.OFFLINE,
+    NoRoom: Why.CANNOT_WRITE,
+    Locked: Why.LOCKED,
+    TimeLimit: Why.LIMIT,
+    TransferLimit: Why.LIMIT,
+    Interrupted: Why.INTERRUPTED,
+}
+
+
+def why_of(error: DatafetchError) -> Why:
+    """The class of an error, for those who filter by it."""
+    if isinstance(error, TransferFailed):
+        return error.why
+    return next((why for kind, why in WHYS.items() if isinstance(error, kind)), Why.UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +93,7 @@ class Report:
     derived: Mapping[str, Mapping[str, object]] = field(default_factory=dict)  # artifact -> its summary
     members: Mapping[str, Report] = field(default_factory=dict)  # of a group
     subset: tuple[Partial, ...] = ()  # of what only a part is here, by choice
+    upstream: tuple[Standing, ...] = ()  # of what was here before, when that was asked
 
     def as_json(self) -> dict[str, object]:
         document: dict[str, object] = {
@@ -71,19 +110,28 @@ class Report:
             "subset": [each.as_json() for each in self.subset],
             "finished_at": self.finished_at,
         }
+        if self.upstream:
+            document["upstream"] = [
+                {**asdict(each), "was": dict(each.was), "now": dict(each.now)} for each in self.upstream
+            ]
         if self.derived:
             document["derived"] = {name: dict(told) for name, told in self.derived.items()}
         if self.members:
             document["members"] = {name: report.as_json() for name, report in self.members.items()}
         return document
 
+    def as_file(self) -> bytes:
+        """As it is written down: the same document, for people too."""
+        return msgspec.json.format(msgspec.json.encode(self.as_json())) + b"\n"
+
 
 class Tally:
     """Folds the events of one run. Safe to call from several threads: extraction reports from its own."""
 
-    def __init__(self, held: Held | None = None) -> None:
+    def __init__(self, held: Held | None = None, started: float | None = None) -> None:
+        """`started` is when the run began, by the monotonic clock; None: now."""
         self._lock = threading.Lock()
-        self._started = time.monotonic()
+        self._started = time.monotonic() if started is None else started
         self._held = held or Held()
         self.transferred = 0
         self.problems: list[Problem] = []

@@ -7,7 +7,7 @@ import signal
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 from datafetch.errors import (
@@ -61,6 +61,26 @@ def deadline(stop: Callable[[DatafetchError], None], seconds: float | None) -> I
         yield
     finally:
         timer.cancel()
+
+
+def pause(seconds: float, begun: Callable[[], None] = lambda: None) -> None:
+    """Wait; raises Interrupted at once when a signal comes. `begun` is called once that is so."""
+    reasons: list[DatafetchError] = []
+
+    async def wait() -> None:
+        over = asyncio.Event()
+
+        def stop(reason: DatafetchError) -> None:
+            reasons.append(reason)
+            over.set()
+
+        with signals(stop), suppress(TimeoutError):
+            begun()
+            await asyncio.wait_for(over.wait(), seconds)
+
+    asyncio.run(wait())
+    if reasons:
+        raise reasons[0]
 
 
 def stoppable(work: Callable[[Callable[[], None]], T], seconds: float | None) -> T:

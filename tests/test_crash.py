@@ -33,7 +33,7 @@ AT_ONCE = 4  # processes: they wait for the server and the disk some of the time
 CHOICE = ("pods", "--synthetic", "dreambooth_llm", "--cfg", "5", "--negatives")
 LLM_SET = "synthetic/dreambooth_llm_cfg_5"
 PHASES = ("started", "progress", "fetched", "extract", "extracting", "staged", "freed", "built")
-STATE = {"history.jsonl", "journal", "manifest.jsonl", "report.json", "seen.jsonl"}
+STATE = {"history.jsonl", "journal", "manifest.jsonl", "report.json", "seen.jsonl", "verified.json"}
 
 
 # --- A world in which every phase takes a while ----------------------------------------------------------------------

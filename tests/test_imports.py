@@ -81,12 +81,14 @@ ARROWS: dict[str, set[str]] = {
     "bundle": {
         *("run", "lists", "images", "transfer", "recipe", "plan", "layout", "store", "report"),
     },
+    "probe": {"obtain", "stops", "store", "transfer"},
+    "unattended": {"report", "stops", "store", "transfer"},
     "console": {"plan", "report"},
     "show": {"console", "images", "store"},
     "demo": {"run", "recipe", "report", "console", "store"},
     "cli": {
         *("run", "lock", "recipe", "plan", "layout", "console", "report", "verify", "demo", "show", "own"),
-        *("documents", "images", "store", "stops", "loaders", "export", "bundle"),
+        *("documents", "images", "store", "stops", "loaders", "export", "unattended", "probe", "bundle"),
     },
     "preference": set(),
     "__main__": {"cli"},

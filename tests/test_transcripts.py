@@ -11,7 +11,8 @@ A file of `transcripts/` opens with what it shows. Then, as on a terminal:
 Besides datafetch there are a few words: `flip FILE` changes one bit, `write FILE TEXT`, `remove FILE`, `files` lists
 the folder without the state, `upstream FAULT FILE` lets the mirror misbehave as tests/server.py has it, and
 `requests` says what the mirror was asked for since the last time. Where a run differs from the next stands
-<SIZE>, <TIME>, <SOON>, <DIGEST>, <MIRROR> or <HERE>. TRANSCRIPTS=write pytest tests/test_transcripts.py records anew.
+<SIZE>, <TIME>, <SOON>, <DIGEST>, <MIRROR>, <HERE>, <PYTHON> or <SOURCES>. TRANSCRIPTS=write pytest
+tests/test_transcripts.py records anew.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import json
 import os
 import re
 import shlex
+import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -28,7 +30,7 @@ from pathlib import Path
 import pytest
 import typer
 from conftest import Guard
-from process import datafetch_
+from process import SOURCES, datafetch_
 from server import FAULTS, FaultServer
 from test_cli_tree import files_below
 from upstream import Upstream, things
@@ -90,6 +92,8 @@ class Scene:
         for found, name in (
             (self.server.url.partition("://")[2], "<MIRROR>"),
             (str(self.here.resolve()), "<HERE>"),
+            (sys.executable, "<PYTHON>"),
+            (str(SOURCES), "<SOURCES>"),
         ):
             text = text.replace(found, name)
         steady = text

@@ -67,6 +67,9 @@ def _fail(error: DatafetchError, args: list[str]) -> int:
 def _print_failure(error: DatafetchError, args: list[str]) -> None:
     import json
 
+    if error.report is not None:
+        print(json.dumps(error.report.as_json(), ensure_ascii=False))
+        return
     problem = {"name": "", "why": str(error), "url": "", "hint": error.hint}
     counts = dict.fromkeys(("ok", "missing", "failed", "rejected", "skipped", "total"), 0)
     nothing = {"transferred": 0, "on_disk": 0, "peak": 0}

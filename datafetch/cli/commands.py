@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datafetch.cli import getting, building, bundling, combining, looking, terms  # isort: skip
-from datafetch.cli import verifying, checking, exporting, locking  # isort: skip
+from datafetch.cli import getting, building, bundling, combining, scheduling, looking, terms  # isort: skip
+from datafetch.cli import verifying, checking, exporting, locking, probing  # isort: skip
 from datafetch.cli.app import app
 
 __all__ = [
@@ -16,6 +16,8 @@ __all__ = [
     "getting",
     "locking",
     "looking",
+    "probing",
+    "scheduling",
     "terms",
     "verifying",
 ]

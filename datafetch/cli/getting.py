@@ -26,6 +26,7 @@ from datafetch.cli.options import (
     Exclude,
     First,
     FromDir,
+    Heartbeat,
     Include,
     Jobs,
     Json,
@@ -38,6 +39,7 @@ from datafetch.cli.options import (
     MaxPerClass,
     MaxPerHost,
     MaxTransfer,
+    MetricsFile,
     MinComplete,
     Mirror,
     MirrorOnly,
@@ -55,6 +57,7 @@ from datafetch.cli.options import (
     RecipeCommand,
     Registry,
     Split,
+    StartDelay,
     Stream,
     Threshold,
     Verbose,
@@ -72,6 +75,7 @@ if TYPE_CHECKING:
     from datafetch.model import Choice, Recipe, Settings, Subset, Window
     from datafetch.plan.budget import Budget
     from datafetch.report import Report
+    from datafetch.unattended.attend import Wishes
 
 JOBS, PLACES = 4, 4  # transfers at once, and from one host, unless told otherwise
 ITEMS, ITEMS_PER_HOST = 64, 32  # the same of the rows of a list, which wait for the network most of the time
@@ -111,6 +115,14 @@ def get_command(
     allow_private: AllowPrivate = False,
     offline: Annotated[
         bool, option("--offline", help="use what is here, ask no server", panel=WHERE_FROM)
+    ] = False,
+    check_upstream: Annotated[
+        bool,
+        option(
+            "--check-upstream",
+            help="ask whether what is here is still what upstream has",
+            panel=WHERE_FROM,
+        ),
     ] = False,
     accept_terms: AcceptTerms = False,
     registry: Registry = [],  # noqa: B006
@@ -161,6 +173,9 @@ def get_command(
     num_test: NumTest = None,
     word_count_threshold: Threshold = None,
     max_length: MaxLength = None,
+    start_delay: StartDelay = "",
+    metrics_file: MetricsFile = None,
+    heartbeat: Heartbeat = "",
     progress: ProgressMode = Progress.AUTO,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -179,6 +194,8 @@ def get_command(
         raise UsageError(
             "--stream leaves no archive to keep", hint="give either --stream or --keep-archives, not both"
         )
+    if check_upstream and offline:
+        raise UsageError("--check-upstream asks servers, and --offline asks none", hint="give one of them")
     accepted_how = (
         "" if accept_terms or dry_run or quiet or as_json else ask_terms(recipe, output_dir, registry, choice)
     )
@@ -198,6 +215,7 @@ def get_command(
         mirror_only=mirror_only,
         allow_private=allow_private,
         offline=offline,
+        check_upstream=check_upstream,
         names=names.value,
         keep_archives=keep_archives,
         stream=stream,
@@ -215,18 +233,27 @@ def get_command(
         subset=subset_of(split, classes, max_per_class, include, exclude),
         prepro=prepro_rules(prepro, num_val, num_test, word_count_threshold, max_length),
     )
+    wishes = wishes_of(recipe.name, start_delay, metrics_file, heartbeat, settings)
     if dry_run:
         return _show_plan(recipe, choice, settings, as_json, registry)
-    if recipe.members:
-        return _get_group(recipe, choice, settings, registry, progress, as_json, quiet, verbose)
 
     def show(budget: Budget) -> None:
         if not (quiet or as_json):
             lines = plan_screen(recipe, budget, free_space(output_dir)[0], width(sys.stderr))
             print("\n".join(lines), file=sys.stderr, flush=True)
 
-    with watching(recipe.name, progress, as_json=as_json, quiet=quiet, verbose=verbose) as watcher:
-        report = run.get(recipe, choice, settings, watcher, show)
+    def work() -> Report:
+        if recipe.members:
+            return _get_group(recipe, choice, settings, registry, progress, as_json, quiet, verbose)
+        with watching(recipe.name, progress, as_json=as_json, quiet=quiet, verbose=verbose) as watcher:
+            return run.get(recipe, choice, settings, watcher, show)
+
+    if wishes is None:
+        report = work()
+    else:
+        from datafetch.unattended.attend import attended, to_stderr
+
+        report = attended(work, recipe.name, settings.root, wishes, to_stderr, told=not quiet)
     return say_report(report, as_json=as_json, quiet=quiet)
 
 
@@ -291,6 +318,24 @@ def demo_command(
         if not kept:
             print("\nthis was a temporary folder: -o DIR keeps it", file=sys.stderr)
     return played.report.exit_code
+
+
+def wishes_of(
+    name: str, delay: str, metrics_file: Path | None, heartbeat: str, settings: Settings
+) -> Wishes | None:
+    """What is to be done around a run; None for nothing. UsageError for what cannot be done."""
+    if not (delay or metrics_file or heartbeat):
+        return None
+    from datafetch.unattended.attend import Wishes
+    from datafetch.unattended.heartbeat import Heartbeat
+    from datafetch.unattended.metrics import target
+
+    monitor = Heartbeat.of(heartbeat, allow_private=settings.allow_private) if heartbeat else None
+    return Wishes(
+        parse_duration(delay) if delay else 0.0,
+        target(metrics_file, name) if metrics_file else None,
+        None if settings.offline else monitor,
+    )
 
 
 def choice_of(ctx: typer.Context, only: Sequence[str], everything: bool) -> Choice:
@@ -369,7 +414,7 @@ def _get_group(
     as_json: bool,
     quiet: bool,
     verbose: bool,
-) -> int:
+) -> Report:
     from datafetch.console.screens import plan_screen, report_line
     from datafetch.run import group
     from datafetch.store.room import free_space
@@ -389,7 +434,7 @@ def _get_group(
                 print(f"error: {problem.text}\nhint: {problem.hint}", file=sys.stderr)
         if not quiet:
             print_lines([report_line(one) for one in report.members.values()])
-    return say_report(report, as_json=as_json, quiet=quiet)
+    return report
 
 
 def _show_plan(
@@ -459,4 +504,9 @@ def say_report(report: Report, *, as_json: bool, quiet: bool) -> int:
         say(report_line(report))
         for note in report.notes if quiet else ():  # else they were told as they came
             print(f"note: {note}", file=sys.stderr)
+    elif report.upstream:  # all is well here, and yet there is something to decide
+        from datafetch.run.standing import told, worth_telling
+
+        for one in filter(worth_telling, report.upstream):
+            print(f"note: {told(one)}", file=sys.stderr)
     return report.exit_code

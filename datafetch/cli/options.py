@@ -91,6 +91,7 @@ def option(*flags: str, help: str, panel: str = "", env: str = "", **more: Any) 
 
 WHAT, WHERE_FROM, WHERE_TO, LIMITS, OUTPUT = "What", "Where from", "Where to", "How far, how hard", "Output"
 TALK = "For NeuralTalk2"
+UNATTENDED = "When nobody watches"
 
 Name = Annotated[
     str, typer.Argument(metavar="NAME", help="a dataset, see: datafetch list", autocompletion=complete_names)
@@ -238,6 +239,35 @@ ProgressMode = Annotated[
         help="bars on a terminal, else a line every 30 s",
         panel=OUTPUT,
         metavar="auto|bars|lines|none",
+    ),
+]
+
+
+StartDelay = Annotated[
+    str,
+    option(
+        "--start-delay",
+        help="start at some time by chance up to 15m … later",
+        panel=UNATTENDED,
+        metavar="TIME",
+    ),
+]
+MetricsFile = Annotated[
+    Path | None,
+    option(
+        "--metrics-file",
+        help="at the end, a file for Prometheus; in a folder, datafetch_NAME.prom",
+        panel=UNATTENDED,
+        metavar="PATH",
+    ),
+]
+Heartbeat = Annotated[
+    str,
+    option(
+        "--heartbeat",
+        help="ask URL/start, then URL, or URL/<exit code>; best kept in $DATAFETCH_HEARTBEAT",
+        panel=UNATTENDED,
+        metavar="URL",
     ),
 ]
 

@@ -30,6 +30,7 @@ class Seen:
     headers: Mapping[str, str]  # lower-case names
     nth: int  # of this path, from 1
     port: int = 0  # of the other side: one connection has one
+    method: str = "GET"
 
     @property
     def start(self) -> int:
@@ -273,7 +274,7 @@ def _handler(find: Find, log: _Log) -> type[BaseHTTPRequestHandler]:
             headers = {name.lower(): value for name, value in self.headers.items()}
             with log.lock:
                 log.counts[self.path] += 1
-                seen = Seen(self.path, headers, log.counts[self.path], self.client_address[1])
+                seen = Seen(self.path, headers, log.counts[self.path], self.client_address[1], self.command)
                 log.seen.append(seen)
             answer = find(self.path.partition("?")[0]) or status(404)
             answer(Exchange(seen, self, base))

@@ -2,7 +2,7 @@
 
 from datafetch.model.choice import Choice, Prepro, Settings, Subset, Window
 from datafetch.model.inventory import Inventory, Members, Plan, Seen, State, Step, Verb
-from datafetch.model.outcome import BY_HAND, Event, Fetched, FileRecord, Outcome, Why
+from datafetch.model.outcome import BY_HAND, Event, Fetched, FileRecord, Outcome, Standing, Why
 from datafetch.model.recipe import Artifact, Finish, Join, Option, Recipe, Rule, Sorting, Status, Terms
 from datafetch.model.sources import (
     DAMAGED,
@@ -51,6 +51,7 @@ __all__ = (
     "Shards",
     "Sorting",
     "Source",
+    "Standing",
     "State",
     "Status",
     "Step",

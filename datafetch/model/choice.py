@@ -72,6 +72,7 @@ class Settings:
     mirror_only: bool = False
     allow_private: bool = False
     offline: bool = False
+    check_upstream: bool = False  # of what is here already, ask whether it is still what upstream has
     names: str = "keep"  # or "sequential"
     keep_archives: bool = False
     stream: bool = False  # unpack archives while they arrive, none of them on disk

@@ -99,6 +99,18 @@ BY_HAND = "by hand"  # a record's `url`, of what a person brought
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """How upstream stands to a file that was got from it."""
+
+    name: str
+    state: str  # unchanged, changed, gone, or unknown
+    url: str  # who was asked; free of secrets
+    text: str = ""  # in what it changed, or why that is not known
+    was: tuple[tuple[str, str], ...] = ()  # size, ETag and Last-Modified, as far as they were said
+    now: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class FileRecord:
     """One line of the manifest. `path` is relative to the output directory, with `/`."""
 

@@ -57,6 +57,7 @@ from datafetch.transfer.ordered import ordered
 from datafetch.transfer.remote import NoRanges, Remote
 from datafetch.transfer.resume import Validators
 from datafetch.transfer.retry import decide
+from datafetch.transfer.upstream import by_validators
 from datafetch.transfer.wanted import Wanted, Ways
 from datafetch.unpack.decoded import weed
 
@@ -158,6 +159,7 @@ class Gatherer:
                 haul = await asyncio.to_thread(self._look, directory, kept)
                 await self._fetch(ways, remote, haul)
                 await asyncio.to_thread(self._stage, directory, haul)
+                await asyncio.to_thread(self._remember, remote)
                 return
             except TransferFailed as failure:
                 if failure.why is not Why.CHANGED or turn == _VERSIONS or not failure.url:
@@ -167,6 +169,11 @@ class Gatherer:
                 known = None
             finally:
                 remote.flush()
+
+    def _remember(self, remote: Remote) -> None:
+        """What the server said of the version that the members are of, for who asks later whether it is still there."""
+        with journal.Journal(self._home.journal(self._name)) as rows:
+            rows.append(by_validators(remote.url, remote.validators, now()))
 
     # --- The directory ------------------------------------------------------------------------------------------
 

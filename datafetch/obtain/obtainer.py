@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, suppress
@@ -37,6 +36,7 @@ from datafetch.obtain.mend import seed
 from datafetch.obtain.partly import partly, why_not
 from datafetch.obtain.relay import Relay
 from datafetch.obtain.streamed import streams_tar, why_not_streamed
+from datafetch.obtain.ways import ways_of
 from datafetch.obtain.wire import Tap
 from datafetch.stops import in_thread
 from datafetch.store import inventory, journal
@@ -45,16 +45,12 @@ from datafetch.store.home import slug
 from datafetch.task import Task
 from datafetch.transfer.addresses import safe_url
 from datafetch.transfer.allowance import Allowance
-from datafetch.transfer.hosts import Hosts
 from datafetch.transfer.http import client
 from datafetch.transfer.now import Now, now_of
 from datafetch.transfer.pool import fetch
 from datafetch.transfer.providers import manual
-from datafetch.transfer.providers.known import providers
-from datafetch.transfer.retry import Patience
 from datafetch.transfer.shards import fetch_shards
 from datafetch.transfer.wanted import Wanted, Ways
-from datafetch.transfer.widen import Width
 
 if TYPE_CHECKING:
     from datafetch.images.batches import ListOutcome
@@ -183,24 +179,7 @@ class Obtainer:
     async def _open(self) -> Ways:
         if self._ways is None:
             http = await self._stack.enter_async_context(client(self._settings, allowance=self._allowance))
-            hosts = Hosts(self._settings.max_per_host)
-            mirrors, only = self._settings.mirrors, self._settings.mirror_only
-            width = Width(min(self._settings.connections, self._settings.max_per_host))
-            patience = Patience().insisting(self._settings.retries).at_rate(self._settings.limit_rate)
-            jobs = asyncio.Semaphore(self._settings.jobs)
-            known = providers(os.environ)
-            self._ways = Ways(
-                http,
-                hosts,
-                self._emit,
-                mirrors,
-                only,
-                patience,
-                width=width,
-                jobs=jobs,
-                providers=known,
-                held=self._task.held,
-            )
+            self._ways = ways_of(self._settings, http, self._emit, self._task.held)
         return self._ways
 
     async def _file_or_ask(self, artifact: Artifact, urls: tuple[str, ...], instead: Manual | None) -> None:

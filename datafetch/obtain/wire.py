@@ -29,6 +29,7 @@ from datafetch.obtain.gather import RESUMED, Pull
 from datafetch.obtain.hashing import Hashing
 from datafetch.obtain.taken import stage
 from datafetch.stops import in_thread
+from datafetch.store import journal
 from datafetch.store.files import remove_tree
 from datafetch.task import Task
 from datafetch.transfer.addresses import clean_url, safe_url, shown_host
@@ -38,6 +39,7 @@ from datafetch.transfer.lanes import Chunk
 from datafetch.transfer.ordered import ordered
 from datafetch.transfer.remote import NoRanges, Remote
 from datafetch.transfer.retry import decide
+from datafetch.transfer.upstream import by_validators
 from datafetch.transfer.wanted import Wanted, Ways
 
 _LEAST, _CUTS = (
@@ -115,6 +117,7 @@ class Tap:
             remote = Remote(self._wanted, ways, url)
             try:
                 await self._take(ways, remote)
+                await asyncio.to_thread(self._remember, remote)
                 return
             except TransferFailed as failure:
                 if failure.why not in (Why.CHANGED, Why.CHECKSUM) or turn == _VERSIONS or not failure.url:
@@ -123,6 +126,11 @@ class Tap:
                 self._emit(Event("retry", self._name, why=failure.why, url=failure.url, text=text))
             finally:
                 remote.flush()
+
+    def _remember(self, remote: Remote) -> None:
+        """What the server said of the version that the files are of, for who asks later whether it is still there."""
+        with journal.Journal(self._home.journal(self._name)) as rows:
+            rows.append(by_validators(remote.url, remote.validators, now()))
 
     async def _take(self, ways: Ways, remote: Remote) -> None:
         await remote.tail(BLOCK)

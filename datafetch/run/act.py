@@ -11,27 +11,19 @@ from typing import Protocol
 
 from datafetch.assemble import assemble
 from datafetch.errors import (
-    BadList,
     Damaged,
     DamagedArchive,
     DatafetchError,
-    Drifted,
-    Interrupted,
-    LayoutMismatch,
     Locked,
-    NeedsPerson,
     NoRoom,
-    Offline,
-    TimeLimit,
     TransferFailed,
-    TransferLimit,
-    UnsafeArchive,
 )
 from datafetch.lock.drift import DRIFTS, drifted
-from datafetch.model import Artifact, Event, Http, Plan, Seen, Step, Verb, Why
+from datafetch.model import Artifact, Event, Http, Plan, Seen, Step, Verb
 from datafetch.obtain.obtainer import Obtainer
 from datafetch.plan.difference import difference
 from datafetch.plan.order import narrowed
+from datafetch.report import why_of
 from datafetch.run.settle import TRIES
 from datafetch.stops import STOPS, deadline, in_thread, signals
 from datafetch.store import inventory
@@ -40,20 +32,6 @@ from datafetch.task import Task
 from datafetch.unpack.unpacker import Unpacker
 
 Emit = Callable[[Event], None]
-
-WHYS = {
-    UnsafeArchive: Why.UNSAFE,
-    LayoutMismatch: Why.LAYOUT,
-    BadList: Why.BAD_LIST,
-    Drifted: Why.DRIFT,
-    NeedsPerson: Why.MANUAL,
-    Offline: Why.OFFLINE,
-    NoRoom: Why.CANNOT_WRITE,
-    Locked: Why.LOCKED,
-    TimeLimit: Why.LIMIT,
-    TransferLimit: Why.LIMIT,
-    Interrupted: Why.INTERRUPTED,
-}
 
 
 class Settle(Protocol):
@@ -211,10 +189,3 @@ class Run:
             self.seen[name] = replace(
                 self.seen[name], files=own.files, tree_bytes=own.bytes, lost=frozenset()
             )
-
-
-def why_of(error: DatafetchError) -> Why:
-    """The class of an error, for those who filter by it."""
-    if isinstance(error, TransferFailed):
-        return error.why
-    return next((why for kind, why in WHYS.items() if isinstance(error, kind)), Why.UNKNOWN)

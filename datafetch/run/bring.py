@@ -13,10 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from datafetch import __version__
-from datafetch.errors import DatafetchError, NoRoom
+from datafetch.errors import DatafetchError, Locked, NoRoom
 from datafetch.model import (
     Artifact,
     Choice,
@@ -24,6 +22,7 @@ from datafetch.model import (
     Recipe,
     Seen,
     Settings,
+    Standing,
     State,
     Why,
 )
@@ -31,8 +30,8 @@ from datafetch.plan.budget import Budget
 from datafetch.plan.choose import choose, ways_given_up
 from datafetch.plan.difference import difference, with_holders
 from datafetch.plan.documents import documents, with_documents
-from datafetch.report import Report, Tally, unexpected
-from datafetch.run import refuse
+from datafetch.report import Report, Tally, unexpected, why_of
+from datafetch.run import early, refuse
 from datafetch.run.again import asked_again, derived_again, made_again
 from datafetch.run.cost import fitted
 from datafetch.run.drift import drift_of
@@ -131,21 +130,25 @@ def bring(
 ) -> Report:
     """Settle the difference between `wanted` and what is there, and report. See `get` for what is raised."""
     home = home_of(settings, recipe.name)
-    if not home.manifest.exists():  # else only once something of it is to be fetched
-        refuse.unaccepted(home, recipe, settings)
     refuse.prepro(recipe, settings)
     lease = Lease(home.lease)
     try:
         lease.acquire()
+    except Locked as error:
+        early.locked(home, error)
+        raise
     except NoRoom as error:
         if (report := _as_it_stands(recipe, wanted, settings, damaged, error)) is None:
             raise
         if drift := drift_of(home, recipe, locked):
             raise drift from error
         return report
-    with lease:
+    with lease, early.reported(recipe, wanted, home, settings):
+        if not home.manifest.exists():  # else only once something of it is to be fetched
+            refuse.unaccepted(home, recipe, settings)
         task, stock, seen = _look(recipe, wanted, settings, damaged)
         wanted = task.wanted
+        here = [artifact for artifact in wanted if seen[artifact.name].state is State.BUILT]
         if locked is not None:
             from datafetch.lock.hold import refuse_built
 
@@ -203,8 +206,11 @@ def bring(
             tell(Event("failed", recipe.name, why=Why.DRIFT, text=text, hint=drift.hint, code=code))
         for text in (*noted, *words(subsets(home, recipe))):
             tell(Event("note", recipe.name, text=text))
-        report = report_of(task, tally, stock)
-        store.write_atomic(home.report, msgspec.json.format(msgspec.json.encode(report.as_json())) + b"\n")
+        upstream: tuple[Standing, ...] = ()
+        if settings.check_upstream and not _cut_off(tally):
+            upstream = _look_upstream(task, here, tell, tally.seconds)
+        report = report_of(task, tally, stock, upstream)
+        store.write_atomic(home.report, report.as_file())
         counts, spent = report.counts, round(report.seconds, 1)
         history.add(home.history, Past(report.finished_at, report.status, counts, report.transferred, spent))
         return report
@@ -249,7 +255,7 @@ def _settle_all(task: Task, seen: dict[str, Seen], tell: Emit, lease: Lease, ran
     """Run the loop, and turn what stopped it early into an event: the report is written whatever happens."""
     import asyncio
 
-    from datafetch.run.act import Run, why_of
+    from datafetch.run.act import Run
     from datafetch.run.settle import settle
 
     try:
@@ -270,7 +276,6 @@ def _prepare(
     if not any(finish.prepro for finish in recipe.finish):
         return False
     from datafetch.documents import prepared
-    from datafetch.run.act import why_of
 
     try:
         if rules := settings.prepro or prepared.rules_of(home, gone):
@@ -289,6 +294,21 @@ def _prepare(
     return True
 
 
+def _look_upstream(task: Task, here: Sequence[Artifact], tell: Emit, spent: float) -> tuple[Standing, ...]:
+    """How upstream stands to what was here before this run; what stops the question is told as that of a run is."""
+    from datafetch.run.standing import look_upstream
+
+    most = task.settings.max_duration
+    try:
+        seconds = None if most is None else max(0.0, most - spent)
+        return look_upstream(task.home, here, task.settings, tell, seconds)
+    except DatafetchError as error:
+        text, code = str(error), error.exit_code
+        name = "--check-upstream"
+        tell(Event("failed", name, why=why_of(error), text=text, hint=error.hint, code=code))
+        return ()
+
+
 def _has_available(home: Home) -> bool:
     return any(".available" in entry.path for entry in inventory.published(home))
 
@@ -296,7 +316,6 @@ def _has_available(home: Home) -> bool:
 def _renew(home: Home, recipe: Recipe, gone: frozenset[str], tell: Emit) -> None:
     """What --write-available once made is made to fit the pictures that are here now, and is made anew if lost."""
     from datafetch.documents import available
-    from datafetch.run.act import why_of
 
     try:
         available.renew(recipe, home, gone)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
 from datafetch.layout.build import forget_assembly
-from datafetch.model import Artifact, Derived, Manual, Outcome, Settings, Shards, UrlList
+from datafetch.model import Artifact, Derived, Manual, Outcome, Settings, Shards, Standing, UrlList
 from datafetch.report import Report, Tally, add_up, verdict
 from datafetch.store import files as store
 from datafetch.store import journal
@@ -36,7 +36,7 @@ def tidy(home: Home, artifact: Artifact, settings: Settings, *, keep: bool = Fal
             (home.state / folder).rmdir()
 
 
-def report_of(task: Task, tally: Tally, stock: Stock) -> Report:
+def report_of(task: Task, tally: Tally, stock: Stock, upstream: tuple[Standing, ...] = ()) -> Report:
     """What the dataset is now: the files of the manifest, less those that are gone, and what never came to be one."""
     recipe, home, settings = task.recipe, task.home, task.settings
     files, gone = sum(stock.files.values()), len(stock.gone)
@@ -65,6 +65,7 @@ def report_of(task: Task, tally: Tally, stock: Stock) -> Report:
         problems=tuple(tally.problems),
         notes=tuple(tally.notes),
         subset=subsets(home, recipe),
+        upstream=upstream,
         finished_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         derived=_summaries(home, [artifact for artifact in task.wanted if artifact.name in with_files]),
     )

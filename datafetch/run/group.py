@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from datafetch.plan.budget import Budget
 from datafetch.recipe import registry
 from datafetch.report import Problem, Report, add_up
 from datafetch.run.bring import Emit, get, home_of, ignore
+from datafetch.store.files import make_folder, write_apart
 
 NOT_BEGUN = "not begun"  # why a member has no report
 STOPS = (130, 143, 10, 8)  # exit codes after which no other member is begun
@@ -64,7 +66,12 @@ def get_group(
         problems += [replace(one, name=f"{recipe.name}: {one.name}") for one in report.problems]
         if report.exit_code in STOPS:
             break
-    return summed(group.name, len(wanted), settings, reports, problems, time.monotonic() - started)
+    report = summed(group.name, len(wanted), settings, reports, problems, time.monotonic() - started)
+    home = home_of(settings, group.name)
+    with suppress(DatafetchError):  # what cannot be written there was told by the members, too
+        make_folder(home.state)
+        write_apart(home.report, report.as_file())
+    return report
 
 
 def _what_is_left(settings: Settings, seconds: float, transferred: int) -> Settings:

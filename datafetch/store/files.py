@@ -7,9 +7,12 @@ descriptor sit in hot loops and raise the OSError itself: wrap the loop in `user
 from __future__ import annotations
 
 import errno
+import glob
 import os
 import stat
 import tempfile
+import threading
+import time
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -39,6 +42,7 @@ __all__ = (  # what other stations may use, wherever in the store it is written
     "sync_folder_fd",
     "sync_tree",
     "user_errors",
+    "write_apart",
     "write_atomic",
 )
 
@@ -46,6 +50,8 @@ FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 FILE_MODE, FOLDER_MODE = 0o644, 0o755
+
+LEFT_OVER = 3600.0  # seconds after which a temporary file of `write_apart` is nobody's any more
 
 # Removal and merging recurse once per level, with two open folders each.
 MAX_DEPTH = 64
@@ -156,6 +162,33 @@ def write_atomic(path: Path, data: bytes) -> None:
     """Give `path` this content durably; a reader sees the old file or the new one, whole."""
     with atomic_file(path) as file:
         file.write(data)
+
+
+def write_apart(path: Path, data: bytes) -> None:
+    """As `write_atomic`, where no lease keeps other writers off `path`: the last of them counts.
+
+    What a killed one left beside it goes with a later write, once it is old.
+    """
+    temp = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
+    with user_errors(path):
+        for left in path.parent.glob(f".{glob.escape(path.name)}.*-*.tmp"):
+            with suppress(OSError):
+                if time.time() - left.lstat().st_mtime > LEFT_OVER:
+                    os.unlink(left)
+        with suppress(FileNotFoundError):
+            os.unlink(temp)
+        fd = os.open(temp, NEW, FILE_MODE)
+        try:
+            with open(fd, "wb") as file:
+                file.write(data)
+                file.flush()
+                sync_fd(fd)
+            os.replace(temp, path)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(temp)
+            raise
+        sync_dir(path.parent)
 
 
 def remove_tree(path: Path) -> None:

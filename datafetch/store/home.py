@@ -63,6 +63,16 @@ class Home:
         return self.state / "report.json"
 
     @property
+    def locked(self) -> Path:
+        """The report of a run that found another one at work; absent once a later one was alone."""
+        return self.state / "locked.json"
+
+    @property
+    def probed(self) -> Path:
+        """What its addresses said when they were last probed. Beside the datasets: probing makes none of it be here."""
+        return self.root / STATE_FOLDER / ".probes" / f"{self.dataset}.json"
+
+    @property
     def terms(self) -> Path:
         """The terms that were accepted; absent when none were asked for."""
         return self.state / "terms.jsonl"

@@ -97,7 +97,18 @@ class Gone(msgspec.Struct, frozen=True, tag="gone"):
     url: str
 
 
-Row = Part | Wrote | Consists | Whole | Done | Staged | Built | Asked | Gone
+class Upstream(msgspec.Struct, frozen=True, tag="upstream", omit_defaults=True):
+    """What an address said of the file that was got from it: weak validators too, which tell a change if no bytes."""
+
+    address: str  # its `identity`
+    url: str  # for a reader
+    etag: str = ""
+    last_modified: str = ""
+    size: int | None = None
+    at: str = ""  # UTC
+
+
+Row = Part | Wrote | Consists | Whole | Done | Staged | Built | Asked | Gone | Upstream
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +122,7 @@ class Known:
     staged: Staged | None = None
     built: Built | None = None
     gone: Gone | None = None  # None once the file is done
+    upstream: Upstream | None = None  # of the last time that it was got
     grains: Consists | None = None  # of `done`
     asked: tuple[Window, ...] = ()
     brought: tuple[Window, ...] = ()  # of `asked`, those that `staged` has looked at
@@ -138,6 +150,7 @@ def fold(rows: Iterable[Row]) -> Known:
     staged: Staged | None = None
     built: Built | None = None
     gone: Gone | None = None
+    upstream: Upstream | None = None
     grains: Consists | None = None
     asked: list[Window] = []
     brought: tuple[Window, ...] = ()
@@ -161,7 +174,11 @@ def fold(rows: Iterable[Row]) -> Known:
                 asked.append(Window(row.first, row.last))
             case Gone():
                 gone = row
-    return Known(part, tuple(wrote), whole, done, staged, built, gone, grains, tuple(asked), brought)
+            case Upstream():
+                upstream = row
+    return Known(
+        part, tuple(wrote), whole, done, staged, built, gone, upstream, grains, tuple(asked), brought
+    )
 
 
 def as_built(known: Known) -> Staged | None:

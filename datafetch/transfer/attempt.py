@@ -13,13 +13,14 @@ from datafetch.transfer.addresses import clean_url, safe_url
 from datafetch.transfer.claims import Claim
 from datafetch.transfer.crew import Crew
 from datafetch.transfer.failures import failed
-from datafetch.transfer.holding import Holding
+from datafetch.transfer.holding import Holding, now
 from datafetch.transfer.http import Answer
 from datafetch.transfer.lanes import Chunk
 from datafetch.transfer.pages import SNIFF, page, squeezed
 from datafetch.transfer.pump import UNSAID, Pump
 from datafetch.transfer.resume import Act, Said, ask, content_length, judge
 from datafetch.transfer.resume import Answer as Judged
+from datafetch.transfer.upstream import upstream
 from datafetch.transfer.wanted import Wanted, Ways
 from datafetch.transfer.widen import Widen
 
@@ -39,6 +40,7 @@ async def attempt(wanted: Wanted, ways: Ways, holding: Holding, url: str, widen:
             case Act.COMPLETE:
                 _check_promise(wanted, url, judged, holding, answer)
                 holding.promised(answer.promise)
+                holding.heard(upstream(url, answer.headers, judged.validators.total, now()))
                 holding.whole = True
             case Act.START | Act.CONTINUE:
                 await _take(wanted, ways, holding, url, widen, judged, answer)
@@ -60,6 +62,7 @@ async def _take(
     holding.promised(answer.promise)
     _check_room(wanted, ways, total)
     await holding.describe(clean_url(url), judged.validators)
+    holding.heard(upstream(url, answer.headers, total, now()))
     holding.said = Said.by(answer.headers)
     ways.emit(Event("started", wanted.name, holding.size, total, url=safe_url(url)))
     pump = Pump(wanted, ways, holding)

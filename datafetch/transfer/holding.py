@@ -21,7 +21,18 @@ from pathlib import Path
 from datafetch.errors import TransferFailed
 from datafetch.identity import identity
 from datafetch.model import Fetched
-from datafetch.store.journal import Consists, Done, Gone, Journal, Part, Whole, Wrote, known, settled
+from datafetch.store.journal import (
+    Consists,
+    Done,
+    Gone,
+    Journal,
+    Part,
+    Upstream,
+    Whole,
+    Wrote,
+    known,
+    settled,
+)
 from datafetch.store.machine import boot_id
 from datafetch.transfer.addresses import safe_url
 from datafetch.transfer.part import PartFile
@@ -58,6 +69,7 @@ class Holding:
         self.validators = Validators()
         self.said: Said = Said()  # by the last answer, strong or not: for a person, and for lock files
         self.promise = Promise()  # by all of `sources`
+        self._upstream: Upstream | None = None  # what was said last of what is held
         found = known(journal.path)
         row = found.part
         pieces: tuple[Piece, ...] = ()
@@ -115,9 +127,14 @@ class Holding:
             self.promise = self.promise.joined(promise)
             self.part.also(one.algorithm for one in promise.checksums)
 
+    def heard(self, upstream: Upstream) -> None:
+        """What the answer says of the file whose bytes follow: written down once it is whole."""
+        self._upstream = upstream
+
     async def drop(self) -> None:
         """Holds nothing any more."""
         await self.part.rewind()
+        self._upstream = None
         self._grains.clear()
         self.promise = Promise()
         self.url, self._sources, self.validators, self.whole = "", (), Validators(), False
@@ -213,12 +230,21 @@ class Holding:
             self._journal.append(Whole(fetched))
             self._say_grains(fetched.size)
             self.part.rename(target)
+            if (said := self._upstream or self._as_continued()) is not None:
+                self._journal.append(said, durable=False)  # as durable as the row that follows
             self._journal.append(Done(fetched))
             if self._said > _MANY:
                 self._journal.replace(settled(self._journal.path))
 
         await asyncio.to_thread(act)
         self.url = ""  # nothing is left to describe
+
+    def _as_continued(self) -> Upstream | None:
+        """As an earlier run was told that had all bytes; nothing when they are of several addresses."""
+        if len(self._sources) != 1:
+            return None
+        known = self.validators
+        return Upstream(self._sources[0], self.url, known.etag, known.last_modified, known.total, now())
 
     def _say_grains(self, size: int) -> None:
         """What a repair needs to fetch no more than is damaged, where its server lets it continue."""

@@ -231,8 +231,9 @@ async def open_url(
     never: frozenset[str] = frozenset(),
     limits: Limits | None = None,
     follow: Follow | None = None,
+    method: str = "GET",
 ) -> AsyncIterator[Answer]:
-    """The answer to GET `url`, redirects followed by our rules; closed on leaving.
+    """The answer to GET `url`, or HEAD, redirects followed by our rules; closed on leaving.
 
     `secrets` are headers that only the origin of `url` may see; to origins in `never` no redirect may lead.
     Raises TransferFailed for everything that keeps an answer from coming; any status is an answer.
@@ -242,7 +243,7 @@ async def open_url(
     home = origin(target)
     for _ in range(MAX_REDIRECTS + 1):
         sent = headers + (secrets if origin(target) == home else ())
-        answer = await _ask(http, target, sent, limits)
+        answer = await _ask(http, target, sent, limits, method)
         try:
             location = answer.headers.get("location")
             if answer.status not in REDIRECTS or location is None:
@@ -259,11 +260,15 @@ async def open_url(
 
 
 async def _ask(
-    http: httpx2.AsyncClient, url: str, headers: tuple[tuple[str, str], ...], limits: Limits | None
+    http: httpx2.AsyncClient,
+    url: str,
+    headers: tuple[tuple[str, str], ...],
+    limits: Limits | None,
+    method: str,
 ) -> Answer:
     extensions = {} if limits is None else {"limits": limits}
     try:
-        request = http.build_request("GET", url, headers=list(headers), extensions=extensions)
+        request = http.build_request(method, url, headers=list(headers), extensions=extensions)
         response = await http.send(request, stream=True)
     except DatafetchError:
         raise

@@ -100,6 +100,18 @@ class Ways:
         only = self.mirror_only and self.mirrors
         return frozenset(map(origin, self._origins(wanted))) if only else frozenset()
 
+    def provided(self, url: str) -> bool:
+        """Whether `url`, one of `addresses`, is answered by a provider, whose files are asked for by GET only."""
+        inner = [inner for _, inner in unmirrored(url, self.mirrors)]
+        return any(provider.answers_at(one) for one in inner for provider in self.providers)
+
+    @asynccontextmanager
+    async def head(self, wanted: Wanted, url: str, headers: Headers = ()) -> AsyncIterator[Answer]:
+        """The answer to HEAD `url`, which no provider answers. Raises TransferFailed."""
+        never, limits = self.never(wanted), self.limits
+        async with open_url(self.http, url, headers, never=never, limits=limits, method="HEAD") as answer:
+            yield answer
+
     @asynccontextmanager
     async def open(self, wanted: Wanted, url: str, headers: Headers = ()) -> AsyncIterator[Answer]:
         """The answer to GET `url`, one of `addresses`, by the provider whose it is. Raises TransferFailed."""

@@ -1,0 +1,1 @@
+"""Runs that nobody watches: when they start, whom they tell, and what starts them."""
