@@ -11,17 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from datafetch.cli.app import DEFAULT_DIR, GET, app, recipe_of
-from datafetch.cli.getting import (
-    ITEMS,
-    ITEMS_PER_HOST,
-    JOBS,
-    PLACES,
-    check_places,
-    choice_of,
-    say_report,
-    subset_of,
-    window_of,
-)
+from datafetch.cli.getting import ITEMS, ITEMS_PER_HOST, JOBS, PLACES, say_report
+from datafetch.cli.given import check_places, choice_of, subset_of, window_of
 from datafetch.cli.options import (
     WHERE_FROM,
     WHERE_TO,

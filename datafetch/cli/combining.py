@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from datafetch.cli.app import DEFAULT_DIR, GET, app, recipe_of
-from datafetch.cli.getting import prepro_rules
+from datafetch.cli.given import prepro_rules
 from datafetch.cli.options import (
     DataDir,
     Json,

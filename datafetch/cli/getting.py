@@ -12,9 +12,9 @@ import typer
 
 from datafetch.cli.app import DEFAULT_DIR, GET, LOCK_FILE, app, recipe_of
 from datafetch.cli.asking import ask_terms
+from datafetch.cli.given import check_places, choice_of, prepro_rules, subset_of, window_of, wishes_of
 from datafetch.cli.options import (
     LIMITS,
-    PICKED,
     WHAT,
     WHERE_FROM,
     WHERE_TO,
@@ -68,14 +68,13 @@ from datafetch.cli.options import (
     parse_size,
 )
 from datafetch.cli.output import print_lines, say, watching, width
+from datafetch.cli.planned import show_plan
 from datafetch.errors import UsageError
 
 if TYPE_CHECKING:
-    from datafetch import model
-    from datafetch.model import Choice, Recipe, Settings, Subset, Window
+    from datafetch.model import Choice, Recipe, Settings
     from datafetch.plan.budget import Budget
     from datafetch.report import Report
-    from datafetch.unattended.attend import Wishes
 
 JOBS, PLACES = 4, 4  # transfers at once, and from one host, unless told otherwise
 ITEMS, ITEMS_PER_HOST = 64, 32  # the same of the rows of a list, which wait for the network most of the time
@@ -235,7 +234,7 @@ def get_command(
     )
     wishes = wishes_of(recipe.name, start_delay, metrics_file, heartbeat, settings)
     if dry_run:
-        return _show_plan(recipe, choice, settings, as_json, registry)
+        return show_plan(recipe, choice, settings, as_json, registry)
 
     def show(budget: Budget) -> None:
         if not (quiet or as_json):
@@ -289,7 +288,7 @@ def plan_command(
         subset=subset,
         stream=stream,
     )
-    return _show_plan(
+    return show_plan(
         recipe_of(name, registry, output_dir), choice_of(ctx, only, everything), settings, as_json, registry
     )
 
@@ -318,91 +317,6 @@ def demo_command(
         if not kept:
             print("\nthis was a temporary folder: -o DIR keeps it", file=sys.stderr)
     return played.report.exit_code
-
-
-def wishes_of(
-    name: str, delay: str, metrics_file: Path | None, heartbeat: str, settings: Settings
-) -> Wishes | None:
-    """What is to be done around a run; None for nothing. UsageError for what cannot be done."""
-    if not (delay or metrics_file or heartbeat):
-        return None
-    from datafetch.unattended.attend import Wishes
-    from datafetch.unattended.heartbeat import Heartbeat
-    from datafetch.unattended.metrics import target
-
-    monitor = Heartbeat.of(heartbeat, allow_private=settings.allow_private) if heartbeat else None
-    return Wishes(
-        parse_duration(delay) if delay else 0.0,
-        target(metrics_file, name) if metrics_file else None,
-        None if settings.offline else monitor,
-    )
-
-
-def choice_of(ctx: typer.Context, only: Sequence[str], everything: bool) -> Choice:
-    """What the options of a recipe's own, --only and --all pick."""
-    from datafetch.model import Choice
-
-    groups = tuple(group.strip() for given in only for group in given.split(",") if group.strip())
-    return Choice(tuple(ctx.meta.get(PICKED, ())), groups, everything)
-
-
-def prepro_rules(
-    wanted: bool, num_val: int | None, num_test: int | None, threshold: int | None, max_length: int | None
-) -> model.Prepro | None:
-    """The rules of --prepro, or None without it. UsageError for options that only it reads."""
-    from datafetch.model import Prepro
-
-    asked = {
-        "num_val": num_val,
-        "num_test": num_test,
-        "word_count_threshold": threshold,
-        "max_length": max_length,
-    }
-    given = {name: value for name, value in asked.items() if value is not None}
-    if wanted:
-        return Prepro(**given)
-    if given:
-        raise UsageError(f"--{next(iter(given)).replace('_', '-')} goes with --prepro", "add --prepro")
-    return None
-
-
-def window_of(first: int | None, count: int | None) -> Window:
-    """The rows that --first and --count choose."""
-    from datafetch.model import Window
-
-    start = first or 1
-    return Window(start, None if count is None else start + count - 1)
-
-
-def subset_of(
-    split: Sequence[str],
-    classes: Sequence[str],
-    most: int | None,
-    include: Sequence[str],
-    exclude: Sequence[str],
-) -> Subset:
-    """The files that --split, --classes and their like choose."""
-    from datafetch.model import Subset
-
-    return Subset(_listed(split), _listed(classes), most, _listed(include), _listed(exclude))
-
-
-def _listed(given: Sequence[str]) -> tuple[str, ...]:
-    """The words of an option that takes A,B and may be repeated; one order, so that one choice is one value."""
-    return tuple(sorted({word.strip() for each in given for word in each.split(",") if word.strip()}))
-
-
-def check_places(mirrors: Sequence[str], from_dir: Path | None, *, mirror_only: bool) -> None:
-    """Refuse at once what would fail later, file by file."""
-    if mirror_only and not mirrors:
-        raise UsageError("--mirror-only without a mirror leaves nobody to ask", "name one with --mirror URL")
-    for mirror in mirrors:
-        if not mirror.startswith(("http://", "https://")) or not mirror.partition("://")[2].strip("/"):
-            raise UsageError(
-                f"--mirror {mirror} is no http or https address", "write it like http://host:port"
-            )
-    if from_dir is not None and not from_dir.is_dir():
-        raise UsageError(f"--from {from_dir} is not a folder", "name the folder that holds the files")
 
 
 def _get_group(
@@ -435,60 +349,6 @@ def _get_group(
         if not quiet:
             print_lines([report_line(one) for one in report.members.values()])
     return report
-
-
-def _show_plan(
-    recipe: Recipe, choice: Choice, settings: Settings, as_json: bool, registry: Sequence[Path]
-) -> int:
-    if recipe.members:
-        return _show_plans(recipe, choice, settings, as_json, registry)
-    from datafetch import run
-    from datafetch.cli.look import plan_document
-    from datafetch.console.screens import plan_screen
-    from datafetch.store.room import free_space
-    from datafetch.store.subsets import subsets, words
-
-    budget = run.plan(recipe, choice, settings)
-    here = subsets(run.home_of(settings, recipe.name), recipe)
-    free = free_space(Path(settings.root))[0]
-    if as_json:
-        say(json.dumps(plan_document(recipe, settings, budget, free, here), ensure_ascii=False))
-    else:
-        print_lines([*words(here), *plan_screen(recipe, budget, free, width())])
-    return 0
-
-
-def _show_plans(
-    recipe: Recipe, choice: Choice, settings: Settings, as_json: bool, registry: Sequence[Path]
-) -> int:
-    """The plans of the members of a group, one after the other."""
-    from datafetch import run
-    from datafetch.cli.look import plan_document
-    from datafetch.console.screens import plan_screen
-    from datafetch.model import Choice
-    from datafetch.run import group
-    from datafetch.store.room import free_space
-    from datafetch.store.subsets import subsets
-
-    free = free_space(Path(settings.root))[0]
-    documents, lines = [], list[str]()
-    for member in group.members(recipe, registry, choice.only):
-        budget = run.plan(member, Choice(everything=choice.everything), settings)
-        here = subsets(run.home_of(settings, member.name), member)
-        documents.append(plan_document(member, settings, budget, free, here))
-        lines += [*([""] if lines else []), *plan_screen(member, budget, free, width())]
-    if as_json:
-        complete = all(one["complete"] for one in documents)
-        whole = {
-            "dataset": recipe.name,
-            "root": documents[0]["root"],
-            "members": documents,
-            "complete": complete,
-        }
-        say(json.dumps(whole, ensure_ascii=False))
-    else:
-        print_lines(lines)
-    return 0
 
 
 def say_report(report: Report, *, as_json: bool, quiet: bool) -> int:

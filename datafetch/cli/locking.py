@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from datafetch.cli.app import AUTHOR, CHECK, DEFAULT_DIR, LOCK_FILE, app, recipe_of, refuse_group
-from datafetch.cli.getting import choice_of, subset_of, window_of
+from datafetch.cli.given import choice_of, subset_of, window_of
 from datafetch.cli.options import (
     WHERE_TO,
     Classes,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from datafetch.cli.app import AUTHOR, DEFAULT_DIR, app
-from datafetch.cli.getting import check_places
+from datafetch.cli.given import check_places
 from datafetch.cli.options import (
     AllowPrivate,
     Json,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from datafetch.cli.app import GET, app, recipe_of, to_have
-from datafetch.cli.getting import check_places, wishes_of
+from datafetch.cli.given import check_places, wishes_of
 from datafetch.cli.options import (
     PICKED,
     Name,

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from datafetch.cli.app import AUTHOR, CHECK, DEFAULT_DIR, app, recipe_of, refuse_group
-from datafetch.cli.getting import check_places
+from datafetch.cli.given import check_places
 from datafetch.cli.options import (
     OUTPUT,
     AllowPrivate,
