@@ -76,7 +76,8 @@ def test_nothing_is_fetched_before_and_what_was_accepted_holds_from_then_on(tmp_
     with Gated(tmp_path) as place:
         refused = place.get()
         assert refused.code == 7 and FIRST in refused.err and "--accept-terms" in refused.err
-        assert not place.server.seen and not place.ledger and not (tmp_path / "out").exists()
+        assert not place.server.seen and not place.ledger and not (tmp_path / "out/gated").exists()
+        assert json.loads((tmp_path / "out/.datafetch/gated/report.json").read_text())["exit_code"] == 7
         assert place.get("--accept-terms").code == 0
         (line,) = place.ledger
         assert line["digest"] == hashlib.sha256(f"{FIRST}\n{LINK}\n".encode()).hexdigest()

@@ -190,7 +190,7 @@ async def _ask_all(url: str, turns: Courtesy, seconds: float, runners: int) -> N
 
 @pytest.mark.parametrize("rate", [100, 200])
 def test_a_server_that_limits_by_the_second_refuses_few(rate: int) -> None:
-    seconds = 15.0
+    seconds = 20.0  # what it takes to learn the limit is spread over so many
     limited = Limited(Bucket(rate, rate / 10))
     clocked = Courtesy(Hosts(32), 32)
     with FaultServer(lambda path: limited) as server:
