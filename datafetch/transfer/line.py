@@ -204,7 +204,8 @@ class Line:
         return None
 
     def _end_of_head(self) -> int | None:
-        first, *rest = self._head.decode("latin-1").split("\n")
+        head = self._head.decode("latin-1")
+        first, *rest = head.split("\n")
         self._head.clear()
         if len(rest) > _HEADER_LINES:
             return self._abort(Why.BAD_ANSWER, _LONG_HEAD)
@@ -215,15 +216,16 @@ class Line:
         self.reason = words[2].strip() if len(words) > 2 else ""
         if self.status < 200:
             return None  # an interim answer: the real one follows
-        lengths: set[str] = set()
-        for line in rest[:-2]:  # an empty one ends the head
-            name, colon, value = line.partition(":")
-            if not colon or "\0" in value:
-                return self._abort(Why.BAD_ANSWER, "a header of the answer cannot be read")
-            name, value = name.strip().lower(), value.strip()
-            self.headers.append((name, value))
-            if name == "content-length":
-                lengths.update(one.strip() for one in value.split(","))
+        parts = [line.partition(":") for line in rest[:-2]]  # an empty one ends the head
+        if "\0" in head or not all(colon for _, colon, _ in parts):
+            return self._abort(Why.BAD_ANSWER, "a header of the answer cannot be read")
+        self.headers += [(name.strip().lower(), value.strip()) for name, _, value in parts]
+        lengths = {
+            one.strip()
+            for name, value in self.headers
+            if name == "content-length"
+            for one in value.split(",")
+        }
         if len(lengths) > 1:
             return self._abort(Why.BAD_ANSWER, "the answer states two lengths")
         self._complete_head = True
