@@ -192,6 +192,8 @@ def raw_zip(
     comment: bytes = b"",
     count: int | None = None,
     wide_end: bool = False,
+    both_ends: bool = False,
+    own: bytes = b"",
     disk: int = 0,
 ) -> bytes:
     body, directory = bytearray(), bytearray()
@@ -201,13 +203,14 @@ def raw_zip(
         directory += central
     number = len(entries) if count is None else count
     end = bytearray()
-    if wide_end:
-        where = len(body) + len(directory)
+    if wide_end or both_ends:
+        where, record = len(body) + len(directory), 44 + len(own)
         end += struct.pack(
-            "<IQHHIIQQQQ", 0x06064B50, 44, 45, 45, 0, 0, number, number, len(directory), len(body)
+            "<IQHHIIQQQQ", 0x06064B50, record, 45, 45, 0, 0, number, number, len(directory), len(body)
         )
+        end += own
         end += struct.pack("<IIQI", 0x07064B50, 0, where, 1)
-        number = 0xFFFF
+        number = 0xFFFF if wide_end else number
     size, offset = (0xFFFFFFFF, 0xFFFFFFFF) if wide_end else (len(directory), len(body))
     number &= 0xFFFF
     end += struct.pack("<IHHHHIIH", 0x06054B50, disk, disk, number, number, size, offset, len(comment))

@@ -71,6 +71,16 @@ def test_tar_of_upstreams_shape(tmp: Path, mode: str, form: int) -> None:
         assert {m.name: b"".join(archive.read(m)) for m in reversed(archive.members) if not m.is_dir} == TREE
 
 
+# pzstd begins with one: "it is not an archive" was said.
+def test_a_zstd_that_begins_with_a_frame_without_data_is_read(tmp: Path) -> None:
+    frame = struct.pack("<II", 0x184D2A50, 4) + b"size"
+    plain = archives.tar_of(TREE)
+    data = b"".join(frame + inflate.zstd.compress(half) for half in (plain[:5000], plain[5000:]))
+    with opened(tmp, data) as archive:
+        assert archive.kind == "tar, zstd"
+        assert read_all(archive) == TREE
+
+
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 @pytest.mark.parametrize("size", [0, 1, 70_000, 3 * CHUNK + 1])
 def test_rare_methods_of_zip(tmp: Path, method: int, size: int) -> None:

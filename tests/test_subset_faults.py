@@ -364,11 +364,14 @@ def test_a_directory_that_lies_publishes_nothing_and_costs_little(kind: str, tmp
 # --- Zips of every make -----------------------------------------------------------------------------------------------
 
 
+METHODS = {"zip64": zipfile.ZIP_STORED, "bzip2": zipfile.ZIP_BZIP2, "lzma": zipfile.ZIP_LZMA}
+
+
 def make(kind: str) -> bytes:
     out = io.BytesIO()
     if kind == "prepended":
         out.write(b"#!/bin/sh\nexit\n" * 500)
-    method = zipfile.ZIP_STORED if kind == "zip64" else zipfile.ZIP_DEFLATED
+    method = METHODS.get(kind, zipfile.ZIP_DEFLATED)
     target = Unseekable(out) if kind == "descriptors" else out
     with zipfile.ZipFile(target, "w", method) as file:  # type: ignore[arg-type]
         for path, data in TREE.items():
@@ -408,7 +411,10 @@ def as_zip64(data: bytes) -> bytes:
     return data[:at] + wide + locator + last
 
 
-@pytest.mark.parametrize("kind", ["deflated", "prepended", "descriptors", "zip64", "comment", "long extras"])
+# A member in LZMA ended a run as a bug: what comes from the wire is a view, not bytes.
+@pytest.mark.parametrize(
+    "kind", ["deflated", "bzip2", "lzma", "prepended", "descriptors", "zip64", "comment", "long extras"]
+)
 def test_zips_of_every_make_are_read_by_ranges(kind: str, tmp_path: Path) -> None:
     data = make(kind)
     with Place(tmp_path, Thing(data)) as place:

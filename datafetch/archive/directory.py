@@ -18,12 +18,16 @@ _LOCATOR = struct.Struct("<IIQI")
 _LOCATOR_MARK = 0x07064B50
 _END64 = struct.Struct("<IQHHIIQQQQ")
 _END64_MARK = 0x06064B50
+_LENGTHS64 = 12  # bytes of that record which its own length does not count
 _ENTRY = struct.Struct("<IHHHHHHIIIHHHHHII")
 _ENTRY_MARK = 0x02014B50
 _FULL16, _FULL32 = 0xFFFF, 0xFFFFFFFF
 _ENCRYPTED = 0x1 | 0x40 | 0x2000
 _UTF8 = 0x800
 _WIDE, _UNICODE_NAME = 0x1, 0x7075  # extra fields
+_UNICODE_MARK = (
+    b"up"  # how the second begins; archivers write "?" for a letter that the name itself has no room for
+)
 _FOLDER_BIT = 0x10  # of DOS attributes
 LOCAL_SIZE = 30
 
@@ -50,7 +54,7 @@ def find_end(pread: Pread, size: int) -> End:
     while at >= 0:
         if at + _END.size <= len(tail):
             record = _END.unpack_from(tail, at)
-            if at + _END.size + record[7] == len(tail):
+            if _ends_at(tail, at + _END.size + record[7]):
                 found.append((start + at, record))
         at = tail.rfind(_END_MARK, 0, at)
     if not found:
@@ -58,12 +62,11 @@ def find_end(pread: Pread, size: int) -> End:
     if len(found) > 1:
         raise UnsafeArchive("the zip has two directories, and readers would differ on which one counts")
     position, (_, disk, first_disk, here, entries, length, offset, _) = found[0]
-    exact = False
-    if _FULL16 in (disk, first_disk, here, entries) or _FULL32 in (length, offset):
-        wide = _find_end64(pread, position, size)
-        if wide is not None:
-            position, disk, first_disk, here, entries, length, offset = wide
-            exact = True
+    narrow = (disk, first_disk, here, entries, length, offset)
+    wide = _find_end64(pread, position)
+    if wide is not None and _agree(narrow, wide[1:]):
+        position, disk, first_disk, here, entries, length, offset = wide
+    exact = wide is not None
     if disk or first_disk or here != entries:
         raise UnsafeArchive("the zip is one volume of several (.z01, .z02, …)")
     before = position - length - offset
@@ -72,17 +75,36 @@ def find_end(pread: Pread, size: int) -> End:
     return End(entries, exact, position - length, length, before)
 
 
-def _find_end64(pread: Pread, position: int, size: int) -> tuple[int, int, int, int, int, int, int] | None:
+def _ends_at(tail: bytes, end: int) -> bool:
+    """Whether the file ends there, or nothing but zeros follow, with which some archivers fill their last block."""
+    return end == len(tail) or (end < len(tail) and tail.count(0, end) == len(tail) - end)
+
+
+def _agree(narrow: tuple[int, ...], wide: tuple[int, ...]) -> bool:
+    """Whether the zip64 end record says what the other says: some archivers write it where nobody needs it.
+
+    UnsafeArchive when they differ, for then readers would.
+    """
+    full = (_FULL16, _FULL16, _FULL16, _FULL16, _FULL32, _FULL32)
+    if any(short not in (none, long) for short, none, long in zip(narrow, full, wide, strict=True)):
+        raise UnsafeArchive("the two end records of the zip differ, and readers would too")
+    return True
+
+
+def _find_end64(pread: Pread, position: int) -> tuple[int, int, int, int, int, int, int] | None:
     raw = pread(_LOCATOR.size, position - _LOCATOR.size) if position >= _LOCATOR.size else b""
     if len(raw) < _LOCATOR.size or raw[:4] != _LOCATOR_MARK.to_bytes(4, "little"):
-        return None  # exactly 65,535 members, or 4 GiB - 1: rare, but true
-    # The record stands right before its locator; its stated offset is wrong when bytes stand before the zip.
-    where = position - _LOCATOR.size - _END64.size
-    record = pread(_END64.size, where) if where >= 0 else b""
-    if len(record) < _END64.size or record[:4] != _END64_MARK.to_bytes(4, "little"):
-        raise DamagedArchive("the zip64 end record is damaged")
-    _, _, _, _, disk, first_disk, here, entries, length, offset = _END64.unpack(record)
-    return where, disk, first_disk, here, entries, length, offset
+        return None  # as of nearly all zips, also of one with exactly 65,535 members, or 4 GiB - 1
+    locator = position - _LOCATOR.size
+    # The record stands right before its locator; its stated offset is wrong when bytes stand before the zip, and
+    # right when the record ends with a field of somebody's own.
+    for where in (locator - _END64.size, _LOCATOR.unpack(raw)[2]):
+        record = pread(_END64.size, where) if 0 <= where <= locator - _END64.size else b""
+        if len(record) == _END64.size:
+            mark, own, _, _, disk, first_disk, here, entries, length, offset = _END64.unpack(record)
+            if mark == _END64_MARK and where + _LENGTHS64 + own == locator:
+                return where, disk, first_disk, here, entries, length, offset
+    raise DamagedArchive("the zip64 end record is damaged")
 
 
 def read_directory(pread: Pread, size: int, limits: Limits, page: str = "") -> list[Member]:
@@ -116,9 +138,12 @@ def _read_entry(raw: bytes, at: int, end: End, limits: Limits, page: str) -> tup
     if mark != _ENTRY_MARK or next_entry > len(raw):
         raise DamagedArchive("the directory of the zip is damaged")
     written = raw[start : start + name_size]
+    plain = (
+        written.isascii() and raw.find(_UNICODE_MARK, start + name_size, start + name_size + extra_size) < 0
+    )
     spelled = (
         written.decode()
-        if written.isascii()
+        if plain
         else _spelled(
             written, raw[start + name_size : start + name_size + extra_size], "" if flags & _UTF8 else page
         )
@@ -140,7 +165,7 @@ def _read_entry(raw: bytes, at: int, end: End, limits: Limits, page: str) -> tup
     offset += end.before
     if offset + LOCAL_SIZE + name_size + packed > end.offset:
         raise DamagedArchive(f"the bytes of {name!r} lie outside of the zip, or in its directory")
-    odd = b"" if written.isascii() else written
+    odd = b"" if plain else written
     return Member(name, is_dir, size, packed, offset, 0, method, flags, crc, odd), next_entry
 
 

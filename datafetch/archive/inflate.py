@@ -59,6 +59,7 @@ UNSUPPORTED = {
     99: "AES encryption",
 }
 MEMORY = 1 << 28  # bytes that an xz stream may ask for; `xz -9` needs a quarter of it
+_LZMA_HEAD = 9  # bytes: version, length of the properties, the properties
 _SIP = (
     4 << 10
 )  # packed bytes given to inflate64 at once: it returns all that they hold, a thousand times as many
@@ -159,9 +160,13 @@ def _inflate64(packed: Iterator[bytes]) -> Iterator[bytes]:
 
 def _unpack_other(stream: Decompressor | None, packed: Iterator[bytes], size: int | None) -> Iterator[bytes]:
     """Without a stream, what zip's own header of an LZMA member asks for."""
+    head = b""
     for piece in packed:
         if stream is None:
-            stream, piece = _lzma(piece, size)
+            head += piece  # from the wire, pieces may be of any length
+            if len(head) < _LZMA_HEAD:
+                continue
+            stream, piece = _lzma(head, size)
         data = stream.decompress(piece, CHUNK)
         yield data
         while not stream.eof and not stream.needs_input:
@@ -169,7 +174,7 @@ def _unpack_other(stream: Decompressor | None, packed: Iterator[bytes], size: in
             yield data
         _refuse_rest(stream)
     if stream is None:
-        raise EOFError("it is empty")
+        raise EOFError("it ends before its data begin")
     _refuse_unfinished(stream)
 
 
@@ -180,8 +185,8 @@ def _lzma(first: bytes, size: int | None) -> tuple[lzma.LZMADecompressor, bytes]
         raise ValueError("unknown LZMA properties")
     # The same properties and a size make the head of an .lzma file, whose decoder knows where a stream ends.
     ends = (1 << 64) - 1 if size is None else size
-    head = first[4:9] + ends.to_bytes(8, "little")
-    return lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=MEMORY), head + first[9:]
+    head = first[4:_LZMA_HEAD] + ends.to_bytes(8, "little")
+    return lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=MEMORY), head + first[_LZMA_HEAD:]
 
 
 def _refuse_rest(stream: Ended) -> None:

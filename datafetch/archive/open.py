@@ -12,7 +12,7 @@ from datafetch.archive.headers import BLOCK, is_header
 from datafetch.archive.join import ShardsReader
 from datafetch.archive.members import DEFAULT_LIMITS, Archive, Limits
 from datafetch.archive.nested import NestedTar
-from datafetch.archive.packed import FORMS, PackedFile, PackedStream
+from datafetch.archive.packed import PackedFile, PackedStream, form_of
 from datafetch.archive.parquet import MAGIC
 from datafetch.archive.rows import RowsArchive
 from datafetch.archive.sevenzip import MAGIC as SEVENZIP
@@ -118,8 +118,7 @@ def _open(file: ShardsReader, limits: Limits, name: str, page: str) -> Archive:
 
 
 def _packed(file: ShardsReader) -> PackedStream | None:
-    head = file.pread(BLOCK, 0)
-    form = next((form for mark, form in FORMS.items() if head.startswith(mark)), None)
+    form = form_of(file.pread(BLOCK, 0))
     return PackedStream(file, form) if form else None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
@@ -24,17 +25,27 @@ from datafetch.archive.members import (
 )
 from datafetch.errors import UnsafeArchive
 
-FORMS: Mapping[bytes, str] = {  # how they begin, and what they are called
+_FORMS: Mapping[bytes, str] = {  # how they begin, and what they are called
     b"\x1f\x8b": "gzip",
     b"BZh": "bzip2",
     b"\xfd7zXZ\0": "xz",
     b"\x28\xb5\x2f\xfd": "zstd",
 }
+_SKIPPABLE = re.compile(
+    rb"[\x50-\x5f]\x2a\x4d\x18"
+)  # a frame of zstd that holds no data: pzstd begins with one
 ENDINGS: Mapping[str, str] = {"gzip": ".gz", "bzip2": ".bz2", "xz": ".xz", "zstd": ".zst"}
 _PIECE = 256 << 10  # packed bytes that are read at once
 _STEP = 512 << 10  # unpacked bytes that are made at once
 _AHEAD = 3  # such pieces that wait to be read
 _MOST_EMPTY = 1000  # streams in a row that hold nothing: no archive has them, and they would go on for ever
+
+
+def form_of(head: bytes) -> str:
+    """How a file that begins so is compressed; "" when it is not."""
+    if _SKIPPABLE.match(head):
+        return "zstd"
+    return next((form for mark, form in _FORMS.items() if head.startswith(mark)), "")
 
 
 NEW: Mapping[str, Callable[[], Decompressor]] = {"bzip2": bunzip2, "xz": unxz, "zstd": unzstd}

@@ -18,7 +18,7 @@ from datafetch.archive.flow import Flow, PackedFlow, PlainFlow, Unmarked
 from datafetch.archive.gunzip import GzipStream, Mark
 from datafetch.archive.headers import BLOCK, is_header
 from datafetch.archive.intake import FOLDER, Intake
-from datafetch.archive.packed import FORMS
+from datafetch.archive.packed import form_of
 from datafetch.archive.staging import Origin
 from datafetch.archive.stream import Marking, Place, unpack_arriving
 from datafetch.errors import DamagedArchive, TransferFailed, UnsafeArchive
@@ -250,7 +250,7 @@ class Tap:
 
 def _form(head: bytes) -> str:
     """How the tar is compressed. NoRanges when it is none, which who reads the whole says better."""
-    form = next((form for mark, form in FORMS.items() if head.startswith(mark)), _PLAIN)
+    form = form_of(head)
     if not form and not is_header(head) and head != bytes(BLOCK):
         raise NoRanges("it does not begin as a tar does")
     return form
