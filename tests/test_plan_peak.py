@@ -26,7 +26,7 @@ from datafetch.model import (
 from datafetch.plan.difference import difference
 from datafetch.plan.inodes import files_to_come
 from datafetch.plan.order import Order, narrowed, ranked
-from datafetch.plan.peak import Disk, Here, peak
+from datafetch.plan.peak import PER_FILE, Disk, Here, peak
 
 URL = Http(("https://example.org/a.zip",))
 
@@ -72,6 +72,14 @@ def test_what_a_killed_run_left_is_not_counted_twice() -> None:
     disk = Disk(taken=400 + 800 + 800, here={"a0": Here(400), "a1": Here(800, 800)})
     assert peak(wanted, seen, disk, {}).bytes == 2000  # the archive of a1 goes before a0 is unpacked
     assert peak(wanted, seen, replace(disk, free=0), {}).fits
+
+
+# `du` saw 1.15 of the stated peak of 2,000 pictures of 20 kB: their last blocks and their lines were nobody's.
+def test_files_that_nobody_counts_take_their_blocks_too() -> None:
+    assert peak(sized(40_000_000), {}, Disk(), {}).bytes == 80_000_000 + 2000 * PER_FILE
+    assert peak(sized(40_000_000), {}, Disk(files=250), {}).bytes == 80_000_000 + 250 * PER_FILE
+    whole = [artifact("weights.bin", 40_000_000, unpack=False)]
+    assert peak(whole, {}, Disk(), {}).bytes == 40_000_000
 
 
 def test_under_a_limit_unknown_sizes_are_got_one_at_a_time() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import inf
 
 from datafetch.model import (
     Artifact,
@@ -22,6 +23,8 @@ from datafetch.plan.difference import difference
 from datafetch.plan.order import Order, narrowed, ranked
 
 PER_FILE = 2048 + 1024  # bytes on top of a file's own: half a block, and its lines in seal and manifest
+
+PICTURE = 20_000  # bytes that a picture is taken to have where nobody counts the files of an archive
 
 LEAST_MEMBER = 128  # bytes that one file takes in an archive, its headers and names alone
 
@@ -81,21 +84,39 @@ def peak(wanted: Sequence[Artifact], seen: Inventory, disk: Disk, at_once: Mappi
     pending = [a.name for a in wanted if seen.get(a.name, Seen()).state is not State.BUILT]
     unfinished = [name for name in pending if seen.get(name, Seen()).state is not State.STAGED]
     sure = all(None not in (costs[name].archive, costs[name].tree) for name in unfinished)
-    # What a recipe counts may not be what upstream has today: no archive holds more files than it has room for.
-    room = sum(max(costs[name].archive or 0, costs[name].tree or 0) for name in unfinished) // LEAST_MEMBER
-    lines = min(disk.files or 0, room) * PER_FILE
+    lines, more = _lines(wanted, unfinished, disk, costs)
     wide = _wide(wanted, seen, disk, costs) + lines
-    if _fits(wide, disk) and (sure or disk.most is None):
-        return Peak(wide, Order.WIDE, (), wide, sure, True)
+    if _fits(wide + more, disk) and (sure or disk.most is None):
+        return Peak(wide + more, Order.WIDE, (), wide + more, sure, True)
     ranks = ranked(wanted, seen, {name: one.archive for name, one in costs.items()})
     narrow = _narrow(wanted, seen, disk, costs, ranks) + lines
     fits = _fits(narrow, disk) and (sure or disk.most is None or disk.taken < disk.most)
-    return Peak(narrow, Order.NARROW, ranks, wide, sure, fits)
+    stated = max(narrow, int(min(narrow + more, _most(disk)))) if fits else narrow + more
+    return Peak(stated, Order.NARROW, ranks, wide + more, sure, fits)
 
 
-def _fits(most: int, disk: Disk) -> bool:
-    free = disk.free is None or most - disk.taken <= disk.free
-    return free and (disk.most is None or most <= max(disk.most, disk.taken))
+def _lines(
+    wanted: Sequence[Artifact], unfinished: Collection[str], disk: Disk, costs: Mapping[str, Cost]
+) -> tuple[int, int]:
+    """What files take on top of their bytes: for those that are counted, and for those that are only guessed, as many
+    as pictures fit into what is unpacked. Nothing is refused for a guess: the run stops at the limit itself.
+    """
+    if disk.files is None:
+        unpacked = (a.name for a in wanted if a.unpack and a.name in unfinished)
+        return 0, sum((costs[name].tree or 0) // PICTURE for name in unpacked) * PER_FILE
+    # What a recipe counts may not be what upstream has today: no archive holds more files than it has room for.
+    room = sum(max(costs[name].archive or 0, costs[name].tree or 0) for name in unfinished)
+    return min(disk.files, room // LEAST_MEMBER) * PER_FILE, 0
+
+
+def _fits(peak: int, disk: Disk) -> bool:
+    return peak <= max(_most(disk), disk.taken)
+
+
+def _most(disk: Disk) -> float:
+    """Bytes that the dataset may take in all, for want of room or by its limit."""
+    free = inf if disk.free is None else disk.taken + disk.free
+    return min(free, inf if disk.most is None else disk.most)
 
 
 def cost(artifact: Artifact, now: Seen, disk: Disk, at_once: Mapping[str, int]) -> Cost:
