@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import lzma
 import struct
 import sys
 import tarfile
@@ -22,7 +23,7 @@ from datafetch.archive import inflate
 from datafetch.archive.join import ShardsReader, digests_of
 from datafetch.archive.members import CHUNK, Archive, safe_name
 from datafetch.archive.open import open_archive
-from datafetch.errors import UnsafeArchive
+from datafetch.errors import DamagedArchive, UnsafeArchive
 
 NAMES = st.text(
     st.characters(exclude_categories=("Cs",), exclude_characters="/\\\0:"), min_size=1, max_size=20
@@ -69,6 +70,22 @@ def test_tar_of_upstreams_shape(tmp: Path, mode: str, form: int) -> None:
     with opened(tmp, data) as archive:
         assert read_all(archive) == TREE
         assert {m.name: b"".join(archive.read(m)) for m in reversed(archive.members) if not m.is_dir} == TREE
+
+
+# It was called damaged, and fetched once more.
+@pytest.mark.parametrize("form", ["zstd", "xz"])
+def test_a_stream_that_wants_too_much_memory_is_refused_and_not_called_damaged(tmp: Path, form: str) -> None:
+    if form == "zstd":  # a frame without a size, whose window is 2 GiB; in it one raw block
+        data = b"\x28\xb5\x2f\xfd\x00" + bytes([21 << 3]) + (1 | 600 << 3).to_bytes(3, "little") + bytes(600)
+    else:
+        packer = lzma.LZMACompressor(lzma.FORMAT_XZ, preset=0)
+        packed = bytearray(packer.compress(bytes(600)) + packer.flush())
+        packed[16] = 34  # the dictionary of its one block: 512 MiB
+        packed[20:24] = zlib.crc32(packed[12:20]).to_bytes(4, "little")
+        data = bytes(packed)
+    with pytest.raises(UnsafeArchive, match="more memory than") as refusal:
+        opened(tmp, data)
+    assert not isinstance(refusal.value, DamagedArchive)
 
 
 # pzstd begins with one: "it is not an archive" was said.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import lzma
+import re
 import struct
 import sys
 import zlib
@@ -14,7 +15,7 @@ from types import ModuleType
 from typing import Protocol, cast
 
 from datafetch.archive.members import CHUNK
-from datafetch.errors import DamagedArchive
+from datafetch.errors import DamagedArchive, UnsafeArchive
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -59,6 +60,7 @@ UNSUPPORTED = {
     99: "AES encryption",
 }
 MEMORY = 1 << 28  # bytes that an xz stream may ask for; `xz -9` needs a quarter of it
+_TOO_WIDE = re.compile("too much memory|memory usage limit", re.I)  # a window of zstd, or of xz
 _LZMA_HEAD = 9  # bytes: version, length of the properties, the properties
 _SIP = (
     4 << 10
@@ -99,6 +101,10 @@ def damage(what: str) -> Iterator[None]:
     try:
         yield
     except _FAULTS as error:
+        if _TOO_WIDE.search(str(error)):  # neither library has an error of its own for it
+            raise UnsafeArchive(
+                f"{what} asks for more memory than the {MEMORY >> 20} MiB it may have"
+            ) from error
         raise DamagedArchive(f"{what} is damaged: {error}") from error
     except OSError as error:
         if error.errno is not None:
