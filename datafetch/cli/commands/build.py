@@ -12,7 +12,7 @@ from datafetch.cli.app import GET, app
 from datafetch.cli.help import PanelCommand
 from datafetch.cli.options.declare import WHAT, WHERE_FROM, WHERE_TO, grouped, option
 from datafetch.cli.options.output import Telling, Verbose
-from datafetch.cli.options.units import parse_percent
+from datafetch.cli.options.units import given, parse_percent
 from datafetch.cli.options.where import DEFAULT_DIR, OutputDir
 from datafetch.cli.output import watching
 from datafetch.errors import UsageError
@@ -114,9 +114,7 @@ def build_command(
     none = Own(_found(negatives, "--negatives"), flat=True, copy=copy) if negatives else None
     _refuse_inside(pictures, none, output_dir, name)
     recipe = wish.recipe_of(name, pictures, none)
-    settings = Settings(
-        root=str(output_dir), min_complete=parse_percent(min_complete) if min_complete else None
-    )
+    settings = Settings(root=str(output_dir), min_complete=given(parse_percent, min_complete))
     with watching(name, telling, verbose=verbose) as watcher:
         report = run.get(recipe, Choice(everything=True), settings, watcher)
     wish.keep(run.home_of(settings, name), recipe)

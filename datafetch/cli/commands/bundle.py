@@ -15,7 +15,7 @@ from datafetch.cli.help import PanelCommand, Panels
 from datafetch.cli.options.declare import WHERE_FROM, WHERE_TO, grouped, onto, option
 from datafetch.cli.options.limits import Budget, MaxDisk, MaxDuration, Workers
 from datafetch.cli.options.output import Telling, Verbose
-from datafetch.cli.options.units import parse_duration, parse_size
+from datafetch.cli.options.units import given, parse_duration, parse_size
 from datafetch.cli.options.what import Name, Part, words
 from datafetch.cli.options.where import (
     DEFAULT_DIR,
@@ -125,8 +125,8 @@ def import_command(
     settings = Settings(
         root=str(output_dir),
         accept_terms=accept_terms,
-        max_duration=parse_duration(max_duration) if max_duration else None,
-        max_disk=parse_size(max_disk) if max_disk else None,
+        max_duration=given(parse_duration, max_duration),
+        max_disk=given(parse_size, max_disk),
     )
     settings = onto(settings, archives)
     with watching(where.name, telling, verbose=verbose) as watcher:

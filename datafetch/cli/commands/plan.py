@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import typer
 
 from datafetch.cli.app import GET, app, recipe_of
@@ -11,7 +9,7 @@ from datafetch.cli.choices import RecipeCommand
 from datafetch.cli.options.declare import grouped, onto
 from datafetch.cli.options.limits import MaxDisk
 from datafetch.cli.options.output import Json
-from datafetch.cli.options.units import parse_size
+from datafetch.cli.options.units import given, parse_size
 from datafetch.cli.options.what import Name, Part
 from datafetch.cli.options.where import DEFAULT_DIR, Archives, OutputDir, Registry
 
@@ -33,7 +31,7 @@ def plan_command(
     from datafetch.cli.answers.plan import show_plan
     from datafetch.model import Settings
 
-    settings = onto(Settings(root=str(output_dir)), part, archives)
-    settings = replace(settings, max_disk=parse_size(max_disk) if max_disk else None)
+    settings = Settings(root=str(output_dir), max_disk=given(parse_size, max_disk))
+    settings = onto(settings, part, archives)
     recipe = recipe_of(name, registry, output_dir)
     return show_plan(recipe, part.choice(ctx), settings, as_json, registry)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated
 
 from datafetch.cli.app import CHECK, app, recipe_of, refuse_group
@@ -10,7 +9,7 @@ from datafetch.cli.help import PanelCommand
 from datafetch.cli.options.declare import OUTPUT, grouped, onto, option
 from datafetch.cli.options.limits import MaxDuration
 from datafetch.cli.options.output import Telling, Verbose
-from datafetch.cli.options.units import parse_duration
+from datafetch.cli.options.units import given, parse_duration
 from datafetch.cli.options.what import Name
 from datafetch.cli.options.where import DEFAULT_DIR, Brought, Mirrors, OutputDir, Registry
 from datafetch.cli.output import print_lines, stream, watching
@@ -47,8 +46,8 @@ def verify_command(
     from datafetch.cli.mending import Wish, verify_and_repair
     from datafetch.model import Settings
 
-    settings = onto(Settings(root=str(output_dir)), mirrors, brought)
-    settings = replace(settings, max_duration=parse_duration(max_duration) if max_duration else None)
+    settings = Settings(root=str(output_dir), max_duration=given(parse_duration, max_duration))
+    settings = onto(settings, mirrors, brought)
     recipe = recipe_of(name, registry, output_dir)
     refuse_group(recipe, "verify")
     with watching(name, telling, verbose=verbose) as watcher:

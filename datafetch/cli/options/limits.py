@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 from datafetch.cli.options.declare import LIMITS, option
-from datafetch.cli.options.units import parse_duration, parse_percent, parse_rate, parse_size
+from datafetch.cli.options.units import given, parse_duration, parse_percent, parse_rate, parse_size
 
 if TYPE_CHECKING:
     from datafetch.model import Settings
@@ -107,11 +107,11 @@ class Budget:
     def onto(self, settings: Settings) -> Settings:
         return replace(
             settings,
-            limit_rate=parse_rate(self.limit_rate) if self.limit_rate else None,
-            min_complete=parse_percent(self.min_complete) if self.min_complete else None,
-            max_duration=parse_duration(self.max_duration) if self.max_duration else None,
-            max_transfer=parse_size(self.max_transfer) if self.max_transfer else None,
-            max_disk=parse_size(self.max_disk) if self.max_disk else None,
+            limit_rate=given(parse_rate, self.limit_rate),
+            min_complete=given(parse_percent, self.min_complete),
+            max_duration=given(parse_duration, self.max_duration),
+            max_transfer=given(parse_size, self.max_transfer),
+            max_disk=given(parse_size, self.max_disk),
         )
 
 

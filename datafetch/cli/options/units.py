@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import TypeVar
 
 from datafetch.errors import UsageError
 
+T = TypeVar("T")
+
 SIZES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 DURATIONS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def given(parse: Callable[[str], T], text: str) -> T | None:
+    """What an option says, read by `parse`; None when it was not given."""
+    return parse(text) if text else None
 
 
 def parse_size(text: str) -> int:
