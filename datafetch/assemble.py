@@ -11,8 +11,9 @@ from itertools import chain
 from datafetch.documents.finish import finish
 from datafetch.documents.gathered import gather
 from datafetch.layout import manifest
-from datafetch.layout.build import drop_seals, exhaust, publish, staged_paths
+from datafetch.layout.build import exhaust, publish
 from datafetch.layout.digests import Digests
+from datafetch.layout.seals import drop_seals, staged_paths
 from datafetch.layout.withdraw import remove_ours
 from datafetch.lock.hold import approve
 from datafetch.model import Artifact, Derived, Event, Own, UrlList

@@ -44,6 +44,7 @@ WHYS = {
     TransferLimit: Why.LIMIT,
     Interrupted: Why.INTERRUPTED,
 }
+STOPPED = frozenset({8, 10, 11, 12, 130, 143})  # exit codes of runs that ended before their work did
 
 
 def why_of(error: DatafetchError) -> Why:
@@ -51,6 +52,12 @@ def why_of(error: DatafetchError) -> Why:
     if isinstance(error, TransferFailed):
         return error.why
     return next((why for kind, why in WHYS.items() if isinstance(error, kind)), Why.UNKNOWN)
+
+
+def failure(name: str, error: DatafetchError) -> Event:
+    """What tells that something of a run failed, when the rest of it goes on."""
+    code = error.exit_code
+    return Event("failed", name, why=why_of(error), text=str(error), hint=error.hint, code=code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +155,11 @@ class Tally:
                     self.problems.append(problem)
                 case "note":
                     self.notes.append(event.text)
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether the run was stopped, so that another will go on."""
+        return any(problem.code in STOPPED for problem in self.problems)
 
     @property
     def peak(self) -> int:

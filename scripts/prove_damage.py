@@ -14,8 +14,9 @@ from functools import partial
 from pathlib import Path
 
 from prove_tally import Job, Scene, Tally
+from prove_worlds import built_of
 from server import chunks
-from worlds import Origin, State, World, published, undisturbed, unpacking
+from worlds import State, World, published, unpacking
 
 from datafetch.demo.server import Answer, Exchange, FaultServer, Thing, drop_after, first, status
 from datafetch.errors import DatafetchError
@@ -28,9 +29,7 @@ MATRIX = ("test_resume.py", "test_transfer_*.py")
 def damage(scene: Scene) -> Tally:
     tally = Tally("damage")
     made = unpacking(scene.seed, 24, 30_000)
-    built = scene.folder / "built"
-    with Origin(made.files) as origin:
-        undisturbed(made, built, scene.warm, origin)
+    built = built_of(scene, made)
     each = 15 if scene.small else 1000
     jobs: list[Job] = []
     first_seed = scene.seed * 100_000

@@ -8,12 +8,12 @@ import errno
 import random
 import shutil
 from collections import Counter
-from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
 from disklayer import MAY, Spec, steps
 from prove_tally import Job, Scene, Tally, ended_badly, named
+from prove_worlds import begun, built_of, in_each
 from worlds import (
     Origin,
     World,
@@ -21,7 +21,6 @@ from worlds import (
     half_done,
     listed,
     look,
-    published,
     repairing,
     sharded,
     undisturbed,
@@ -36,23 +35,19 @@ def faults(scene: Scene) -> Tally:
     tally = Tally("faults")
     codes: Counter[int | None] = Counter()
     made = unpacking(scene.seed, 4, 20_000)
-    built = scene.folder / "built"
-    with Origin(made.files) as origin:
-        undisturbed(made, built, scene.warm, origin)
+    built = built_of(scene, made)
     worlds = [made, sharded(scene.seed, 4, 20_000), listed(8), repairing(built, made), building(4)]
-    with ExitStack() as stack:
-        jobs: list[Job] = []
-        for number, world in enumerate(worlds):
-            origin = stack.enter_context(Origin(world.files))
-            planned = plan(scene, world, origin)
-            if scene.small:
-                planned = random.Random(scene.seed).sample(planned, 8)
-            first = scene.seed * 100_000 + number * 10_000
-            jobs += [
-                (first + at, partial(fail, scene, tally, codes, world, origin, one))
-                for at, one in enumerate(planned)
-            ]
-        scene.all_cases(tally, jobs)
+
+    def cases(world: World, origin: Origin, first: int) -> list[Job]:
+        planned = plan(scene, world, origin)
+        if scene.small:
+            planned = random.Random(scene.seed).sample(planned, 8)
+        return [
+            (first + at, partial(fail, scene, tally, codes, world, origin, one))
+            for at, one in enumerate(planned)
+        ]
+
+    in_each(scene, tally, worlds, cases)
     told = ", ".join(f"{code}: {count:,}" for code, count in sorted(codes.items(), key=str))
     tally.told = f"exit codes of the runs with a fault: {told}"
     return tally
@@ -87,9 +82,7 @@ def fail(
     what = (
         f"{spec.role}, operation {spec.at}, {errno.errorcode[spec.code]}{', lasting' if spec.lasting else ''}"
     )
-    world.begin(folder, random.Random(seed))
-    before = published(folder / "out")
-    words = world.words(folder, origin.mirror(folder.name))
+    words, before = begun(world, origin, folder, random.Random(seed))
     met = scene.warm(*words, cwd=folder, layer=spec.dump())
     wrong = ended_badly(met)
     if bad := half_done(folder / "out", world, before):

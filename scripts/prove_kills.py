@@ -7,26 +7,13 @@ from __future__ import annotations
 import random
 import shutil
 from collections.abc import Sequence
-from contextlib import ExitStack
 from pathlib import Path
 
 from disklayer import Spec, steps
 from prove_tally import Job, Scene, Tally, named
+from prove_worlds import begun, every_kind, in_each, not_mended
 from warm import Run
-from worlds import (
-    Origin,
-    World,
-    building,
-    half_done,
-    listed,
-    look,
-    published,
-    repairing,
-    sharded,
-    streaming,
-    undisturbed,
-    unpacking,
-)
+from worlds import Origin, World, half_done, look, undisturbed
 
 from datafetch.images.ledger import Settled, batch_files
 from datafetch.model import Outcome
@@ -41,20 +28,13 @@ AGAIN = {"archives": 0, "stream": 8192, "shards": 0, "list": 0}
 def kills(scene: Scene) -> Tally:
     tally = Tally("kills")
     again = Again()
-    made = unpacking(scene.seed)
-    built = scene.folder / "built"
-    with Origin(made.files) as origin:
-        undisturbed(made, built, scene.warm, origin)
-    worlds = [made, streaming(scene.seed), sharded(scene.seed), listed(), repairing(built, made), building()]
-    with ExitStack() as stack:
-        jobs: list[Job] = []
-        for number, world in enumerate(worlds):
-            count = (10 if world.name == "list" else 19) if scene.small else 350
-            origin = stack.enter_context(Origin(world.files, PAUSE))
-            lives = Lives(scene, world, origin, tally, again)
-            first = scene.seed * 100_000 + number * 10_000
-            jobs += [(seed, lives.live) for seed in range(first, first + count)]
-        scene.all_cases(tally, jobs)
+
+    def lives(world: World, origin: Origin, first: int) -> list[Job]:
+        count = (10 if world.name == "list" else 19) if scene.small else 350
+        live = Lives(scene, world, origin, tally, again).live
+        return [(seed, live) for seed in range(first, first + count)]
+
+    in_each(scene, tally, every_kind(scene), lives, PAUSE)
     tally.told = (
         f"fetched again: {again.bytes:,} of {again.sent:,} bytes in all, at most {again.most:,} in one life"
     )
@@ -83,9 +63,7 @@ class Lives:
     def live(self, seed: int, folder: Path) -> None:
         chance = random.Random(seed)
         world, root = self.world, folder / "out"
-        world.begin(folder, chance)
-        before = published(root)
-        words = world.words(folder, self.origin.mirror(folder.name))
+        words, before = begun(world, self.origin, folder, chance)
         runs: list[Run] = []
         bad: list[str] = []
         for _ in range(chance.choice((1, 1, 1, 1, 2, 3))):
@@ -94,12 +72,8 @@ class Lives:
         sent, held = self.origin.sent[folder.name], held_of(root, world)
         last = self.scene.warm(*words, cwd=folder)
         runs.append(last)
-        wrong = ""
-        if bad:
-            wrong = f"half done or not what was verified: {bad[:5]}"
-        elif last.stuck or last.code != 0:
-            wrong = f"exit code {last.code}, stuck {last.stuck}: {last.err[-600:]}"
-        elif world.name in AGAIN:
+        wrong = not_mended(bad, last)
+        if not wrong and world.name in AGAIN:
             wrong = self._count(folder.name, sent, held)
         self.tally.case(look(root, world), wrong and f"{named(world, seed)}: {wrong}", runs)
 

@@ -6,46 +6,25 @@ from __future__ import annotations
 
 import random
 import shutil
-from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
 from disklayer import Spec, recorded
 from powercut import Disk
 from prove_tally import Job, Scene, Tally, named
-from worlds import (
-    Origin,
-    World,
-    building,
-    half_done,
-    listed,
-    look,
-    published,
-    repairing,
-    sharded,
-    streaming,
-    undisturbed,
-    unpacking,
-    whole,
-)
+from prove_worlds import every_kind, in_each, not_mended
+from worlds import Origin, World, half_done, look, published, whole
 
 
 def power(scene: Scene) -> Tally:
     tally = Tally("power")
-    made = unpacking(scene.seed)
-    built = scene.folder / "built"
-    with Origin(made.files) as origin:
-        undisturbed(made, built, scene.warm, origin)
-    worlds = [made, streaming(scene.seed), sharded(scene.seed), listed(), repairing(built, made), building()]
     runs, cuts = (1, 18) if scene.small else (8, 22)
-    with ExitStack() as stack:
-        jobs: list[Job] = []
-        for number, world in enumerate(worlds):
-            origin = stack.enter_context(Origin(world.files))
-            first = scene.seed * 100_000 + number * 10_000
-            case = partial(cut, scene, tally, world, origin, cuts)
-            jobs += [(seed, case) for seed in range(first, first + runs)]
-        scene.all_cases(tally, jobs)
+
+    def cases(world: World, origin: Origin, first: int) -> list[Job]:
+        case = partial(cut, scene, tally, world, origin, cuts)
+        return [(seed, case) for seed in range(first, first + runs)]
+
+    in_each(scene, tally, every_kind(scene), cases)
     return tally
 
 
@@ -75,11 +54,7 @@ def cut(
         lost = disk.cut(place, chance)
         bad = half_done(place / "out", world, before)
         run = scene.warm(*words, cwd=place, layer=after)
-        wrong = ""
-        if bad:
-            wrong = f"published though half or not what was verified: {bad[:5]}"
-        elif run.stuck or run.code != 0:
-            wrong = f"exit code {run.code}, stuck {run.stuck}: {run.err[-600:]}"
+        wrong = not_mended(bad, run)
         state = look(place / "out", world)
         if wrong or state.lost or state.corrupt or state.strays:
             wrong = f"{named(world, seed)}, cut after {upto} of {len(events)}, lost {lost}: {wrong or state}"

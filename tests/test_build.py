@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from datafetch.errors import Damaged, DatafetchError, NoRoom, UnsafeArchive
 from datafetch.layout import build
-from datafetch.layout.build import drop_seals, forget_assembly, publish, seal, sealed
+from datafetch.layout.build import forget_assembly, publish
+from datafetch.layout.seals import drop_seals, seal, sealed
 from datafetch.model import FileRecord
 
 REAL = {

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datafetch.cli.options import parse_duration, parse_percent, parse_size
+from datafetch.cli.options.units import parse_duration, parse_percent, parse_size
 from datafetch.console.live import Flow, Lines
 from datafetch.console.text import colour, cut, duration, plural, size, table
 from datafetch.errors import UsageError

@@ -16,7 +16,6 @@ from faults import count, dies_at, fails_at
 from datafetch.errors import DatafetchError, NoRoom
 from datafetch.store import durable
 from datafetch.store.files import (
-    MAX_DEPTH,
     Tree,
     as_user_error,
     atomic_file,
@@ -28,6 +27,7 @@ from datafetch.store.files import (
     user_errors,
     write_atomic,
 )
+from datafetch.store.flags import MAX_DEPTH
 from datafetch.store.room import free_space
 
 # --- Faults in plain words ---------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ BUILD = """
 import hashlib, os, random, sys
 from pathlib import Path
 from datafetch.assemble import assemble
-from datafetch.layout.build import seal
+from datafetch.layout.seals import seal
 from datafetch.model import Artifact, FileRecord, Recipe, Settings, UrlList
 from datafetch.store.home import Home
 from datafetch.store.stock import observe, take_stock

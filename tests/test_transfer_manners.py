@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from datafetch.cli.options import parse_rate
+from datafetch.cli.options.units import parse_rate
 from datafetch.demo.server import FaultServer, Thing
 from datafetch.errors import UsageError
 from datafetch.model import Settings

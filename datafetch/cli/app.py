@@ -9,16 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from datafetch import __version__
-from datafetch.cli.options import Panels
+from datafetch.cli.help import Panels
+from datafetch.cli.options.where import DEFAULT_DIR
 from datafetch.errors import UnknownName, UsageError
 
 if TYPE_CHECKING:
     from datafetch.model import Recipe
 
 GET, LOOK, CHECK, AUTHOR = "Get", "Look", "Check", "Author"
-DEFAULT_DIR = Path("data")
-LOCK_FILE = Path("datafetch.lock")
-
 
 app = typer.Typer(
     cls=Panels,

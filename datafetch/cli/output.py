@@ -9,21 +9,20 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, TextIO
 
-from datafetch.cli.options import Progress
+from datafetch.cli.options.output import Progress, Telling
 
 if TYPE_CHECKING:
     from datafetch.model import Event
 
 
 @contextmanager
-def watching(
-    name: str, progress: Progress, *, as_json: bool, quiet: bool, verbose: bool
-) -> Iterator[Callable[[Event], None]]:
+def watching(name: str, telling: Telling, *, verbose: bool = False) -> Iterator[Callable[[Event], None]]:
     """Takes the events of a run, from any thread, while the block lasts."""
     from datafetch.console.live import Bars, JsonLines, Lines
 
+    progress, quiet = telling.progress, telling.quiet
     bars = progress is Progress.BARS or (progress is Progress.AUTO and sys.stderr.isatty())
-    if as_json:
+    if telling.as_json:
         yield JsonLines()
     elif bars and not quiet:
         with Bars(name, verbose=verbose) as shown:

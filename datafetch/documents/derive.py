@@ -22,8 +22,8 @@ from datafetch.errors import BadBrought, BadList, Interrupted
 from datafetch.images.check import Checked, Limits, check_file
 from datafetch.images.opened import faults, opened
 from datafetch.layout import manifest
-from datafetch.layout.build import seal, sealed
 from datafetch.layout.placer import placer
+from datafetch.layout.seals import seal, sealed
 from datafetch.model import BY_HAND, Artifact, Derived, Event, FileRecord, Recipe, Settings
 from datafetch.plan.difference import holder
 from datafetch.store import journal

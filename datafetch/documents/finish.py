@@ -17,7 +17,7 @@ import msgspec
 from datafetch.annotate import MAKERS
 from datafetch.errors import BadList
 from datafetch.layout import manifest
-from datafetch.layout.build import seal, staged_paths, staged_records
+from datafetch.layout.seals import seal, staged_paths, staged_records
 from datafetch.model import Event, FileRecord, Finish
 from datafetch.store.faults import user_errors
 from datafetch.store.files import atomic_file

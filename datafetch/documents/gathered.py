@@ -17,7 +17,7 @@ from datafetch.annotate import GATHERERS, Source
 from datafetch.documents.finish import beside, write_document
 from datafetch.errors import BadList
 from datafetch.layout import manifest
-from datafetch.layout.build import seal, sealed
+from datafetch.layout.seals import seal, sealed
 from datafetch.model import Artifact, Event, FileRecord, Finish
 from datafetch.store.faults import user_errors
 from datafetch.store.files import remove_tree

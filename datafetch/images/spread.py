@@ -10,63 +10,18 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from datafetch.errors import TransferLimit
 from datafetch.images.ask import Again, Asker, Death, Errand, Found, Lost
 from datafetch.images.barren import Barren
 from datafetch.images.items import Item
-from datafetch.images.wire import Answered, Ended, Terms
+from datafetch.images.posts import SOON, Host
+from datafetch.images.wire import Answered, Ended
 from datafetch.images.workers import Load, Process, Workers
 from datafetch.model import Why
 from datafetch.transfer.courtesy import Courtesy
-from datafetch.transfer.courtesy import Terms as OfHost
-from datafetch.transfer.gait import Grant, asks_for_less
 from datafetch.transfer.robots import Robots
 from datafetch.transfer.signs import Heard, Sent
-
-MANY, LONG = 8, 64  # places of a host, and rows that wait for it, from which on several processes ask it
-SOON = 0.5  # seconds for which rows of a host with a pace are given away
-
-NONE = Grant(0)
-
-
-@dataclass(eq=False, slots=True)
-class _Post:
-    """One process at one host."""
-
-    process: Process
-    grant: Grant = NONE  # what it was told last
-    granted: float = 0.0  # when
-    using: int = 0  # places that it may still use: more than granted, until it is known to have heard of that
-    load: Load = field(default_factory=Load)
-    halts: int = 0  # answers for which it holds
-    closed: bool = False  # what it has comes back or to its end
-
-    @property
-    def taken(self) -> int:
-        """Places that are lost to others."""
-        return self.using if self.load.asking else 0
-
-    @property
-    def room(self) -> int:
-        """Rows that it can be given."""
-        if self.closed or not self.grant.places:
-            return 0
-        most = self.load.room(self.grant.places)
-        if self.grant.pace is None:
-            return most
-        return min(most, 1 + int(self.grant.pace * SOON) - self.load.asking)
-
-
-@dataclass(eq=False, slots=True)
-class _Host:
-    name: str
-    number: int
-    waiting: deque[Errand] = field(default_factory=deque)
-    posts: dict[Process, _Post] = field(default_factory=dict)
-    hungry: bool = False  # it waits to be looked at
-    timer: asyncio.TimerHandle | None = None
 
 
 class Spread:
@@ -84,11 +39,11 @@ class Spread:
         self._asker, self._workers, self._courtesy, self._robots = asker, workers, courtesy, robots
         self._then, self._go_on = then, go_on
         self._loop = asyncio.get_running_loop()
-        self._hosts: dict[str, _Host] = {}
+        self._hosts: dict[str, Host] = {}
         self._barren: dict[str, Barren] = {}  # by host; kept while it has no rows
-        self._of: dict[Errand, _Host] = {}  # of those that a process has
+        self._of: dict[Errand, Host] = {}  # of those that a process has
         self._number = 0
-        self._hungry: deque[_Host] = deque()
+        self._hungry: deque[Host] = deque()
         self._dealing = False
         self._alone: deque[Errand] = deque()  # those that may have killed a process are asked one at a time
         self._suspect: Errand | None = None
@@ -138,8 +93,7 @@ class Spread:
         for host in self._hosts.values():
             if host.timer is not None:
                 host.timer.cancel()
-            for post in tuple(host.posts.values()):
-                self._recall(host, post)
+            host.recall_all()
 
     # --- What the processes say -----------------------------------------------------------------------------
 
@@ -150,14 +104,10 @@ class Spread:
             load.answered()
         self._touched.add(post.load)
         self._look_at(host)
-        if post.closed and not post.load.asking:
-            del host.posts[process]
+        host.relieve(post)
         if answered is None:
             return
-        among = answered.among - post.grant.others
-        if post.using > post.grant.places and answered.at > post.granted and among <= post.grant.places:
-            post.using = post.grant.places
-        post.halts += asks_for_less(answered.told)
+        post.heard(answered)
         if answered.told.heard is Heard.REFUSED:
             self._barren.setdefault(host.name, Barren()).refused(self._loop.time())
         elif (barren := self._barren.get(host.name)) is not None:
@@ -183,8 +133,7 @@ class Spread:
             post = host.posts[process]
             post.load.asking -= 1
             process.load.asking -= 1
-            if post.closed and not post.load.asking:
-                del host.posts[process]
+            host.relieve(post)
             host.waiting.appendleft(errand)
             self._look_at(host)
 
@@ -246,7 +195,7 @@ class Spread:
         host = self._hosts.get(name)
         if host is None:
             self._number += 1
-            host = self._hosts[name] = _Host(name, self._number)
+            host = self._hosts[name] = Host(name, self._number)
         host.waiting.append(errand)
         self._look_at(host)
 
@@ -260,7 +209,7 @@ class Spread:
 
     # --- Dealing --------------------------------------------------------------------------------------------
 
-    def _look_at(self, host: _Host) -> None:
+    def _look_at(self, host: Host) -> None:
         if not host.hungry:
             host.hungry = True
             self._hungry.append(host)
@@ -292,15 +241,14 @@ class Spread:
     def _has_room(self) -> bool:
         return any(process.room > 0 for process in self._workers.processes)
 
-    def _serve(self, host: _Host) -> bool:
+    def _serve(self, host: Host) -> bool:
         """Gives away rows of a host; whether some are left that only lack a process."""
         barren = self._barren.get(host.name)
         if barren is not None and (why := barren.given_up(self._loop.time())) is not None:
             self._give_up(host, why)
         if not host.waiting:
             if not any(post.load.asking for post in host.posts.values()):
-                for post in tuple(host.posts.values()):
-                    self._recall(host, post)
+                host.recall_all()
                 if host.timer is not None:  # its rows went in the last moments of a wait
                     host.timer.cancel()
                     host.timer = None
@@ -309,10 +257,10 @@ class Spread:
         terms = self._courtesy.terms(host.name)
         wait = terms.not_before - self._loop.time()
         if wait <= SOON:
-            self._staff(host, terms)
+            host.staff(terms, self._workers.processes)
         elif host.timer is None:
             host.timer = self._loop.call_later(wait - SOON / 2, self._in_time, host)
-        self._tell(host, terms)
+        host.tell(terms, self._loop.time())
         if wait > SOON:
             return False
         lacking = not host.posts
@@ -327,59 +275,13 @@ class Spread:
                 self._workers.give(post.process, host.number, errand, self._asker.never(errand))
         return lacking and bool(host.waiting)
 
-    def _give_up(self, host: _Host, why: Why) -> None:
+    def _give_up(self, host: Host, why: Why) -> None:
         """The rows that wait for a host end, or go to their next address."""
         while host.waiting:  # the next address may be at the same host
             errand = host.waiting.popleft()
             self._act(errand, self._asker.given_up(errand, why))
         self._moved.set()
 
-    def _in_time(self, host: _Host) -> None:
+    def _in_time(self, host: Host) -> None:
         host.timer = None
         self._look_at(host)
-
-    def _staff(self, host: _Host, terms: OfHost) -> None:
-        """Sees to it that as many processes ask a host as should."""
-        staff = [post for post in host.posts.values() if not post.closed]
-        one = terms.pace is not None or terms.places < 2
-        if one and len(staff) > 1:
-            keep = max(staff, key=lambda post: post.load.asking)
-            for post in staff:
-                if post is not keep:
-                    self._recall(host, post)
-            return
-        crowd = terms.places >= MANY and len(host.waiting) >= LONG
-        full = all(post.process.room <= 0 for post in staff)
-        if not staff or (not one and len(staff) < terms.places and (crowd or full)):
-            others = [p for p in self._workers.processes if p not in host.posts and p.room > 0]
-            if others:
-                process = max(others, key=lambda p: p.room)
-                host.posts[process] = _Post(process)
-
-    def _tell(self, host: _Host, terms: OfHost) -> None:
-        """Shares the places of a host among its processes, and lets them know."""
-        taken = sum(post.taken for post in host.posts.values())
-        staff = [post for post in host.posts.values() if not post.closed]
-        for at, post in enumerate(staff):
-            fair = terms.places // len(staff) + (at < terms.places % len(staff))
-            places = min(fair, terms.places - (taken - post.taken))
-            if places < 1:
-                if not post.grant.places:
-                    continue  # the others must hear of it first
-                places = 1
-            grant = Grant(places, terms.pace, terms.not_before, terms.places - places, post.halts)
-            if grant != post.grant:
-                before = post.taken
-                post.using = max(places, post.taken)
-                post.granted = self._loop.time()
-                post.grant = grant
-                taken += post.taken - before
-                post.process.wire.send(Terms(host.number, grant))
-
-    def _recall(self, host: _Host, post: _Post) -> None:
-        """Lets a process ask a host no more; what it has not asked comes back."""
-        if post.grant.places:
-            post.process.wire.send(Terms(host.number, NONE))
-        post.closed = True
-        if not post.load.asking:
-            host.posts.pop(post.process, None)

@@ -14,19 +14,26 @@ import stat
 from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from operator import attrgetter
 from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 
 from datafetch.errors import Damaged, NoRoom
 from datafetch.layout.beside import Beside, Paths
 from datafetch.layout.digests import Digests
+from datafetch.layout.seals import (
+    TOGETHER,
+    Staged,
+    by_path,
+    drop_seals,
+    read_seal,
+    seal,
+    seal_of,
+    staged_paths,
+)
 from datafetch.model import FileRecord
 from datafetch.store.files import (
     Tree,
-    atomic_file,
     remove_entry,
     remove_tree,
     sync_dir,
@@ -35,81 +42,19 @@ from datafetch.store.files import (
     user_errors,
     write_atomic,
 )
-from datafetch.store.lines import read_lines
 from datafetch.store.merge import conflicts, move_files, move_in
 
-T = TypeVar("T")
+__all__ = (
+    "by_path",
+    "exhaust",
+    "forget_assembly",
+    "publish",
+    "seal",
+)  # the two of `seals` that stations ask for here
+
 Seen = tuple[str, os.stat_result]  # a path below the root, and its lstat
 
-_TOGETHER = 1000  # records that are encoded before they are written, or looked at before others are read
 SHOWN = 3  # paths that a message names before it counts the rest
-
-
-# --- Seals -------------------------------------------------------------------------------------------------
-
-
-def seal(state: Path, slug: str, records: Iterable[FileRecord]) -> None:
-    """Declare `staging/<slug>` complete. Its files must be durable before."""
-    encode, rest = msgspec.json.Encoder().encode_lines, iter(records)
-    with atomic_file(_seal(state, slug)) as file:
-        while some := list(islice(rest, _TOGETHER)):
-            file.write(encode(some))
-
-
-def by_path(records: Iterable[FileRecord]) -> list[FileRecord]:
-    """As the manifest will have them: a seal in this order is merged into it without going back and forth."""
-    return sorted(records, key=attrgetter("path"))
-
-
-def sealed(state: Path, slug: str) -> tuple[FileRecord, ...] | None:
-    """The files of a staged artifact, all at once; None when it is not sealed."""
-    path = _seal(state, slug)
-    with user_errors(path):
-        try:
-            data = path.read_bytes()
-        except FileNotFoundError:
-            return None
-    return tuple(msgspec.json.Decoder(FileRecord).decode_lines(data))
-
-
-def staged_records(state: Path, slug: str) -> Iterator[FileRecord]:
-    """The files of a staged artifact, one at a time; none when it is not sealed."""
-    return _read(_seal(state, slug), FileRecord)
-
-
-def staged_paths(state: Path, slug: str) -> Iterator[str]:
-    """The paths of a staged artifact, one at a time; none when it is not sealed."""
-    return (line.path for line in _read(_seal(state, slug), _Staged))
-
-
-class _Staged(msgspec.Struct, gc=False):
-    """What publishing needs of a sealed file; the rest is not even decoded."""
-
-    path: str
-    size: int
-    artifact: str = ""
-
-
-def _read(path: Path, kind: type[T]) -> Iterator[T]:
-    with user_errors(path):
-        yield from read_lines(path, kind)
-
-
-def drop_seals(state: Path, slugs: Iterable[str]) -> None:
-    """Forget that these artifacts are staged and remove what is left of it; may be called twice.
-
-    `staging` itself stays: another artifact may be on its way into it.
-    """
-    for slug in slugs:
-        remove_tree(_seal(state, slug))
-        remove_tree(state / "staging" / slug)
-
-
-def _seal(state: Path, slug: str) -> Path:
-    return state / "staging" / f"{slug}.jsonl"
-
-
-# --- Publishing --------------------------------------------------------------------------------------------
 
 
 def exhaust(seen: Iterable[Seen]) -> None:
@@ -142,9 +87,9 @@ def publish(
     it reads them all. Holds about 24 bytes of each file: the seals are read several times.
     """
     for slug in slugs:
-        if not _seal(state, slug).exists():
+        if not seal_of(state, slug).exists():
             raise ValueError(f"{slug} is not staged")
-    seals = {slug: _seal(state, slug) for slug in slugs}
+    seals = {slug: seal_of(state, slug) for slug in slugs}
     paths = _refuse_meeting(seals, folder, others)
     here = (state / "assembling").relative_to(root).as_posix()
     with user_errors(root / folder), Tree(root) as tree:
@@ -164,8 +109,8 @@ def forget_assembly(state: Path, folder: str) -> None:
     with user_errors(marker):
         on_the_way = msgspec.json.decode(marker.read_bytes(), type=list[str]) if marker.exists() else None
     if on_the_way is None:
-        on_the_way = [seal.stem for seal in (state / "staging").glob("*.jsonl")]
-    if not any(_seal(state, slug).exists() for slug in on_the_way):
+        on_the_way = [path.stem for path in (state / "staging").glob("*.jsonl")]
+    if not any(seal_of(state, slug).exists() for slug in on_the_way):
         remove_tree(state / "assembling" / folder)
         remove_tree(marker)
 
@@ -173,9 +118,9 @@ def forget_assembly(state: Path, folder: str) -> None:
 def _refuse_meeting(seals: Mapping[str, Path], folder: str, others: Iterable[str]) -> dict[str, Paths]:
     """The paths of each artifact; UnsafeArchive when not all of them can stand beside each other and `others`."""
     beside, found = Beside(), {slug: Paths() for slug in seals}
-    for slug, seal in seals.items():
+    for slug, path in seals.items():
         add = found[slug].add
-        for file in _read(seal, _Staged):
+        for file in read_seal(path, Staged):
             add(file.path)
             beside.add(file.path)
 
@@ -187,9 +132,9 @@ def _refuse_meeting(seals: Mapping[str, Path], folder: str, others: Iterable[str
     return found
 
 
-def _each(seals: Mapping[str, Path]) -> Iterator[_Staged]:
-    for seal in seals.values():
-        yield from _read(seal, _Staged)
+def _each(seals: Mapping[str, Path]) -> Iterator[Staged]:
+    for path in seals.values():
+        yield from read_seal(path, Staged)
 
 
 def _marker(state: Path, folder: str) -> Path:
@@ -254,9 +199,9 @@ def _whole(tree: Tree, state: Path, here: str, seals: Mapping[str, Path]) -> Ite
     the artifacts of the others unsealed.
     """
     lost, told = dict[str, int](), list[str]()
-    for slug, seal in seals.items():
-        files = _read(seal, _Staged)
-        while some := list(islice(files, _TOGETHER)):
+    for slug, path in seals.items():
+        files = read_seal(path, Staged)
+        while some := list(islice(files, TOGETHER)):
             for file, found in zip(some, tree.stats([f"{here}/{file.path}" for file in some]), strict=True):
                 if found is None:
                     whole = tree.size(file.path) == file.size
@@ -270,8 +215,8 @@ def _whole(tree: Tree, state: Path, here: str, seals: Mapping[str, Path]) -> Ite
     if not lost:
         return
     for slug in lost:
-        for path in staged_paths(state, slug):
-            tree.remove(f"{here}/{path}")
+        for staged in staged_paths(state, slug):
+            tree.remove(f"{here}/{staged}")
     drop_seals(state, lost)
     raise Damaged(
         f"{_some(told, sum(lost.values()))}: staged, but gone or changed before it was built",
@@ -295,8 +240,8 @@ def _clear_the_way(
         return
     count = len(blocked)
     blocked = sorted(blocked)[:SHOWN]
-    for seal in seals.values():
-        for record in _read(seal, FileRecord):
+    for path in seals.values():
+        for record in read_seal(path, FileRecord):
             if record.path in there and not _has(tree, record):
                 count += 1
                 blocked = sorted((*blocked, record.path))[:SHOWN]

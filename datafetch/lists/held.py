@@ -9,7 +9,7 @@ from pathlib import Path
 
 from datafetch.errors import UsageError
 from datafetch.layout import manifest
-from datafetch.layout.build import sealed
+from datafetch.layout.seals import sealed
 from datafetch.model import Artifact, FileRecord
 from datafetch.plan.difference import holder
 from datafetch.store.home import slug

@@ -27,88 +27,76 @@ MAX_BYTES = 1 << 30
 ERROR, WARNING = "error", "warning"
 
 
+def _error(word: str, text: str) -> tuple[str, str, str]:
+    return word, ERROR, text
+
+
+def _warning(word: str, text: str) -> tuple[str, str, str]:
+    return word, WARNING, text
+
+
 class Kind(Enum):
     """What can be found: its name in `--json`, how bad it is, and what follows from it.
 
     An error stops training or lets it learn what is wrong; a warning is left out, or done twice, in silence.
     """
 
-    NO_CLASSES = ("no-classes", ERROR, "no class folder: ImageFolder raises FileNotFoundError")
-    NO_PICTURES = ("no-pictures", ERROR, "no picture that a loader reads")
-    SPLIT_INSIDE = (
-        "split-inside-class",
-        ERROR,
-        "splits inside of classes: each would be read as part of a class",
+    NO_CLASSES = _error("no-classes", "no class folder: ImageFolder raises FileNotFoundError")
+    NO_PICTURES = _error("no-pictures", "no picture that a loader reads")
+    SPLIT_INSIDE = _error(
+        "split-inside-class", "splits inside of classes: each would be read as part of a class"
     )
-    SPLIT_NAME = ("split-name", ERROR, "a split under a name that no loader looks for")
-    STRAY = (
-        "stray-file",
-        ERROR,
-        "a file where classes stand: code that lists the folder takes it for a class",
+    SPLIT_NAME = _error("split-name", "a split under a name that no loader looks for")
+    STRAY = _error(
+        "stray-file", "a file where classes stand: code that lists the folder takes it for a class"
     )
-    HIDDEN_CLASS = (
-        "hidden-class",
-        ERROR,
-        "a hidden or system folder where classes stand: it becomes a class",
+    HIDDEN_CLASS = _error("hidden-class", "a hidden or system folder where classes stand: it becomes a class")
+    EMPTY_CLASS = _error("empty-class", "a class without a picture that loaders read: ImageFolder raises")
+    UNKNOWN_CLASS = _error(
+        "unknown-class", "a class that train/ does not have: its number means another class"
     )
-    EMPTY_CLASS = ("empty-class", ERROR, "a class without a picture that loaders read: ImageFolder raises")
-    UNKNOWN_CLASS = (
-        "unknown-class",
-        ERROR,
-        "a class that train/ does not have: its number means another class",
+    EMPTY_FILE = _error("empty-file", "an empty file: reading it raises")
+    BROKEN = _error("does-not-decode", "a picture that does not decode")
+    TOO_LARGE = _error(
+        "too-large", f"a picture of more than {MAX_PIXELS:,} pixels or 1 GiB: Pillow refuses it"
     )
-    EMPTY_FILE = ("empty-file", ERROR, "an empty file: reading it raises")
-    BROKEN = ("does-not-decode", ERROR, "a picture that does not decode")
-    TOO_LARGE = (
-        "too-large",
-        ERROR,
-        f"a picture of more than {MAX_PIXELS:,} pixels or 1 GiB: Pillow refuses it",
+    UNREADABLE = _error("unreadable", "cannot be read")
+    DANGLING = _error("dangling-link", "a link to nothing")
+    DEVICE = _error("no-file", "neither file nor folder: a loader that opens it may wait for ever")
+    INFO = _error("info", "a class that the info file names and that has no folder")
+    INFO_BROKEN = _error("info-broken", "an info file that cannot be read as JSON")
+    MASK_BROKEN = _error("mask-does-not-decode", "a mask that does not decode")
+    MASK_SIZE = _error("mask-size", "a mask of another size than its picture")
+    MASKS_ALONE = _error("masks-alone", "masks of a split that is not here")
+    TOP_STRAY = _warning(
+        "file-beside-classes", "a file beside classes: code that lists the folder takes it for one"
     )
-    UNREADABLE = ("unreadable", ERROR, "cannot be read")
-    DANGLING = ("dangling-link", ERROR, "a link to nothing")
-    DEVICE = ("no-file", ERROR, "neither file nor folder: a loader that opens it may wait for ever")
-    INFO = ("info", ERROR, "a class that the info file names and that has no folder")
-    INFO_BROKEN = ("info-broken", ERROR, "an info file that cannot be read as JSON")
-    MASK_BROKEN = ("mask-does-not-decode", ERROR, "a mask that does not decode")
-    MASK_SIZE = ("mask-size", ERROR, "a mask of another size than its picture")
-    MASKS_ALONE = ("masks-alone", ERROR, "masks of a split that is not here")
-    TOP_STRAY = (
-        "file-beside-classes",
-        WARNING,
-        "a file beside classes: code that lists the folder takes it for one",
+    NO_TRAIN = _warning("no-train", "no train/: only the splits named above can be loaded")
+    MISSING_CLASS = _warning(
+        "missing-class", "a class of train/ that the split lacks: its classes are numbered anew"
     )
-    NO_TRAIN = ("no-train", WARNING, "no train/: only the splits named above can be loaded")
-    MISSING_CLASS = (
-        "missing-class",
-        WARNING,
-        "a class of train/ that the split lacks: its classes are numbered anew",
+    NOT_LISTED = _warning("not-listed", "a class that the info file does not name: it is left out")
+    OTHER_FOLDER = _warning("other-folder", "a folder beside the splits: no loader looks into it")
+    IGNORED_PICTURE = _warning("ignored-picture", "a picture by its extension that every loader ignores")
+    IGNORED_BY_SOME = _warning(
+        "ignored-by-some", "a picture that ImageFolder reads and listing loaders ignore"
     )
-    NOT_LISTED = ("not-listed", WARNING, "a class that the info file does not name: it is left out")
-    OTHER_FOLDER = ("other-folder", WARNING, "a folder beside the splits: no loader looks into it")
-    IGNORED_PICTURE = ("ignored-picture", WARNING, "a picture by its extension that every loader ignores")
-    IGNORED_BY_SOME = (
-        "ignored-by-some",
-        WARNING,
-        "a picture that ImageFolder reads and listing loaders ignore",
+    IGNORED_FILE = _warning("ignored-file", "no picture by its extension: every loader ignores it")
+    HIDDEN_PICTURE = _warning("hidden-picture", "a hidden picture: ImageFolder reads it all the same")
+    DEEP = _warning("deep", "deeper than one folder below its class: only ImageFolder looks there")
+    LINK = _warning("link", "a link that leads elsewhere: loaders follow it, this check does not")
+    SAME_STEM = _warning("same-stem", "pictures of one stem: masks and annotations go by it")
+    CLASH = _warning("name-clash", "names that are one where letter case or Unicode form does not count")
+    MASK_MISSING = _warning("picture-without-mask", "a picture without a mask where its split has masks")
+    MASK_ALONE = _warning("mask-without-picture", "a mask without its picture")
+    MASK_TWICE = _warning("mask-twice", "a second mask of the same picture, or one that fits several")
+    MASK_EMPTY = _warning("mask-empty", "a mask without a pixel that is set")
+    MASK_NAME = _warning("mask-name", "a mask under another name than the loaders look for")
+    MASK_ENDINGS = _warning(
+        "mask-extensions", "train masks of several extensions: --mask_ext names one of them"
     )
-    IGNORED_FILE = ("ignored-file", WARNING, "no picture by its extension: every loader ignores it")
-    HIDDEN_PICTURE = ("hidden-picture", WARNING, "a hidden picture: ImageFolder reads it all the same")
-    DEEP = ("deep", WARNING, "deeper than one folder below its class: only ImageFolder looks there")
-    LINK = ("link", WARNING, "a link that leads elsewhere: loaders follow it, this check does not")
-    SAME_STEM = ("same-stem", WARNING, "pictures of one stem: masks and annotations go by it")
-    CLASH = ("name-clash", WARNING, "names that are one where letter case or Unicode form does not count")
-    MASK_MISSING = ("picture-without-mask", WARNING, "a picture without a mask where its split has masks")
-    MASK_ALONE = ("mask-without-picture", WARNING, "a mask without its picture")
-    MASK_TWICE = ("mask-twice", WARNING, "a second mask of the same picture, or one that fits several")
-    MASK_EMPTY = ("mask-empty", WARNING, "a mask without a pixel that is set")
-    MASK_NAME = ("mask-name", WARNING, "a mask under another name than the loaders look for")
-    MASK_ENDINGS = (
-        "mask-extensions",
-        WARNING,
-        "train masks of several extensions: --mask_ext names one of them",
-    )
-    LEAK = ("leak", WARNING, "the same bytes in two splits: what is tested was learnt")
-    TWO_CLASSES = ("two-classes", WARNING, "the same bytes in two classes of a split")
+    LEAK = _warning("leak", "the same bytes in two splits: what is tested was learnt")
+    TWO_CLASSES = _warning("two-classes", "the same bytes in two classes of a split")
 
     def __init__(self, word: str, severity: str, text: str) -> None:
         self.word = word

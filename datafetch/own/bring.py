@@ -13,7 +13,7 @@ import msgspec
 
 from datafetch.archive.extract import extract
 from datafetch.errors import BadList, NeedsPerson, UnsafeArchive, UsageError
-from datafetch.layout.build import seal
+from datafetch.layout.seals import seal
 from datafetch.model import Artifact, Event, FileRecord, Outcome, Own
 from datafetch.own.gather import gather
 from datafetch.own.gathered import Gathered, Placed

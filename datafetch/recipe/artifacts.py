@@ -5,7 +5,7 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 
 from datafetch.model import Artifact, Derived, Status, UrlList
-from datafetch.recipe import sources, values
+from datafetch.recipe import lists, sources, values
 from datafetch.recipe.checksums import Known
 from datafetch.recipe.derived import unheld
 from datafetch.recipe.document import ArtifactEntry
@@ -60,7 +60,7 @@ def artifact(
         skip=tuple(pattern for pattern in skip if pattern is not None),
         default=wanted,
         rows=table,
-        sort=sources.sortings(entry, site),
+        sort=lists.sortings(entry, site),
     )
     return made, site
 

@@ -30,6 +30,12 @@ class Site(NamedTuple):  # thousands are made, and a frozen dataclass takes thre
         held = self.names if names is None else names
         return Site(self.document, self.issues, (*self.path, *steps), label or self.label, held)
 
+    def each(self, given: str | list[str]) -> list[tuple[Site, str]]:
+        """Each text of a key that takes one or several, with its spot: the key itself when no list is written."""
+        texts = [given] if isinstance(given, str) else given
+        is_list = (*self.path, 0) in self.document.lines
+        return [(self.at(index) if is_list else self, text) for index, text in enumerate(texts)]
+
     @property
     def line(self) -> int:
         return self.document.line(self.path)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,32 +22,28 @@ from datafetch.model import (
     Recipe,
     Seen,
     Settings,
-    Standing,
     State,
-    Why,
 )
 from datafetch.plan.budget import Budget
-from datafetch.plan.choose import choose, ways_given_up
+from datafetch.plan.choose import choose
 from datafetch.plan.difference import difference, with_holders
-from datafetch.plan.documents import documents, with_documents
-from datafetch.report import Report, Tally, unexpected, why_of
+from datafetch.plan.documents import with_documents
+from datafetch.report import Report, Tally, failure, unexpected
 from datafetch.run import early, refuse
 from datafetch.run.again import asked_again, derived_again, made_again
 from datafetch.run.cost import fitted
 from datafetch.run.drift import drift_of
-from datafetch.run.ending import report_of, tidy
-from datafetch.store import files as store
-from datafetch.store import history, inventory, journal
+from datafetch.run.ending import look_upstream, report_of, tell_the_rest, tidy_all, write_report
+from datafetch.run.fitting import fit_documents
+from datafetch.store import inventory, journal
 from datafetch.store.held import Held
-from datafetch.store.history import Past
 from datafetch.store.home import Home
 from datafetch.store.lease import Lease
 from datafetch.store.stock import Stock, observe, take_stock
-from datafetch.store.subsets import subsets, words
+from datafetch.store.subsets import subsets
 from datafetch.store.terms import BY_OPTION, accept
 from datafetch.task import Task
 
-STOPPED = frozenset({8, 10, 11, 12, 130, 143})  # exit codes of runs that ended before their work did
 READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})  # nothing here may be written
 
 if TYPE_CHECKING:
@@ -147,23 +143,15 @@ def bring(
         if not home.manifest.exists():  # else only once something of it is to be fetched
             refuse.unaccepted(home, recipe, settings)
         task, stock, seen = _look(recipe, wanted, settings, damaged)
-        wanted = task.wanted
-        here = [artifact for artifact in wanted if seen[artifact.name].state is State.BUILT]
+        here = _built(task, seen)
         if locked is not None:
             from datafetch.lock.hold import refuse_built
 
-            refuse_built(home, recipe, wanted, locked)
+            refuse_built(home, recipe, task.wanted, locked)
             task = replace(task, locked=locked)
-        changed = bool(difference(wanted, seen))
+        changed = bool(difference(task.wanted, seen))
         if changed:
-            refuse.unaccepted(home, recipe, settings)
-            if settings.accept_terms:
-                accept(home, recipe, settings.accepted_how or BY_OPTION, __version__)
-            refuse.lacking_extras(wanted, seen)
-            task, budget, disk, held = fitted(task, seen, stock)
-            show(budget)
-            refuse.no_room(home, recipe, budget, disk)
-            task = replace(task, held=held)
+            task, ranks = _ready(task, seen, stock, show)
         else:
             task = replace(task, held=Held(stock.blocks))
         tally = Tally(task.held)
@@ -172,48 +160,20 @@ def bring(
             tally(event)
             emit(event)
 
-        noted: list[str] = []
         if task.settings.stream and not settings.stream:
             text = "room is short: zips and tars are unpacked while they arrive"
             tell(Event("note", recipe.name, text=text))
+        noted: list[str] = []
         if changed:
-            _settle_all(task, seen, tell, lease, budget.ranks)
+            _settle_all(task, seen, tell, lease, ranks)
             stock = take_stock(home)
             if recipe.counts and not subsets(home, recipe):
                 noted = unexpected(recipe.counts, (entry.path for entry in inventory.published(home)))
-        may_prepare = (settings.prepro or changed or stock.gone) and not _cut_off(tally)
-        if may_prepare and _prepare(home, recipe, settings, stock.gone, tell, tally.seconds):
-            stock = take_stock(home)
-        if (changed or stock.gone) and not _cut_off(tally) and _has_available(home):
-            _renew(home, recipe, stock.gone, tell)
-            stock = take_stock(home)
-        if stock.gone and not _cut_off(tally):
-            for text in _outlived(home, recipe, stock.gone):
-                tell(Event("note", recipe.name, text=text))
-        store.remove_tree(home.prepro)  # of a run that was killed
-        built = [artifact for artifact in wanted if seen[artifact.name].state is State.BUILT]
-        for artifact in built:
-            tidy(home, artifact, settings, keep=bool(documents(recipe, artifact)))
-        for _, artifact in ways_given_up(recipe, built):
-            store.remove_tree(home.seal(artifact.name))
-            tidy(home, artifact, settings)
-        for artifact in wanted:
-            if artifact not in built and not tally.problems:
-                text = "it could not be built, and nothing said why"
-                tell(Event("failed", artifact.name, why=Why.UNKNOWN, text=text, code=1))
-        if not tally.problems and (drift := drift_of(home, recipe, locked)):
-            text, code = str(drift), drift.exit_code
-            tell(Event("failed", recipe.name, why=Why.DRIFT, text=text, hint=drift.hint, code=code))
-        for text in (*noted, *words(subsets(home, recipe))):
-            tell(Event("note", recipe.name, text=text))
-        upstream: tuple[Standing, ...] = ()
-        if settings.check_upstream and not _cut_off(tally):
-            upstream = _look_upstream(task, here, tell, tally.seconds)
-        report = report_of(task, tally, stock, upstream)
-        store.write_atomic(home.report, report.as_file())
-        counts, spent = report.counts, round(report.seconds, 1)
-        history.add(home.history, Past(report.finished_at, report.status, counts, report.transferred, spent))
-        return report
+        stock = fit_documents(task, stock, tally, tell, changed=changed)
+        tidy_all(task, _built(task, seen))
+        tell_the_rest(task, _built(task, seen), tally, tell, noted)
+        upstream = look_upstream(task, here, tally, tell)
+        return write_report(report_of(task, tally, stock, upstream), home)
 
 
 def _look(
@@ -232,6 +192,25 @@ def _look(
     seen |= made_again(recipe, wanted, seen, home)
     seen |= derived_again(recipe, wanted, seen, home, settings)
     return task, stock, seen
+
+
+def _built(task: Task, seen: Mapping[str, Seen]) -> list[Artifact]:
+    return [artifact for artifact in task.wanted if seen[artifact.name].state is State.BUILT]
+
+
+def _ready(
+    task: Task, seen: Mapping[str, Seen], stock: Stock, show: Callable[[Budget], None]
+) -> tuple[Task, Sequence[str]]:
+    """The task as it can be done in the room that there is, and the order of its artifacts; raises what forbids it."""
+    home, recipe, settings = task.home, task.recipe, task.settings
+    refuse.unaccepted(home, recipe, settings)
+    if settings.accept_terms:
+        accept(home, recipe, settings.accepted_how or BY_OPTION, __version__)
+    refuse.lacking_extras(task.wanted, seen)
+    task, budget, disk, held = fitted(task, seen, stock)
+    show(budget)
+    refuse.no_room(home, recipe, budget, disk)
+    return replace(task, held=held), budget.ranks
 
 
 def _as_it_stands(
@@ -261,75 +240,4 @@ def _settle_all(task: Task, seen: dict[str, Seen], tell: Emit, lease: Lease, ran
     try:
         asyncio.run(Run(task, seen, tell, lease.still_mine, ranks).settle(settle))
     except DatafetchError as error:
-        text, code = str(error), error.exit_code
-        tell(Event("failed", task.recipe.name, why=why_of(error), text=text, hint=error.hint, code=code))
-
-
-def _prepare(
-    home: Home, recipe: Recipe, settings: Settings, gone: Collection[str], tell: Emit, spent: float
-) -> bool:
-    """What --prepro makes, or made once and is gone; a failure of it is told like that of an artifact. Whether there
-    is such a thing, so that the tree may be another now.
-
-    It ends as the loop does, at a signal or once the run has taken its time, of which so many seconds are spent.
-    """
-    if not any(finish.prepro for finish in recipe.finish):
-        return False
-    from datafetch.documents import prepared
-
-    try:
-        if rules := settings.prepro or prepared.rules_of(home, gone):
-            from datafetch.stops import stoppable
-
-            wanted, most = rules, settings.max_duration
-            stoppable(
-                lambda go_on: prepared.prepare_all(home, recipe, wanted, gone, tell, go_on),
-                None if most is None else max(0.0, most - spent),
-            )
-        for text in prepared.outdated(home, recipe):
-            tell(Event("note", recipe.name, text=text))
-    except DatafetchError as error:
-        text, code = str(error), error.exit_code
-        tell(Event("failed", "--prepro", why=why_of(error), text=text, hint=error.hint, code=code))
-    return True
-
-
-def _look_upstream(task: Task, here: Sequence[Artifact], tell: Emit, spent: float) -> tuple[Standing, ...]:
-    """How upstream stands to what was here before this run; what stops the question is told as that of a run is."""
-    from datafetch.run.standing import look_upstream
-
-    most = task.settings.max_duration
-    try:
-        seconds = None if most is None else max(0.0, most - spent)
-        return look_upstream(task.home, here, task.settings, tell, seconds)
-    except DatafetchError as error:
-        text, code = str(error), error.exit_code
-        name = "--check-upstream"
-        tell(Event("failed", name, why=why_of(error), text=text, hint=error.hint, code=code))
-        return ()
-
-
-def _has_available(home: Home) -> bool:
-    return any(".available" in entry.path for entry in inventory.published(home))
-
-
-def _renew(home: Home, recipe: Recipe, gone: frozenset[str], tell: Emit) -> None:
-    """What --write-available once made is made to fit the pictures that are here now, and is made anew if lost."""
-    from datafetch.documents import available
-
-    try:
-        available.renew(recipe, home, gone)
-    except DatafetchError as error:
-        text, code = str(error), error.exit_code
-        tell(Event("failed", "--write-available", why=why_of(error), text=text, hint=error.hint, code=code))
-
-
-def _outlived(home: Home, recipe: Recipe, gone: frozenset[str]) -> list[str]:
-    from datafetch.documents import available
-
-    return available.outlived(recipe, home, gone)
-
-
-def _cut_off(tally: Tally) -> bool:
-    """Whether the run was stopped, so that another will go on."""
-    return any(problem.code in STOPPED for problem in tally.problems)
+        tell(failure(task.recipe.name, error))

@@ -1,22 +1,40 @@
-"""The end of a run: what is left over is removed, and what the dataset is now becomes a Report."""
+"""The end of a run: what is left over is removed, what is left to tell is told, and it all becomes a Report."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from contextlib import suppress
 
+from datafetch.errors import DatafetchError
 from datafetch.layout.build import forget_assembly
-from datafetch.model import Artifact, Derived, Manual, Outcome, Settings, Shards, Standing, UrlList
-from datafetch.report import Report, Tally, add_up, verdict
+from datafetch.model import (
+    Artifact,
+    Derived,
+    Event,
+    Manual,
+    Outcome,
+    Settings,
+    Shards,
+    Standing,
+    UrlList,
+    Why,
+)
+from datafetch.plan.choose import ways_given_up
+from datafetch.plan.documents import documents
+from datafetch.report import Report, Tally, add_up, failure, verdict
+from datafetch.run.drift import drift_of
 from datafetch.store import files as store
-from datafetch.store import journal
+from datafetch.store import history, journal
+from datafetch.store.history import Past
 from datafetch.store.home import Home
 from datafetch.store.stock import Stock
-from datafetch.store.subsets import subsets
+from datafetch.store.subsets import subsets, words
 from datafetch.store.told import told
 from datafetch.task import Task
+
+Emit = Callable[[Event], None]
 
 
 def tidy(home: Home, artifact: Artifact, settings: Settings, *, keep: bool = False) -> None:
@@ -34,6 +52,57 @@ def tidy(home: Home, artifact: Artifact, settings: Settings, *, keep: bool = Fal
     for folder in ("staging", "assembling", "archives", "parts"):
         with suppress(OSError):  # absent, or still in use by another artifact
             (home.state / folder).rmdir()
+
+
+def tidy_all(task: Task, built: Iterable[Artifact]) -> None:
+    """`tidy` what is built, and the other ways to the same files that were given up for it."""
+    home, recipe, settings = task.home, task.recipe, task.settings
+    built = list(built)
+    for artifact in built:
+        tidy(home, artifact, settings, keep=bool(documents(recipe, artifact)))
+    for _, artifact in ways_given_up(recipe, built):
+        store.remove_tree(home.seal(artifact.name))
+        tidy(home, artifact, settings)
+
+
+def tell_the_rest(
+    task: Task, built: Container[Artifact], tally: Tally, tell: Emit, noted: Iterable[str]
+) -> None:
+    """What nobody has told yet: what is lacking without a word why, drift from the lock file, and what to note."""
+    recipe, home = task.recipe, task.home
+    for artifact in task.wanted:
+        if artifact not in built and not tally.problems:
+            text = "it could not be built, and nothing said why"
+            tell(Event("failed", artifact.name, why=Why.UNKNOWN, text=text, code=1))
+    if not tally.problems and (drift := drift_of(home, recipe, task.locked)):
+        tell(failure(recipe.name, drift))
+    for text in (*noted, *words(subsets(home, recipe))):
+        tell(Event("note", recipe.name, text=text))
+
+
+def look_upstream(task: Task, here: Sequence[Artifact], tally: Tally, tell: Emit) -> tuple[Standing, ...]:
+    """How upstream stands to what was here before this run, if that was asked for; what stops the question is told as
+    that of a run is.
+    """
+    if not task.settings.check_upstream or tally.cut_off:
+        return ()
+    from datafetch.run import standing
+
+    most = task.settings.max_duration
+    try:
+        seconds = None if most is None else max(0.0, most - tally.seconds)
+        return standing.look_upstream(task.home, here, task.settings, tell, seconds)
+    except DatafetchError as error:
+        tell(failure("--check-upstream", error))
+        return ()
+
+
+def write_report(report: Report, home: Home) -> Report:
+    """The report, which stands in report.json now and is one more line of the history."""
+    store.write_atomic(home.report, report.as_file())
+    counts, spent = report.counts, round(report.seconds, 1)
+    history.add(home.history, Past(report.finished_at, report.status, counts, report.transferred, spent))
+    return report
 
 
 def report_of(task: Task, tally: Tally, stock: Stock, upstream: tuple[Standing, ...] = ()) -> Report:

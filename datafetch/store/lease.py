@@ -23,7 +23,8 @@ import msgspec
 
 from datafetch.errors import Locked
 from datafetch.store import machine
-from datafetch.store.files import FILE_MODE, NEW, make_folder, refuse_links, sync_fd, user_errors
+from datafetch.store.files import make_folder, refuse_links, sync_fd, user_errors
+from datafetch.store.flags import FILE_MODE, NEW
 
 BEAT = 5.0  # seconds between two touches
 SILENCE = 60.0  # seconds without a touch, in the file system's own time, after which an owner may be dead

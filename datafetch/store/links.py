@@ -11,7 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from datafetch.errors import Interrupted
-from datafetch.store.files import READ, Tree
+from datafetch.store.flags import READ
+from datafetch.store.tree import Tree
 
 FICLONE = 0x40049409  # linux/fs.h: share the blocks of another file until one of them is written
 CHUNK = 1 << 20

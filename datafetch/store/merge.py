@@ -12,7 +12,9 @@ import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
-from datafetch.store.files import FOLDER, Tree, sync_folder_fd
+from datafetch.store.files import sync_folder_fd
+from datafetch.store.flags import FOLDER
+from datafetch.store.tree import Tree
 
 Ours = Callable[[str], bool]  # whether the file at this path below the root may be replaced
 

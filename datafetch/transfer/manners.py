@@ -111,10 +111,6 @@ class Manners:
             return self.rate if told is None else told
         return min(told, self.rate)
 
-    def paused(self, now: float) -> float:
-        """Seconds for which the host may not be asked at all."""
-        return max(0.0, self._not_before - now)
-
     def sent(self, now: float) -> Sent:
         self.busy += 1
         pace = self.pace(now)

@@ -21,6 +21,13 @@ class Every(StrEnum):
     WEEK = "week"  # on Sundays
 
 
+_WHEN = {  # as cron is told, and as systemd is
+    Every.HOUR: ("{minute} * * * *", "*-*-* *:{minute:02}:00"),
+    Every.DAY: ("{minute} {hour} * * *", "*-*-* {hour:02}:{minute:02}:00"),
+    Every.WEEK: ("{minute} {hour} * * 0", "Sun *-*-* {hour:02}:{minute:02}:00"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """What is to be run, and when, by the clock on the wall. Paths in `command` are absolute."""
@@ -34,6 +41,14 @@ class Job:
     delay: float  # seconds; each start is by chance up to that later
     environment: Mapping[str, str]  # what of today's the command needs, no secrets
     secrets: tuple[str, ...]  # names of variables that it needs and that are not written here
+
+    @property
+    def for_cron(self) -> str:
+        return _WHEN[self.every][0].format(hour=self.hour, minute=self.minute)
+
+    @property
+    def for_systemd(self) -> str:
+        return _WHEN[self.every][1].format(hour=self.hour, minute=self.minute)
 
 
 def parse_time(text: str) -> tuple[int, int]:
@@ -57,7 +72,7 @@ def crontab(job: Job) -> str:
                 "--systemd can write it",
             )
     # To cron a percent sign ends the command, in quotes too, unless a backslash stands before it.
-    line = f"{_when_cron(job)} {shlex.join(words)}".replace("%", r"\%")
+    line = f"{job.for_cron} {shlex.join(words)}".replace("%", r"\%")
     if len(line) > LONGEST:
         raise UsageError(
             f"the line would have {len(line)} characters, and crons read {LONGEST}", "use --systemd"
@@ -107,7 +122,7 @@ def _timer(job: Job) -> str:
         f"Description=datafetch: {_title(job.title)}, every {job.every}",
         "",
         "[Timer]",
-        f"OnCalendar={_when_systemd(job)}",
+        f"OnCalendar={job.for_systemd}",
         *([f"RandomizedDelaySec={job.delay:.0f}"] if job.delay else []),
         "# what was due while the machine was off is done when it is on again",
         "Persistent=true",
@@ -116,26 +131,6 @@ def _timer(job: Job) -> str:
         "WantedBy=timers.target",
     ]
     return "\n".join([*lines, ""])
-
-
-def _when_cron(job: Job) -> str:
-    match job.every:
-        case Every.HOUR:
-            return f"{job.minute} * * * *"
-        case Every.DAY:
-            return f"{job.minute} {job.hour} * * *"
-        case Every.WEEK:
-            return f"{job.minute} {job.hour} * * 0"
-
-
-def _when_systemd(job: Job) -> str:
-    match job.every:
-        case Every.HOUR:
-            return f"*-*-* *:{job.minute:02}:00"
-        case Every.DAY:
-            return f"*-*-* {job.hour:02}:{job.minute:02}:00"
-        case Every.WEEK:
-            return f"Sun *-*-* {job.hour:02}:{job.minute:02}:00"
 
 
 def _quoted(word: str) -> str:

@@ -17,7 +17,8 @@ import msgspec
 from datafetch.model import Why
 from datafetch.store.closing import Closing
 from datafetch.store.faults import read_errors
-from datafetch.store.files import READ, Tree
+from datafetch.store.files import Tree
+from datafetch.store.flags import READ
 from datafetch.store.inventory import Entry
 from datafetch.verify.findings import CHANGED, DAMAGED, MISSING, SIZE, UNDECODABLE, Finding, encoded
 from datafetch.verify.sights import Kept, Sight, sight_of

@@ -1,41 +1,21 @@
-"""Commands about what a dataset was made of: `lock`, and `recipe pin` for authors."""
+"""`lock`: writes down what a dataset was made of."""
 
 from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from datafetch.cli.app import AUTHOR, CHECK, DEFAULT_DIR, LOCK_FILE, app, recipe_of, refuse_group
-from datafetch.cli.given import choice_of, subset_of, window_of
-from datafetch.cli.options import (
-    WHERE_TO,
-    Classes,
-    Count,
-    Everything,
-    Exclude,
-    First,
-    Include,
-    Json,
-    LockPath,
-    MaxPerClass,
-    Name,
-    Names,
-    Only,
-    OutputDir,
-    PanelCommand,
-    Quiet,
-    RecipeCommand,
-    Registry,
-    Split,
-    complete_names,
-    option,
-)
+from datafetch.cli.app import CHECK, app, recipe_of
+from datafetch.cli.choices import RecipeCommand
+from datafetch.cli.options.declare import WHERE_TO, grouped, onto, option
+from datafetch.cli.options.output import Json, Quiet
+from datafetch.cli.options.what import LOCK_FILE, LockPath, Part, complete_names
+from datafetch.cli.options.where import DEFAULT_DIR, Names, OutputDir, Registry
 from datafetch.cli.output import print_lines, say
 from datafetch.errors import UsageError
 
@@ -46,7 +26,9 @@ if TYPE_CHECKING:
 
 
 @app.command("lock", cls=RecipeCommand, rich_help_panel=CHECK)
+@grouped
 def lock_command(
+    *,
     ctx: typer.Context,
     datasets: Annotated[
         list[str],
@@ -54,15 +36,7 @@ def lock_command(
             metavar="NAME", help="datasets that are here, see: datafetch list", autocompletion=complete_names
         ),
     ],
-    only: Only = [],  # noqa: B006
-    everything: Everything = False,
-    first: First = None,
-    count: Count = None,
-    split: Split = [],  # noqa: B006
-    classes: Classes = [],  # noqa: B006
-    max_per_class: MaxPerClass = None,
-    include: Include = [],  # noqa: B006
-    exclude: Exclude = [],  # noqa: B006
+    part: Part,
     lock_file: LockPath = LOCK_FILE,
     output_dir: OutputDir = DEFAULT_DIR,
     names: Annotated[
@@ -78,13 +52,8 @@ def lock_command(
     from datafetch.model import Settings
     from datafetch.store.files import write_atomic
 
-    settings = Settings(
-        root=str(output_dir),
-        names=names.value,
-        window=window_of(first, count),
-        subset=subset_of(split, classes, max_per_class, include, exclude),
-    )
-    choice = choice_of(ctx, only, everything)
+    settings = onto(Settings(root=str(output_dir), names=names.value), part)
+    choice = part.choice(ctx)
     recipes = [recipe_of(name, registry, output_dir) for name in datasets]
     if len(recipes) > 1 and (choice.picked or choice.only):
         raise UsageError("choices go with one dataset", "lock each with its own: they share the file")
@@ -143,57 +112,3 @@ def _line(entry: Entry, state: str, file: Path) -> str:
 
     what = f"{plural(len(entry.artifact), 'artifact')}, {plural(entry.files, 'file')}, {size(entry.bytes)}"
     return f"{entry.typed}: {state} in {file}: {what}, tree {entry.tree[:16]}"
-
-
-recipe_app = typer.Typer(
-    help="What this machine has learned, for the recipe of a dataset.", rich_markup_mode=None
-)
-app.add_typer(recipe_app, name="recipe", rich_help_panel=AUTHOR, no_args_is_help=True)
-
-
-@recipe_app.command("pin", cls=PanelCommand)
-def pin_command(
-    name: Name,
-    file: Annotated[
-        Path | None,
-        typer.Option(
-            "--recipe",
-            metavar="FILE",
-            help="your recipe: write into its checksum file; without it the lines are printed",
-            show_default=False,
-        ),
-    ] = None,
-    output_dir: OutputDir = DEFAULT_DIR,
-    registry: Registry = [],  # noqa: B006
-) -> int:
-    """SHA-256 of what was fetched here, as a checksum file."""
-    from datafetch.lock import pin
-    from datafetch.model import Settings
-    from datafetch.recipe.files import checksum_files, read_recipes
-    from datafetch.recipe.sources import names_of
-    from datafetch.run import home_of
-
-    home = home_of(Settings(root=str(output_dir)), name)
-    if file is None:
-        recipe = recipe_of(name, registry, output_dir)
-        refuse_group(recipe, "pin")
-        learned = pin.learned(home, recipe, names_of)
-        _say_left(learned.left)
-        print_lines(pin.lines(learned))
-        return 0
-    found = next((one for one in read_recipes(file) if one.recipe.name == name), None)
-    if found is None:
-        raise UsageError(f"{file} holds no recipe {name}", f"datafetch lint {file} says what it holds")
-    refuse_group(found.recipe, "pin")
-    learned = pin.learned(home, found.recipe, names_of)
-    _say_left(learned.left)
-    wrote = pin.write(learned, file, checksum_files(file), found.known.of)
-    say(f"{wrote.file}: {wrote.added} added, {wrote.there} there already")
-    if wrote.hint:
-        print(f"hint: {wrote.hint}", file=sys.stderr)
-    return 0
-
-
-def _say_left(texts: Sequence[str]) -> None:
-    for text in texts:
-        print(f"note: {text}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""The command that probes: whether the addresses of recipes still give what they should."""
+"""`probe`: whether the addresses of recipes still give what they should."""
 
 from __future__ import annotations
 
@@ -12,19 +12,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from datafetch.cli.app import AUTHOR, DEFAULT_DIR, app
-from datafetch.cli.given import check_places
-from datafetch.cli.options import (
-    AllowPrivate,
-    Json,
-    Mirror,
-    MirrorOnly,
-    OutputDir,
-    PanelCommand,
-    Quiet,
-    Registry,
-    complete_names,
-)
+from datafetch.cli.app import AUTHOR, app
+from datafetch.cli.help import PanelCommand
+from datafetch.cli.options.declare import grouped, onto
+from datafetch.cli.options.output import Json, Quiet
+from datafetch.cli.options.what import complete_names
+from datafetch.cli.options.where import DEFAULT_DIR, Mirrors, OutputDir, Registry
 from datafetch.cli.output import print_lines, say, width
 from datafetch.errors import worst
 
@@ -34,15 +27,15 @@ if TYPE_CHECKING:
 
 
 @app.command("probe", cls=PanelCommand, rich_help_panel=AUTHOR)
+@grouped
 def probe_command(
+    *,
     names: Annotated[
         list[str],
         typer.Argument(metavar="[NAME]…", help="datasets; none: every recipe", autocompletion=complete_names),
     ] = [],  # noqa: B006
     output_dir: OutputDir = DEFAULT_DIR,
-    mirror: Mirror = [],  # noqa: B006
-    mirror_only: MirrorOnly = False,
-    allow_private: AllowPrivate = False,
+    mirrors: Mirrors,
     ignore_opt_out: Annotated[
         bool, typer.Option("--ignore-opt-out", help="also ask for what robots.txt withholds")
     ] = False,
@@ -56,14 +49,8 @@ def probe_command(
     from datafetch.probe.words import CODES, targets
     from datafetch.run import home_of
 
-    check_places(mirror, None, mirror_only=mirror_only)
+    settings = onto(Settings(root=str(output_dir)), mirrors)
     recipes, broken = _recipes(names, registry)
-    settings = Settings(
-        root=str(output_dir),
-        mirrors=tuple(mirror),
-        mirror_only=mirror_only,
-        allow_private=allow_private,
-    )
     found = probe(
         [target for recipe in recipes for target in targets(recipe)],
         settings,

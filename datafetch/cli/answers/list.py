@@ -1,25 +1,21 @@
-"""What `list`, `info` and `plan` show, gathered without reading a dataset's files."""
+"""What `list` shows, gathered without reading a dataset's files."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from datafetch.console.screens import how, known_size
 from datafetch.console.text import cut, size, table
 from datafetch.errors import DatafetchError
-from datafetch.model import Derived, Recipe, Settings, State
-from datafetch.plan.budget import Budget
+from datafetch.model import Recipe
 from datafetch.store.home import STATE_FOLDER, Home
-from datafetch.store.journal import known
 from datafetch.store.subsets import Partial, subsets
-from datafetch.store.told import told as told_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,40 +103,3 @@ def list_lines(found: Sequence[Listed], width: int | None) -> list[str]:
         for one in found
     ]
     return [cut(line, width) for line in table([header, *rows], right=(2, 3))]
-
-
-def summaries(recipe: Recipe, home: Home) -> dict[str, Mapping[str, object]]:
-    """What there is to tell of the documents that were made here, by the name of their artifact."""
-    made = sorted(artifact.name for artifact in recipe.artifacts if isinstance(artifact.source, Derived))
-    found = {name: told_of(home, name) for name in made if known(home.journal(name)).built}
-    return {name: one.summary for name, one in found.items() if one is not None}
-
-
-def info_document(recipe: Recipe, home: Home) -> dict[str, Any]:
-    """The recipe as plain data; an unknown size is null and an unknown checksum an empty list."""
-    document: dict[str, Any] = msgspec.to_builtins(asdict(recipe))
-    for artifact, plain in zip(recipe.artifacts, document["artifacts"], strict=True):
-        plain["kind"] = type(artifact.source).__name__
-    document["groups"] = list(recipe.groups)
-    document["folders"] = list(recipe.folders)
-    document["subset"] = [each.as_json() for each in subsets(home, recipe)]
-    document["derived"] = summaries(recipe, home)
-    return document
-
-
-def plan_document(
-    recipe: Recipe, settings: Settings, budget: Budget, free: int, here: Sequence[Partial]
-) -> dict[str, Any]:
-    return {
-        "dataset": recipe.name,
-        "root": os.path.realpath(settings.root),
-        "files": [asdict(line) for line in budget.lines],
-        "bytes": {"fetch": budget.fetch, "disk": budget.disk, "free": free, "peak": budget.peak},
-        "inodes": budget.files,
-        "order": str(budget.order),
-        "at_least": not budget.sure,
-        "fits": budget.fits,
-        "unknown_sizes": budget.unknown,
-        "subset": [each.as_json() for each in here],
-        "complete": all(line.state is State.BUILT for line in budget.lines),
-    }

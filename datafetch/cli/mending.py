@@ -1,18 +1,17 @@
-"""What `verify` and `lint` do, and how they say it."""
+"""What `verify` does: looks at a dataset, mends what is damaged, and looks again."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from datafetch import run
+from datafetch.cli.answers.verify import Checked, report_of
 from datafetch.cli.app import to_have
-from datafetch.cli.checked import Checked, report_of
 from datafetch.console.text import plural
-from datafetch.errors import Damaged, Issue, NoRoom, UnknownName
+from datafetch.errors import Damaged, NoRoom, UnknownName
 from datafetch.layout.digests import Digests
 from datafetch.model import Event, Recipe, Settings, UrlList
 from datafetch.report import Report
@@ -176,18 +175,3 @@ def _level(word: str) -> Level:
         return Level(word)
     except ValueError:
         raise UnknownName(f"no such level: {word}", hint="levels are " + ", ".join(Level)) from None
-
-
-def lint_paths(paths: Sequence[Path], folders: tuple[Path, ...]) -> tuple[tuple[Issue, ...], int]:
-    """Every issue of these recipe files (folders: all in them; none: all that are known), and how many were read."""
-    from datafetch.recipe.files import builtin
-    from datafetch.recipe.lint import files_of, lint
-
-    wanted = paths or (*folders, builtin())
-    return lint(wanted), len(files_of(wanted))
-
-
-def lint_lines(issues: Sequence[Issue], checked: int) -> list[str]:
-    lines = [f"error: {issue}" for issue in issues]
-    lines.append(f"{plural(checked, 'recipe file')} checked, {plural(len(issues), 'issue')}")
-    return lines

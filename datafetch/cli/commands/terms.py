@@ -1,4 +1,4 @@
-"""The command that shows which terms were accepted, and by whom: `terms`."""
+"""`terms`: which terms must be accepted, and who has accepted them when."""
 
 from __future__ import annotations
 
@@ -13,8 +13,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from datafetch.cli.app import DEFAULT_DIR, LOOK, app
-from datafetch.cli.options import OUTPUT, Json, OutputDir, PanelCommand, Registry, complete_names, option
+from datafetch.cli.app import LOOK, app
+from datafetch.cli.help import PanelCommand
+from datafetch.cli.options.declare import OUTPUT, option
+from datafetch.cli.options.output import Json
+from datafetch.cli.options.what import complete_names
+from datafetch.cli.options.where import DEFAULT_DIR, OutputDir, Registry
 from datafetch.cli.output import print_lines, say, width, write
 from datafetch.errors import UnknownName, UsageError
 

@@ -1,4 +1,4 @@
-"""The command that combines: captions of several datasets in one document."""
+"""`combine`: captions of several datasets in one document."""
 
 from __future__ import annotations
 
@@ -8,44 +8,29 @@ from typing import Annotated
 
 import typer
 
-from datafetch.cli.app import DEFAULT_DIR, GET, app, recipe_of
-from datafetch.cli.given import prepro_rules
-from datafetch.cli.options import (
-    DataDir,
-    Json,
-    MaxLength,
-    NumTest,
-    NumVal,
-    PanelCommand,
-    Prepro,
-    Progress,
-    ProgressMode,
-    Quiet,
-    Registry,
-    Threshold,
-    complete_names,
-    option,
-)
+from datafetch.cli.app import GET, app, recipe_of
+from datafetch.cli.help import PanelCommand
+from datafetch.cli.options.declare import grouped, option
+from datafetch.cli.options.output import Telling
+from datafetch.cli.options.talk import Prepro
+from datafetch.cli.options.what import complete_names
+from datafetch.cli.options.where import DEFAULT_DIR, DataDir, Registry
 from datafetch.cli.output import print_lines, say, watching
 
 
 @app.command("combine", cls=PanelCommand, rich_help_panel=GET)
+@grouped
 def combine_command(
+    *,
     names: Annotated[
         list[str],
         typer.Argument(metavar="NAME", help="datasets with captions", autocompletion=complete_names),
     ],
     target: Annotated[Path, option("-o", "--out", help="the document to write", metavar="FILE")],
     output_dir: DataDir = DEFAULT_DIR,
-    prepro: Prepro = False,
-    num_val: NumVal = None,
-    num_test: NumTest = None,
-    word_count_threshold: Threshold = None,
-    max_length: MaxLength = None,
+    prepro: Prepro,
     registry: Registry = [],  # noqa: B006
-    progress: ProgressMode = Progress.AUTO,
-    as_json: Json = False,
-    quiet: Quiet = False,
+    telling: Telling,
 ) -> int:
     """Captions of several datasets in one file, under one rule for ids.
 
@@ -54,14 +39,14 @@ def combine_command(
     from datafetch.documents.combined import combine_datasets
     from datafetch.stops import stoppable
 
-    rules = prepro_rules(prepro, num_val, num_test, word_count_threshold, max_length)
+    rules = prepro.rules()
     recipes = [recipe_of(name, registry) for name in names]
-    with watching("combine", progress, as_json=as_json, quiet=quiet, verbose=False) as watcher:
+    with watching("combine", telling) as watcher:
         done = stoppable(
             lambda go_on: combine_datasets(recipes, output_dir, target, rules, watcher, go_on), None
         )
-    if as_json:
+    if telling.as_json:
         say(json.dumps(done.as_json(), ensure_ascii=False))
-    elif not quiet:
+    elif not telling.quiet:
         print_lines(done.lines())
     return 0

@@ -1,4 +1,4 @@
-"""The command that schedules: what cron or systemd needs to run `get` by itself."""
+"""`schedule`: what cron or systemd needs to run `get` by itself."""
 
 from __future__ import annotations
 
@@ -13,16 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from datafetch.cli.app import GET, app, recipe_of, to_have
-from datafetch.cli.given import check_places, wishes_of
-from datafetch.cli.options import (
-    PICKED,
-    Name,
-    RecipeCommand,
-    parse_duration,
-    parse_percent,
-    parse_rate,
-    parse_size,
-)
+from datafetch.cli.choices import PICKED, RecipeCommand
+from datafetch.cli.options.declare import onto, taken
+from datafetch.cli.options.limits import Budget
+from datafetch.cli.options.unattended import Unattended
+from datafetch.cli.options.units import parse_duration
+from datafetch.cli.options.what import Name, Part
+from datafetch.cli.options.where import Brought, Mirrors
 from datafetch.cli.output import say, write
 from datafetch.errors import UsageError
 
@@ -36,13 +33,6 @@ _GIVEN = "datafetch.given"  # where the values of get's options wait in the cont
 _LEFT_OUT = frozenset(("dry_run", "as_json", "quiet", "verbose", "progress", "name"))
 _SECRET = "heartbeat"
 _PATHS = frozenset(("output_dir", "registry", "from_dir", "metrics_file"))
-_CHECKS = {
-    "limit_rate": parse_rate,
-    "max_duration": parse_duration,
-    "max_transfer": parse_size,
-    "max_disk": parse_size,
-    "min_complete": parse_percent,
-}
 DELAY = "15m"  # so that a crowd of machines does not ask in the same second
 # What of today's environment a run depends on.
 _CARRIED = (
@@ -120,23 +110,16 @@ def schedule_command(
 
 def _check(ctx: typer.Context, recipe: Recipe, given: Mapping[str, Any]) -> None:
     """What `get` would refuse, better now than at night. Raises UsageError, UnknownName."""
-    from datafetch.model import Choice, Own, Settings
+    from datafetch.model import Own, Settings
     from datafetch.plan.choose import choose
 
     if any(isinstance(artifact.source, Own) for artifact in recipe.artifacts):
         raise UsageError(f"{recipe.name} is made of files of your own, not fetched", to_have(recipe))
     if not recipe.members:
-        choose(recipe, Choice(tuple(ctx.meta.get(PICKED, ())), _words(given["only"]), given["everything"]))
-    check_places(given["mirror"], given["from_dir"], mirror_only=given["mirror_only"])
-    for key, parse in _CHECKS.items():
-        if given.get(key):
-            parse(given[key])
-    settings = Settings(root="", allow_private=given["allow_private"])
-    wishes_of(recipe.name, given["start_delay"], given["metrics_file"], given[_SECRET], settings)
-
-
-def _words(given: list[str]) -> tuple[str, ...]:
-    return tuple(word.strip() for each in given for word in each.split(",") if word.strip())
+        choose(recipe, taken(Part, given).choice(ctx))
+    groups = taken(Mirrors, given), taken(Brought, given), taken(Budget, given)
+    settings = onto(Settings(root=""), *groups)
+    taken(Unattended, given).wishes(recipe.name, settings)
 
 
 def _job(

@@ -1,4 +1,4 @@
-"""The command that hands a dataset to other tools: `export`."""
+"""`export`: a published dataset handed to other tools (`bundle export` is another command, in bundle)."""
 
 from __future__ import annotations
 
@@ -12,18 +12,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from datafetch.cli.app import CHECK, DEFAULT_DIR, app, recipe_of, refuse_group, to_have
-from datafetch.cli.options import (
-    DataDir,
-    Json,
-    Name,
-    PanelCommand,
-    Progress,
-    ProgressMode,
-    Quiet,
-    Registry,
-    option,
-)
+from datafetch.cli.app import CHECK, app, recipe_of, refuse_group, to_have
+from datafetch.cli.help import PanelCommand
+from datafetch.cli.options.declare import grouped, option
+from datafetch.cli.options.output import Telling
+from datafetch.cli.options.what import Name
+from datafetch.cli.options.where import DEFAULT_DIR, DataDir, Registry
 from datafetch.cli.output import print_lines, say, watching
 from datafetch.errors import NoRoom, UsageError
 
@@ -38,7 +32,9 @@ class Form(StrEnum):
 
 
 @app.command("export", cls=PanelCommand, rich_help_panel=CHECK)
+@grouped
 def export_command(
+    *,
     name: Name,
     target: Annotated[
         Path, option("-o", "--out", help="the file or folder to make; - prints SHA256SUMS", metavar="PATH")
@@ -58,9 +54,7 @@ def export_command(
     ] = False,
     output_dir: DataDir = DEFAULT_DIR,
     registry: Registry = [],  # noqa: B006
-    progress: ProgressMode = Progress.AUTO,
-    as_json: Json = False,
-    quiet: Quiet = False,
+    telling: Telling,
 ) -> int:
     """What is published as SHA256SUMS, or as a BagIt bag."""
     from datafetch.model import Settings
@@ -71,14 +65,14 @@ def export_command(
     refuse_group(recipe, "export")
     home = home_of(Settings(root=str(output_dir)), recipe.name)
     if str(target) == "-":
-        if form is not Form.SHA256SUMS or as_json:
+        if form is not Form.SHA256SUMS or telling.as_json:
             raise UsageError("-o - prints SHA256SUMS and nothing else", "name what to make: -o PATH")
         return _print_sums(home, to_have(recipe))
     if link and form is not Form.BAGIT:
         raise UsageError("--link goes with --format bagit", "SHA256SUMS is one file")
     path = Path(os.path.realpath(target.parent)) / target.name
     _refuse_inside(recipe, home, path)
-    with watching(name, progress, as_json=as_json, quiet=quiet, verbose=False) as watcher:
+    with watching(name, telling) as watcher:
         if form is Form.SHA256SUMS:
             files = stoppable(lambda go_on: _write_sums(home, path, to_have(recipe), go_on), None)
         else:
@@ -95,9 +89,9 @@ def export_command(
                     None,
                 )
             files = bag.files
-    if as_json:
+    if telling.as_json:
         say(json.dumps({"dataset": recipe.name, "format": form, "path": str(path), "files": files}))
-    elif not quiet:
+    elif not telling.quiet:
         print_lines([f"{target}: {files:,} files of {recipe.name}", *_checks(form, target, home)])
     return 0
 

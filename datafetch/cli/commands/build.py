@@ -1,4 +1,4 @@
-"""The command that makes a dataset of files that are here: `build`."""
+"""`build`: a dataset of files that are here."""
 
 from __future__ import annotations
 
@@ -8,22 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from datafetch.cli.app import DEFAULT_DIR, GET, app
-from datafetch.cli.getting import say_report
-from datafetch.cli.options import (
-    WHAT,
-    WHERE_FROM,
-    WHERE_TO,
-    Json,
-    OutputDir,
-    PanelCommand,
-    Progress,
-    ProgressMode,
-    Quiet,
-    Verbose,
-    option,
-    parse_percent,
-)
+from datafetch.cli.app import GET, app
+from datafetch.cli.help import PanelCommand
+from datafetch.cli.options.declare import WHAT, WHERE_FROM, WHERE_TO, grouped, option
+from datafetch.cli.options.output import Telling, Verbose
+from datafetch.cli.options.units import given, parse_percent
+from datafetch.cli.options.where import DEFAULT_DIR, OutputDir
 from datafetch.cli.output import watching
 from datafetch.errors import UsageError
 
@@ -32,7 +22,9 @@ if TYPE_CHECKING:
 
 
 @app.command("build", cls=PanelCommand, rich_help_panel=GET)
+@grouped
 def build_command(
+    *,
     name: Annotated[str, typer.Argument(metavar="NAME", help="what the dataset is to be called")],
     source: Annotated[
         Path,
@@ -93,9 +85,7 @@ def build_command(
         str,
         option("--min-complete", help="share of files that counts as complete", panel=WHAT, metavar="99.5%"),
     ] = "",
-    progress: ProgressMode = Progress.AUTO,
-    as_json: Json = False,
-    quiet: Quiet = False,
+    telling: Telling,
     verbose: Verbose = False,
 ) -> int:
     """Bring pictures of your own into the layout that training code reads; safe to repeat.
@@ -104,6 +94,7 @@ def build_command(
     --splits. Masks lie in train_masks/, test_masks/, masks/ or --masks, named as their pictures.
     """
     from datafetch import run
+    from datafetch.cli.answers.report import say_report
     from datafetch.model import Choice, Own, Settings
     from datafetch.own import wish
 
@@ -123,13 +114,11 @@ def build_command(
     none = Own(_found(negatives, "--negatives"), flat=True, copy=copy) if negatives else None
     _refuse_inside(pictures, none, output_dir, name)
     recipe = wish.recipe_of(name, pictures, none)
-    settings = Settings(
-        root=str(output_dir), min_complete=parse_percent(min_complete) if min_complete else None
-    )
-    with watching(name, progress, as_json=as_json, quiet=quiet, verbose=verbose) as watcher:
+    settings = Settings(root=str(output_dir), min_complete=given(parse_percent, min_complete))
+    with watching(name, telling, verbose=verbose) as watcher:
         report = run.get(recipe, Choice(everything=True), settings, watcher)
     wish.keep(run.home_of(settings, name), recipe)
-    return say_report(report, as_json=as_json, quiet=quiet)
+    return say_report(report, as_json=telling.as_json, quiet=telling.quiet)
 
 
 def _refuse_name(name: str) -> None:
