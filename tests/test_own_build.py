@@ -253,7 +253,7 @@ def test_coco_outlines_become_masks(tmp_path: Path) -> None:
         assert [drawn.getpixel((7, y)) for y in range(4)] == [255] * 4
         assert drawn.getpixel((6, 0)) == 0
     with Image.open(tmp_path / "data/pets/train_masks/cat/1.png") as drawn:
-        assert drawn.getbbox() == (0, 0, 4, 2)
+        assert drawn.getbbox() == (0, 0, 3, 1)
 
 
 def test_a_zip_is_unpacked_by_the_rules_for_every_archive(tmp_path: Path) -> None:

@@ -1,19 +1,16 @@
-"""Files by their paths, drawn shares, pairs of stems and outlines: the pure parts of `datafetch build`."""
+"""Files by their paths, drawn shares and pairs of stems: the pure parts of `datafetch build`."""
 
 from __future__ import annotations
 
-import io
 import json
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
 
 from datafetch.errors import BadList
 from datafetch.own.labels import read_labels
-from datafetch.own.outlines import draw
 from datafetch.own.pairs import pair
 from datafetch.own.sorting import File, sort_out
 from datafetch.own.splits import for_testing
@@ -91,68 +88,6 @@ def test_masks_find_their_pictures_by_stem_split_and_class() -> None:
     assert [m.path for m in found.alone] == ["test_masks/cat/9.png"]
     assert [m.path for m in found.unsure] == ["masks/dog/1.png"]
     assert [m.path for m in found.twice] == ["test_masks/dog/1.bmp"]
-
-
-def pixels(png: bytes) -> list[list[int]]:
-    with Image.open(io.BytesIO(png)) as image:
-        data = image.tobytes()
-        return [[int(v > 0) for v in data[y * image.width :][: image.width]] for y in range(image.height)]
-
-
-def test_polygons_are_filled_and_several_are_joined() -> None:
-    squares = json.dumps([[1, 1, 3, 1, 3, 2, 1, 2], [6, 0, 7, 0, 7, 3, 6, 3]]).encode()
-    assert pixels(draw([squares], (8, 4))) == [
-        [0, 0, 0, 0, 0, 0, 1, 1],
-        [0, 1, 1, 1, 0, 0, 1, 1],
-        [0, 1, 1, 1, 0, 0, 1, 1],
-        [0, 0, 0, 0, 0, 0, 1, 1],
-    ]
-
-
-def compressed(counts: list[int]) -> str:
-    """COCO's text of run lengths, written from its description and not from the code under test."""
-    text = ""
-    for at, count in enumerate(counts):
-        left = count - (counts[at - 2] if at > 2 else 0)
-        while True:
-            group, left = left & 31, left >> 5
-            more = left != (-1 if group & 16 else 0)
-            text += chr(48 + group + (32 if more else 0))
-            if not more:
-                break
-    return text
-
-
-@given(st.integers(1, 40), st.integers(1, 40), st.data())
-def test_run_lengths_go_down_the_columns_plain_and_compressed(
-    width: int, height: int, data: st.DataObject
-) -> None:
-    on = data.draw(st.lists(st.booleans(), min_size=width * height, max_size=width * height))
-    counts, now = [0], False
-    for one in on:
-        if one != now:
-            counts.append(0)
-            now = one
-        counts[-1] += 1
-    expected = [[int(on[x * height + y]) for x in range(width)] for y in range(height)]
-    for said in (counts, compressed(counts)):
-        raw = json.dumps({"size": [height, width], "counts": said}).encode()
-        assert pixels(draw([raw], (width, height))) == expected
-
-
-@pytest.mark.parametrize(
-    "outline",
-    [
-        '"text"',
-        "[[1,2,3]]",
-        '{"size":[4,8],"counts":[5]}',
-        '{"size":[9,9],"counts":[81]}',
-        '{"size":[4,8],"counts":"~"}',
-    ],
-)
-def test_outlines_that_are_none_are_refused(outline: str) -> None:
-    with pytest.raises(BadList):
-        draw([outline.encode()], (8, 4))
 
 
 def test_a_table_and_coco_say_the_same(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from datafetch.errors import BadList
 from datafetch.model import Outcome
 from datafetch.own.gathered import Gathered, Placed, Stop, each
 from datafetch.own.labels import Labels
-from datafetch.own.outlines import is_inside, parse
+from datafetch.own.outlines import is_inside, read
 from datafetch.own.pairs import EMPTY, fault, pair, size_of
 from datafetch.own.sorting import File
 
@@ -107,11 +107,11 @@ def place_drawn(
                 raise BadList(
                     f"outlines for {said.size[0]} x {said.size[1]} pixels, of {size[0]} x {size[1]}"
                 )
-            drawn = [is_inside(parse(one.segmentation, size), size) for one in outlines]
+            drawn = is_inside(read((one.segmentation for one in outlines), size), size)
         except BadList as error:
             result.drop("outlines that cannot be drawn", f"{picture.path}: {error}")
             continue
-        if not any(drawn):
+        if not drawn:
             result.notes.append(f"{picture.path}: its outlines hold no pixel of it; kept without a mask")
             continue
         result.placed.append(Placed(f"{picture.path} (drawn)", target, None, outlines, size))

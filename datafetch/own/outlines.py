@@ -8,8 +8,13 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 
 from datafetch.errors import BadList
+from datafetch.own.polygons import Span, effort, spans
 
 MOST_PIXELS = 200_000_000
+MOST_STEPS = (
+    4_000_000  # of all outlines of a picture: some seconds and 150 MB; a crowd in COCO takes thousands
+)
+FARTHEST = 100_000_000  # about where the integers of COCO's own code end, so nothing says what to draw beyond
 
 
 class _RunLengths(msgspec.Struct):
@@ -26,11 +31,57 @@ Polygons = list[list[float]]
 Counts = tuple[int, ...]  # of pixels off and on by turns, down the columns
 
 
-def parse(raw: bytes, size: tuple[int, int]) -> Polygons | Counts:
-    """One outline of a picture of `size`, width and height. BadList for what is none, lies or has another size."""
+def read(segmentations: Iterable[bytes], size: tuple[int, int]) -> list[Polygons | Counts]:
+    """The outlines of a picture of `size`, width and height; none for no bytes. BadList for what is none, lies, has
+    another size, or would take too long to draw.
+    """
     width, height = size
     if width < 1 or height < 1 or width * height > MOST_PIXELS:
         raise BadList(f"no picture is {width} x {height}")
+    found = [_parsed(raw, size) for raw in segmentations if raw]
+    steps = sum(effort(polygon, width) for one in found if isinstance(one, list) for polygon in one)
+    if steps > MOST_STEPS:
+        raise BadList(f"polygons that pass columns of the picture {steps:,} times, of {MOST_STEPS:,} at most")
+    return found
+
+
+def is_inside(outlines: Iterable[Polygons | Counts], size: tuple[int, int]) -> bool:
+    """Whether any of them covers a pixel of the picture."""
+    return any(start < stop for outline in outlines for start, stop in _covered(outline, size))
+
+
+def draw(segmentations: Iterable[bytes], size: tuple[int, int]) -> bytes:
+    """A PNG of one channel with 255 where any of the outlines is and 0 elsewhere; `size` is width and height.
+
+    Every pixel is as COCO's own code has it. Raises BadList as `read` does.
+    """
+    from PIL import Image
+
+    width, height = size
+    columns = bytearray(width * height)
+    for outline in read(segmentations, size):
+        for start, stop in _covered(outline, size):
+            columns[start:stop] = b"\xff" * (stop - start)
+    mask = Image.frombytes("L", (height, width), columns).transpose(Image.Transpose.TRANSPOSE)
+    out = io.BytesIO()
+    mask.save(out, "PNG")
+    return out.getvalue()
+
+
+def _covered(outline: Polygons | Counts, size: tuple[int, int]) -> Iterator[Span]:
+    if isinstance(outline, list):
+        for polygon in outline:
+            yield from spans(polygon, size)
+        return
+    at = 0
+    for turn, count in enumerate(outline):
+        if turn % 2:
+            yield at, at + count
+        at += count
+
+
+def _parsed(raw: bytes, size: tuple[int, int]) -> Polygons | Counts:
+    width, height = size
     try:
         found = msgspec.json.decode(raw, type=_Segmentation)
     except msgspec.MsgspecError:
@@ -43,51 +94,18 @@ def parse(raw: bytes, size: tuple[int, int]) -> Polygons | Counts:
     for polygon in polygons:
         if len(polygon) < 6 or len(polygon) % 2:
             raise BadList(f"a polygon of {len(polygon)} numbers")
+        far = max(polygon, key=abs)
+        if abs(far) > FARTHEST:
+            raise BadList(f"a polygon with a corner at {far:,.10g}, of {FARTHEST:,} at most")
     return polygons
-
-
-def is_inside(outline: Polygons | Counts, size: tuple[int, int]) -> bool:
-    """Whether it may hold a pixel of the picture: of a polygon its bounding box counts."""
-    if isinstance(outline, tuple):
-        return any(outline[1::2])
-    width, height = size
-    return any(
-        min(polygon[::2]) < width
-        and max(polygon[::2]) >= 0
-        and min(polygon[1::2]) < height
-        and max(polygon[1::2]) >= 0
-        for polygon in outline
-    )
-
-
-def draw(segmentations: Iterable[bytes], size: tuple[int, int]) -> bytes:
-    """A PNG of one channel with 255 where any of the outlines is and 0 elsewhere; `size` is width and height.
-
-    Polygons are filled by Pillow, edges included: at an edge that may differ by a pixel from what COCO's own code
-    fills. Raises BadList as `parse` does.
-    """
-    from PIL import Image, ImageDraw
-
-    width, height = size
-    found = [parse(raw, size) for raw in segmentations if raw]
-    mask = Image.new("L", size)
-    pen = ImageDraw.Draw(mask)
-    for outline in found:
-        if isinstance(outline, tuple):
-            pixels = b"".join((b"\xff" if turn % 2 else b"\0") * count for turn, count in enumerate(outline))
-            filled = Image.frombytes("L", (height, width), pixels).transpose(Image.Transpose.TRANSPOSE)
-            mask.paste(255, mask=filled)
-            continue
-        for polygon in outline:
-            pen.polygon(list(zip(polygon[::2], polygon[1::2], strict=True)), fill=255)
-    out = io.BytesIO()
-    mask.save(out, "PNG")
-    return out.getvalue()
 
 
 def _checked(runs: _RunLengths, pixels: int) -> Counts:
     counts = tuple(_uncompressed(runs.counts) if isinstance(runs.counts, str) else runs.counts)
-    if min(counts, default=0) < 0 or sum(counts) != pixels:
+    least = min(counts, default=0)
+    if least < 0:
+        raise BadList(f"a run length is negative: {least:,}")
+    if sum(counts) != pixels:
         raise BadList(f"run lengths of {sum(counts):,} pixels for {pixels:,}")
     return counts
 
