@@ -215,7 +215,10 @@ def test_a_picture_of_two_sets_stands_in_both_folders(tmp_path: Path) -> None:
     ("tree", "said"),
     [
         ({"1.jpg": b"x"}, "none of its 1 files, such as 'bad/1.jpg' is in json/train.json"),
-        ({f"a/{FIRST}.jpg": b"x", f"b/{FIRST}.jpg": b"y"}, "would land on one path"),
+        (
+            {f"a/{FIRST}.jpg": b"x", f"b/{FIRST}.jpg": b"y"},
+            f"zips: two files have one name, 'p9d/train_images/{FIRST}.jpg'",
+        ),
         (None, "bad.zip: it is not an archive"),
     ],
 )

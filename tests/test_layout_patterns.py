@@ -7,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from datafetch.foldnames import fold
-from datafetch.layout.names import meeting
+from datafetch.layout.names import Meeting, meeting, meets
 from datafetch.layout.patterns import SPLITS, Capture, Pattern, parse
 from datafetch.layout.ready import compile_rule, file_name, fill, match
 from datafetch.layout.rules import check_layout
@@ -266,19 +266,48 @@ def test_rules_that_pass_the_check_never_meet(
     ("files", "folders", "met"),
     [
         (["a", "b"], [], None),
-        (["a", "a"], [], ("a", "a")),
-        (["a/x", "A/y"], [], ("a", "A/y")),
-        (["ü"], ["u\u0308"], ("ü", "u\u0308")),
-        (["ß"], ["SS"], ("ß", "SS")),
-        (["a", "a/b"], [], ("a", "a")),
-        (["a/b", "a/c", "a/b/d"], [], ("a/b", "a/b")),
+        (["a", "a"], [], Meeting("a", "a", "two files")),
+        (["a", "A"], [], Meeting("a", "A", "two files")),
+        (["a/x", "A/y"], [], Meeting("a", "A", "two folders")),
+        (["a/b/x", "A/y"], [], Meeting("a", "A", "two folders")),
+        (["ü"], ["u\u0308"], Meeting("ü", "u\u0308", "a file and a folder")),
+        (["ß"], ["SS"], Meeting("ß", "SS", "a file and a folder")),
+        (["a", "a/b"], [], Meeting("a", "a", "a file and a folder")),
+        (["a/b", "a/c", "a/b/d"], [], Meeting("a/b", "a/b", "a file and a folder")),
         ([], ["a", "a", "a/b"], None),
-        (["a/b"], ["A"], ("A", "a/b")),
+        (["a/b"], ["A"], Meeting("A", "a", "two folders")),
         (["x/a", "y/a"], ["x", "y"], None),
     ],
 )
-def test_meeting(files: list[str], folders: list[str], met: tuple[str, str] | None) -> None:
+def test_meeting(files: list[str], folders: list[str], met: Meeting | None) -> None:
     assert meeting(files, folders) == met
+
+
+# "'a' and 'a' have one name" was said of a file and a folder, and one member was named twice.
+@pytest.mark.parametrize(
+    ("placed", "said", "which"),
+    [
+        ([("a", "x"), ("a/b", "y")], "a file and a folder have one name, 'a'", ("x", "y")),
+        ([("a/b", "y"), ("a", "x")], "a file and a folder have one name, 'a'", ("x", "y")),
+        ([("b", "w"), ("a", "x"), ("a", "y")], "two files have one name, 'a'", ("x", "y")),
+        (
+            [("a", "x"), ("A", "y")],
+            "two files, 'a' and 'A', have one name, letter case and Unicode form aside",
+            ("x", "y"),
+        ),
+        (
+            [("a/1", "x"), ("a/2", "y"), ("A/1", "z")],
+            "two folders, 'a' and 'A', have one name, letter case and Unicode form aside",
+            ("x", "z"),
+        ),
+    ],
+)
+def test_names_that_meet_are_told_with_what_they_are(
+    placed: list[tuple[str, str]], said: str, which: tuple[str, str]
+) -> None:
+    met = meeting(path for path, _ in placed)
+    assert met is not None and str(met) == said
+    assert meets(met, placed) == which
 
 
 @given(st.lists(st.text("aAüÜ\u0308uU/", min_size=1, max_size=4), max_size=6))

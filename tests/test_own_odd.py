@@ -184,6 +184,17 @@ def test_a_zip_that_breaks_off_is_not_told_to_mend_itself(tmp_path: Path) -> Non
     assert ended.code == 2 and "it is cut short" in ended.err
 
 
+def test_classes_that_differ_in_letter_case_alone_are_named_with_a_picture_of_each(tmp_path: Path) -> None:
+    picture(tmp_path / "photos/a/1.jpg")
+    picture(tmp_path / "photos/b/2.jpg")
+    (tmp_path / "l.csv").write_text("file,class\na/1.jpg,cat\nb/2.jpg,Cat\n")
+    ended = build(tmp_path, "--from", "photos", "--labels", "l.csv")
+    assert ended.code == 2
+    assert (
+        "a/1.jpg and b/2.jpg would meet: two folders, 'train/cat' and 'train/Cat', have one name" in ended.err
+    )
+
+
 def test_a_table_cut_by_semicolons_is_told_what_is_expected(tmp_path: Path) -> None:
     photos(tmp_path)
     (tmp_path / "l.csv").write_text("file;class\n0.jpg;cat\n")

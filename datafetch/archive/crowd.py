@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from hashlib import blake2b
 
 from datafetch.foldnames import fold
-from datafetch.layout.names import meeting
+from datafetch.layout.names import Meeting, meeting
 
 
 def _key(path: str) -> int:
@@ -31,7 +31,7 @@ class Crowd:
             self._folders[folder] = _key(folder)
             folder = folder.rpartition("/")[0]
 
-    def meeting(self, files: Callable[[], Iterable[str]]) -> tuple[str, str] | None:
+    def meeting(self, files: Callable[[], Iterable[str]]) -> Meeting | None:
         """The first two that meet. `files` gives all that were added, again; it is asked for only at need."""
         twice = set(self._twice())
         if not twice:

@@ -123,8 +123,7 @@ class Intake:
         ):
             met = crowd.meeting(names)
             if met is not None:
-                text = f"{met[0]!r} and {met[1]!r} have one name, letter case and Unicode form aside"
-                raise UnsafeArchive(f"two members cannot stand side by side: {text}")
+                raise UnsafeArchive(f"two members cannot stand side by side: {met}")
         sync_tree(self._into)
 
     def rows(self) -> Iterator[Row]:

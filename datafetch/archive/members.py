@@ -153,6 +153,4 @@ def check_members(members: Sequence[Member], packed: int, limits: Limits = DEFAU
             limits.refuse_size(repr(member.name), member.size, member.packed, limits.member_bytes)
     met = meeting((m.name for m in members if not m.is_dir), (m.name for m in members if m.is_dir))
     if met is not None:
-        raise UnsafeArchive(
-            f"the members {met[0]!r} and {met[1]!r} have one name, letter case and Unicode form aside",
-        )
+        raise UnsafeArchive(str(met))

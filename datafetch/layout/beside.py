@@ -84,8 +84,7 @@ class Beside:
                 raise UnsafeArchive(f"{first[path]} and {artifact} both bring {path}")
             first[path] = artifact
         if pair := meeting(first, folders):
-            text = f"{pair[0]} and {pair[1]} are one name where case or Unicode form does not count"
-            raise UnsafeArchive(text)
+            raise UnsafeArchive(str(pair))
 
     def refuse_others(self, named: Named, folder: str, others: Iterable[str]) -> None:
         """UnsafeArchive when a file cannot stand beside one of the `others` below `folder`.

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from datafetch.errors import LayoutMismatch, UnsafeArchive
 from datafetch.layout.folders import ELSEWHERE, NO_RULE, Folders
-from datafetch.layout.names import meeting
+from datafetch.layout.names import meeting, meets
 from datafetch.layout.ready import ReadyRule, compile_rule
 from datafetch.layout.sequence import Numbering, number
 from datafetch.layout.subset import Feed, Stand, choose, kin, refuse_unknown
@@ -158,11 +158,16 @@ def _refuse_meeting(artifact: Artifact, targets: Sequence[str | None], names: Se
     met = meeting(target for target in targets if target is not None)
     if met is None:
         return
-    members: Mapping[str | None, str] = dict(zip(targets, names, strict=True))
-    first, second = (members.get(target, target) for target in met)
+    first, second = meets(
+        met, ((to, name) for to, name in zip(targets, names, strict=True) if to is not None)
+    )
+    spelled = "names that differ only in letter case or Unicode form cannot stand together everywhere"
+    which = (
+        f"{first!r} and {second!r} would meet: " if first != second else ""
+    )  # a list may sort two to one name
     raise UnsafeArchive(
-        f"{artifact.name}: {first!r} and {second!r} would land on one path, {met[1]!r}",
-        hint="names that differ only in letter case or Unicode form cannot stand together everywhere",
+        f"{artifact.name}: {which}{met}",
+        hint="" if met.first == met.second else spelled,
     )
 
 

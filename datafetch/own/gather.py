@@ -10,7 +10,7 @@ from pathlib import Path
 from datafetch.errors import UsageError
 from datafetch.foldnames import fold
 from datafetch.images.check import FORMATS, Limits, check_file
-from datafetch.layout.names import meeting
+from datafetch.layout.names import meeting, meets
 from datafetch.model import Outcome, Own, Why
 from datafetch.own.gathered import Gathered, Placed, Stop, each, files_below, segment
 from datafetch.own.labels import Label, Labels, joined, read_labels, unused
@@ -71,17 +71,9 @@ def _whole(result: Gathered, own: Own) -> Gathered:
         told = f": {', '.join(whys)}" if whys else ""
         told += f"; the first, {result.notes[0]}" if result.notes else ""
         raise UsageError(f"{own.where}: no picture that can be placed{told}", "see datafetch build --help")
-    if pair := meeting(placed.target for placed in result.placed):
-        first, second = (
-            next(
-                (p.name for p in result.placed if p.target == target or p.target.startswith(f"{target}/")), ""
-            )
-            for target in pair
-        )
-        raise UsageError(
-            f"{first} and {second} would stand at {pair[0]} and {pair[1]}, which are one name to some file systems",
-            "rename one of them",
-        )
+    if met := meeting(placed.target for placed in result.placed):
+        first, second = meets(met, ((placed.target, placed.name) for placed in result.placed))
+        raise UsageError(f"{first} and {second} would meet: {met}", "rename one of them")
     return result
 
 
