@@ -28,7 +28,7 @@ from datafetch.archive.staging import Extracted, Origin
 from datafetch.archive.writing import write_over
 from datafetch.errors import DamagedArchive, Interrupted, TransferFailed, UnsafeArchive
 from datafetch.identity import identity
-from datafetch.layout.build import by_path, seal
+from datafetch.layout.seals import by_path, seal
 from datafetch.model import Artifact, Event, FileRecord, Http, Outcome, Why
 from datafetch.obtain.hashing import Hashing
 from datafetch.obtain.partly import (

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Self
 
 from datafetch.errors import NeedsPerson, TransferFailed
 from datafetch.layout import manifest
-from datafetch.layout.build import seal
 from datafetch.layout.onepass import streams
+from datafetch.layout.seals import seal
 from datafetch.model import (
     Artifact,
     Bundled,

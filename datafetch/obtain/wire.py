@@ -23,7 +23,8 @@ from datafetch.archive.staging import Origin
 from datafetch.archive.stream import Marking, Place, unpack_arriving
 from datafetch.errors import DamagedArchive, TransferFailed, UnsafeArchive
 from datafetch.identity import identity
-from datafetch.layout.place import NO_RULE, place, place_ahead, place_each
+from datafetch.layout.folders import NO_RULE
+from datafetch.layout.place import place, place_ahead, place_each
 from datafetch.model import Artifact, Event, Http, Why
 from datafetch.obtain.gather import RESUMED, Pull
 from datafetch.obtain.hashing import Hashing
