@@ -14,7 +14,6 @@ from datafetch.layout.sequence import Numbering, number
 from datafetch.layout.subset import Feed, Stand, choose, kin, refuse_unknown
 from datafetch.model import Artifact, Rule, Subset, Why
 
-
 _SHOWN = 8
 _NOWHERE = Stand()
 
