@@ -118,7 +118,7 @@ def test_a_host_of_a_list_that_is_down_may_be_up_later(place: Mixed) -> None:
 def test_a_picture_of_a_list_is_another_one(place: Mixed) -> None:
     place.things["/p/2.jpg"] = Thing(picture(999), "image/jpeg")
     text = refused(place, 4)
-    assert "drift: photos: 6 files were locked with digest" in text
+    assert "drift: photos: 1 of its 6 locked rows give another file now: row 2 jay/2.jpg" in text
     # Without the lock it is taken, from what came.
     asked = len(place.server.seen)
     assert place.get(root="new").code == 0
