@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 
 from datafetch.documents.finish import finish
 from datafetch.documents.gathered import gather
 from datafetch.layout import manifest
-from datafetch.layout.build import drop_seals, publish, staged_paths
+from datafetch.layout.build import drop_seals, exhaust, publish, staged_paths
 from datafetch.layout.digests import Digests
 from datafetch.layout.withdraw import remove_ours
 from datafetch.lock.hold import approve
@@ -20,7 +21,7 @@ from datafetch.store.home import Home, slug
 from datafetch.task import Task
 from datafetch.unpack.unpacker import drop_archive
 from datafetch.verify.damage import write_damaged
-from datafetch.verify.sights import remember
+from datafetch.verify.sights import add, remember
 
 
 @dataclass(slots=True)
@@ -58,9 +59,13 @@ def assemble(task: Task, folder: str, tell: Callable[[Event], None]) -> Mapping[
         return entry.artifact in names or (entry.artifact in others_made and entry.path in brought)
 
     owned = Digests.of(entry.path for entry in inventory.published(home) if ours(entry))
-    fresh = Digests.of(path for artifact in staged for path in _on_their_way(home, artifact))
+    # A folder that moves in as a whole changes no file on the way: what is seen of them then need not be seen again.
+    as_a_whole = not os.path.lexists(home.root / folder)
+    saw = partial(add, home) if as_a_whole else exhaust
+    on_their_way = (path for artifact in staged for path in _on_their_way(home, artifact))
+    fresh = Digests.of(() if as_a_whole else on_their_way)
     others = (entry.path for entry in inventory.published(home) if not ours(entry))
-    publish(home.state, home.root, folder, slugs, owned, others)
+    publish(home.state, home.root, folder, slugs, owned, others, saw)
     # Before the manifest: the seal stands until both agree.
     seals = [home.seal(artifact.name) for artifact in staged]
     if gone := _withdrawn(task, staged, owned):
@@ -80,7 +85,8 @@ def assemble(task: Task, folder: str, tell: Callable[[Event], None]) -> Mapping[
                 yield line
 
     manifest.write_sorted(home.manifest, counted())
-    remember(home, (path for path in _sealed(home, staged) if path in fresh))
+    if fresh:
+        remember(home, (path for path in _sealed(home, staged) if path in fresh))
     if damaged := inventory.damaged(home):
         write_damaged(home, sorted(damaged.difference(_sealed(home, staged))))
     for artifact in staged:

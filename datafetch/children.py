@@ -32,6 +32,12 @@ def spawn(
     )
 
 
+def cores() -> int:
+    """How many of them this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
 def harmless(environment: Mapping[str, str]) -> dict[str, str]:
     """Without the variables that hold secrets, as far as their names tell; proxies stay."""
     return {

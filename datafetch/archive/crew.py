@@ -6,7 +6,6 @@ nothing but time: what it was at is done again by those that are left.
 
 from __future__ import annotations
 
-import os
 import pickle
 import subprocess
 import threading
@@ -20,7 +19,7 @@ from typing import IO, NamedTuple
 from datafetch.archive.helper import Begin, Job
 from datafetch.archive.members import Archive, Chunk, Member
 from datafetch.archive.writing import write_new, write_over
-from datafetch.children import spawn
+from datafetch.children import cores, spawn
 from datafetch.errors import Interrupted
 from datafetch.store.files import Tree
 
@@ -42,10 +41,8 @@ Stop = Callable[[], bool]
 
 def processes(work: Work) -> int:
     """How many should share the work, this one among them."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
     size = sum(member.size for member, _ in work)
-    return min(MOST, cores, 1 + max(size // WORTH[0], len(work) // WORTH[1]))
+    return min(MOST, cores(), 1 + max(size // WORTH[0], len(work) // WORTH[1]))
 
 
 class Share(NamedTuple):

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+import stat
+from collections import deque
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from operator import attrgetter
 from pathlib import Path
@@ -37,6 +39,7 @@ from datafetch.store.lines import read_lines
 from datafetch.store.merge import conflicts, move_files, move_in
 
 T = TypeVar("T")
+Seen = tuple[str, os.stat_result]  # a path below the root, and its lstat
 
 _TOGETHER = 1000  # records that are encoded before they are written, or looked at before others are read
 SHOWN = 3  # paths that a message names before it counts the rest
@@ -109,6 +112,11 @@ def _seal(state: Path, slug: str) -> Path:
 # --- Publishing --------------------------------------------------------------------------------------------
 
 
+def exhaust(seen: Iterable[Seen]) -> None:
+    """Have all of them looked at, and keep nothing."""
+    deque(seen, maxlen=0)
+
+
 def publish(
     state: Path,
     root: Path,
@@ -116,6 +124,7 @@ def publish(
     slugs: Sequence[str],
     owned: Container[str],
     others: Iterable[str] = (),
+    saw: Callable[[Iterable[Seen]], None] = exhaust,
 ) -> None:
     """Bring the sealed artifacts `slugs` of one folder into `root`, durably.
 
@@ -129,7 +138,8 @@ def publish(
     another file of theirs or a link is in the way; Damaged when staged files are gone (those artifacts are
     unsealed, to be staged anew).
 
-    Holds about 24 bytes of each file: the seals are read several times.
+    `saw` is given every sealed file that was not in its final place yet, with its lstat, before the first is moved;
+    it reads them all. Holds about 24 bytes of each file: the seals are read several times.
     """
     for slug in slugs:
         if not _seal(state, slug).exists():
@@ -139,7 +149,7 @@ def publish(
     here = (state / "assembling").relative_to(root).as_posix()
     with user_errors(root / folder), Tree(root) as tree:
         _assemble(tree, state, folder, {slug: paths[slug] for slug in sorted(slugs)})
-        _demand_whole(tree, state, here, seals)
+        saw(_whole(tree, state, here, seals))
         _clear_the_way(tree, here, folder, seals, owned)
         move_in(tree, f"{here}/{folder}", folder, owned.__contains__)
     remove_tree(_marker(state, folder))
@@ -239,14 +249,21 @@ def _in_any(path: str, sets: Sequence[Container[str]]) -> bool:
     return False
 
 
-def _demand_whole(tree: Tree, state: Path, here: str, seals: Mapping[str, Path]) -> None:
-    """Each sealed file stands here or in its final place, whole; or Damaged, and its artifact unsealed."""
+def _whole(tree: Tree, state: Path, here: str, seals: Mapping[str, Path]) -> Iterator[Seen]:
+    """The sealed files that stand here, once all do, or are in their final place, whole; else Damaged at the end, and
+    the artifacts of the others unsealed.
+    """
     lost, told = dict[str, int](), list[str]()
     for slug, seal in seals.items():
         files = _read(seal, _Staged)
         while some := list(islice(files, _TOGETHER)):
-            for file, size in zip(some, tree.sizes([f"{here}/{file.path}" for file in some]), strict=True):
-                if (tree.size(file.path) if size is None else size) != file.size:
+            for file, found in zip(some, tree.stats([f"{here}/{file.path}" for file in some]), strict=True):
+                if found is None:
+                    whole = tree.size(file.path) == file.size
+                else:
+                    whole = found.st_size == file.size and stat.S_ISREG(found.st_mode)
+                    yield file.path, found
+                if not whole:
                     lost[slug] = lost.get(slug, 0) + 1
                     if len(told) < SHOWN:
                         told.append(file.path)

@@ -5,7 +5,6 @@ Damaged files are what is looked for here, and a decoder in C may take its whole
 
 from __future__ import annotations
 
-import os
 import pickle
 import subprocess
 from collections import deque
@@ -15,7 +14,7 @@ from contextlib import suppress
 from itertools import islice
 from queue import SimpleQueue
 
-from datafetch.children import spawn
+from datafetch.children import cores, spawn
 from datafetch.loaders.pictures import Job, Seen, look
 from datafetch.loaders.rules import Kind
 
@@ -26,9 +25,7 @@ MOST = 16  # processes
 
 
 def processes(pictures: int) -> int:
-    affinity = getattr(os, "sched_getaffinity", None)
-    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
-    return max(1, min(MOST, cores, pictures // WORTH))
+    return max(1, min(MOST, cores(), pictures // WORTH))
 
 
 def seen(root: str, jobs: Iterator[Job], count: int) -> Generator[tuple[Job, Seen], None, None]:

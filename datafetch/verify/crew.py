@@ -5,7 +5,6 @@ A process that dies, or never starts, costs nothing but time: what it was at is 
 
 from __future__ import annotations
 
-import os
 import pickle
 import subprocess
 import threading
@@ -13,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
-from datafetch.children import spawn
+from datafetch.children import cores, spawn
 from datafetch.store.closing import Closing
 from datafetch.verify.portion import Answer, Looker, Portion, Task, Unread
 
@@ -162,8 +161,3 @@ class Crew(Closing):
 
 def _weight(result: Result) -> int:
     return len(result.findings) + len(result.sights) if isinstance(result, Answer) else 0
-
-
-def cores() -> int:
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1

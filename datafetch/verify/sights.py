@@ -90,15 +90,26 @@ class Kept(Closing):
 
 def remember(home: Home, paths: Iterable[str]) -> None:
     """Add the sights of files that have just been published with verified bytes. Holds at most 12 bytes for each."""
-    root, in_order = f"{home.root}/", True
+    root = f"{home.root}/"
+
+    def seen() -> Iterator[tuple[str, os.stat_result]]:
+        for path in paths:
+            with suppress(FileNotFoundError):
+                yield path, os.lstat(root + path)
+
+    add(home, seen())
+
+
+def add(home: Home, seen: Iterable[tuple[str, os.stat_result]]) -> None:
+    """Add the sights of files whose bytes are verified, wherever they stand yet. Holds at most 12 bytes for each."""
+    in_order = True
 
     def sights() -> Iterator[Sight]:
         nonlocal in_order
         last = ""
-        for path in paths:
-            with suppress(FileNotFoundError):
-                yield sight_of(path, os.lstat(root + path))
-                in_order, last = in_order and last <= path, path
+        for path, found in seen:
+            yield sight_of(path, found)
+            in_order, last = in_order and last <= path, path
 
     if home.seen.exists():
         fresh = home.seen.with_name(f"new.{home.seen.name}")
