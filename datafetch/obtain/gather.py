@@ -279,6 +279,7 @@ class Gatherer:
         """
         total = remote.validators.total
         assert total is not None
+        before = ""
         for turn in range(1, _VERSIONS + 1):
             damaged: list[DamagedArchive] = []
             with Hashing(self._artifact.checksums) as hashing, self._team(haul) as team:
@@ -299,6 +300,9 @@ class Gatherer:
             await asyncio.to_thread(remove_tree, self._into)
             haul.records.clear()
             haul.bytes = 0
+            if wrong == before:  # nothing was damaged on the way
+                break
+            before = wrong
             if turn < _VERSIONS:
                 await asyncio.to_thread(make_folder, self._into)
                 text = f"{wrong}; again at once"

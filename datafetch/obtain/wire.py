@@ -114,6 +114,7 @@ class Tap:
         return False
 
     async def _from_one(self, ways: Ways, url: str) -> None:
+        before = ""
         for turn in range(1, _VERSIONS + 1):
             remote = Remote(self._wanted, ways, url)
             try:
@@ -121,8 +122,11 @@ class Tap:
                 await asyncio.to_thread(self._remember, remote)
                 return
             except TransferFailed as failure:
-                if failure.why not in (Why.CHANGED, Why.CHECKSUM) or turn == _VERSIONS or not failure.url:
+                again = failure.why in (Why.CHANGED, Why.CHECKSUM) and turn < _VERSIONS and failure.url
+                # The same wrong digest a second time: nothing was damaged on the way.
+                if not again or (failure.why is Why.CHECKSUM and str(failure) == before):
                     raise
+                before = str(failure)
                 text = f"{failure}; it is begun anew"
                 self._emit(Event("retry", self._name, why=failure.why, url=failure.url, text=text))
             finally:
