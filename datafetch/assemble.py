@@ -86,7 +86,7 @@ def assemble(task: Task, folder: str, tell: Callable[[Event], None]) -> Mapping[
                 yield line
 
     manifest.write_sorted(home.manifest, counted())
-    if fresh:
+    if not as_a_whole:
         remember(home, (path for path in _sealed(home, staged) if path in fresh))
     if damaged := inventory.damaged(home):
         write_damaged(home, sorted(damaged.difference(_sealed(home, staged))))

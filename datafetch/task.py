@@ -11,6 +11,7 @@ from datafetch.plan.subset import Picks, covers, joined
 from datafetch.store import journal
 from datafetch.store.held import Held
 from datafetch.store.home import Home
+from datafetch.store.journal import Upstream
 
 if TYPE_CHECKING:
     from datafetch.lock.document import Entry
@@ -34,6 +35,16 @@ class Task:
         """Whether what is built of it may lack files that are wanted now."""
         built = journal.known(self.home.journal(artifact.name)).built
         return built is not None and not covers(built.picked, self.settings.subset)
+
+    def version(self, name: str, shard: str = "") -> Upstream | None:
+        """What upstream said of a file that the run is held to, or of a shard of it; None where nobody knows."""
+        locked = self.locked.of(name) if self.locked is not None else None
+        if locked is None:
+            return None
+        file = next((one for one in locked.shard if one.name == shard), None) if shard else locked.file
+        if file is None or not (file.etag or file.last_modified):
+            return None
+        return Upstream("", file.url, file.etag, file.last_modified, file.size)
 
     def keeps_archive(self, artifact: Artifact) -> bool:
         """Whether an archive stays when its files are durable: as the user wants, or to make documents anew of it

@@ -69,7 +69,7 @@ class Lives:
         for _ in range(chance.choice((1, 1, 1, 1, 2, 3))):
             runs.append(self._killed(words, folder, chance))
             bad += half_done(root, world, before)
-        sent, held = self.origin.sent[folder.name], held_of(root, world)
+        sent, held = self.origin.settled(folder.name), held_of(root, world)
         last = self.scene.warm(*words, cwd=folder)
         runs.append(last)
         wrong = not_mended(bad, last)

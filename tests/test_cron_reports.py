@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,9 @@ from process import Ended, datafetch_
 from server import FaultServer, Thing, status
 from tiny import recipe
 
+from datafetch.model import Choice, Settings
+from datafetch.recipe.registry import load
+from datafetch.run import get as get_
 from datafetch.store.lease import Lease
 
 STATE = "out/.datafetch/tiny"
@@ -110,3 +114,29 @@ def test_a_group_has_a_report_of_its_own(tmp_path: Path, url: str) -> None:
     assert ended.code == 0, ended.err
     found = json.loads((tmp_path / "out/.datafetch/both/report.json").read_text())
     assert found == ended.report and list(found["members"]) == ["tiny"]
+
+
+def test_a_bug_leaves_a_report(tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    named = recipe(tmp_path, {"a": f"{url}/a"})
+    assert get(tmp_path, named).code == 0
+    (tmp_path / "out/tiny/a").unlink()
+
+    def bug(*words: object) -> None:
+        raise ValueError("of /home/somebody/secret")
+
+    monkeypatch.setattr(import_module("datafetch.run.bring"), "_settle_all", bug)
+    with pytest.raises(ValueError):
+        get_(load("tiny", (tmp_path / "recipes",)), Choice(), Settings(str(tmp_path / "out")))
+    found = written(tmp_path)
+    assert (found["exit_code"], found["status"], found["counts"]["total"]) == (1, "failed", 1)
+    assert found["problems"][0]["text"].startswith("ValueError: this is a bug in datafetch")
+    assert not (tmp_path / STATE / "lease").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_told_in_full_on_stdout(tmp_path: Path, url: str) -> None:
+    named = recipe(tmp_path, {"a": f"{url}/a"})
+    (tmp_path / "out").write_text("a file of somebody's")
+    ended = get(tmp_path, named)
+    assert (ended.code, ended.report["dataset"], ended.report["exit_code"]) == (12, "tiny", 12)
+    assert ended.report["counts"]["total"] == 0 and ended.report["problems"][0]["text"]
+    assert (tmp_path / "out").read_text() == "a file of somebody's"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -58,6 +59,32 @@ def test_sha256sum_checks_what_is_exported_and_finds_what_is_damaged(home: Home)
     bad = subprocess.run(check, cwd=home.root, capture_output=True, text=True)
     assert bad.returncode == 1
     assert "line.txt: FAILED" in bad.stdout
+
+
+@pytest.mark.skipif(shutil.which("rclone") is None, reason="no rclone here")
+def test_rclone_checks_what_is_exported_and_finds_what_verify_finds(tmp_path: Path) -> None:
+    """Without names that coreutils escapes: rclone 1.60 takes those as they are written."""
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "recipes/set.yaml").write_text(RECIPE)
+    home = Home(tmp_path / "out", "set")
+    publish(home, {path: data for path, data in FILES.items() if not re.search(r"[\\\n\r]", path)})
+    assert export(home, "-o", "SHA256SUMS").code == 0
+    assert _checked_by_rclone(home) == (0, set())
+    (home.root / "set/a/two  blanks.txt").write_bytes(b"x")
+    (home.root / "set/b/ü.txt").unlink()
+    damaged = {"set/a/two  blanks.txt", "set/b/ü.txt"}
+    assert _checked_by_rclone(home) == (1, damaged)
+    words = ("set", "--registry", "recipes", "--output-dir", "out", "--json", "--full", "--level", "hash")
+    found = datafetch_("verify", *words, cwd=home.root.parent)
+    assert (found.code, {one["name"] for one in found.report["problems"]}) == (13, damaged)
+
+
+def _checked_by_rclone(home: Home) -> tuple[int, set[str]]:
+    """Its exit code, and the files that it says differ, are missing or cannot be read."""
+    words = ("--config", os.devnull, "--combined", "-", "--exclude", "/.datafetch/**")
+    check = ["rclone", "checksum", "sha256", "../SHA256SUMS", ".", *words]
+    ended = subprocess.run(check, cwd=home.root, capture_output=True, text=True)
+    return ended.returncode, {line[2:] for line in ended.stdout.splitlines() if not line.startswith("=")}
 
 
 def test_the_lines_are_those_of_sha256sum(home: Home) -> None:

@@ -81,7 +81,7 @@ ARROWS: dict[str, set[str]] = {
     "bundle": {
         *("run", "lists", "images", "transfer", "recipe", "plan", "layout", "store", "report"),
     },
-    "probe": {"obtain", "stops", "store", "transfer"},
+    "probe": {"task", "lists", "obtain", "stops", "images", "store", "transfer"},
     "unattended": {"report", "stops", "store", "transfer"},
     "console": {"plan", "report"},
     "show": {"console", "images", "store"},

@@ -118,7 +118,7 @@ def test_a_host_of_a_list_that_is_down_may_be_up_later(place: Mixed) -> None:
 def test_a_picture_of_a_list_is_another_one(place: Mixed) -> None:
     place.things["/p/2.jpg"] = Thing(picture(999), "image/jpeg")
     text = refused(place, 4)
-    assert "drift: photos: 6 files were locked with digest" in text
+    assert "drift: photos: 1 of its 6 locked rows give another file now: row 2 jay/2.jpg" in text
     # Without the lock it is taken, from what came.
     asked = len(place.server.seen)
     assert place.get(root="new").code == 0
@@ -204,3 +204,71 @@ def test_a_plan_is_held_to_the_lock_too(place: Mixed) -> None:
 
 def test_whole_paths_differ_between_machines(place: Mixed) -> None:
     assert place.frozen("--absolute-paths").code == 2
+
+
+# --- What a changed archive costs -----------------------------------------------------------------------------------
+
+
+def gets(place: Mixed, path: str, since: int) -> int:
+    return sum(seen.path == path and seen.method == "GET" for seen in place.server.seen[since:])
+
+
+def changed_once(place: Mixed, was: Thing, now: Thing) -> tuple[str, int, int]:
+    """What is said of a file that was locked as one thing and is another, how often it was asked for, and what came."""
+    place.things["/real.zip"] = was
+    assert place.get(root="locked").code == 0
+    assert place.lock(root="locked").code == 0
+    place.things["/real.zip"] = now
+    asked = len(place.server.seen)
+    ended = place.frozen(root="new")
+    assert ended.code == 4
+    others = sum(
+        len(thing.data)
+        for path, thing in place.things.items()
+        if isinstance(thing, Thing) and path != "/real.zip"
+    )
+    looked = 1  # for what there is now, once it was refused
+    return (
+        told(ended),
+        gets(place, "/real.zip", asked) - looked,
+        ended.report["bytes"]["transferred"] - others,
+    )
+
+
+def same_size(seed: int = 1) -> tuple[bytes, bytes]:
+    one = real()
+    other = bytearray(one)
+    other[60] ^= seed
+    return one, bytes(other)
+
+
+def test_tags_that_are_digests_tell_it_before_a_byte_is_fetched(place: Mixed) -> None:
+    one, other = same_size()
+    text, asked, came = changed_once(place, Thing(one), Thing(other, modified=LATER))
+    assert "drift: real" in text and "its ETag was" in text
+    assert (asked, came) == (1, 0)
+
+
+def test_other_validators_and_one_fetch_tell_it(place: Mixed) -> None:
+    one, other = same_size()
+    was, now = Thing(one, etag='"v1"'), Thing(other, etag='"v2"', modified=LATER)
+    text, asked, came = changed_once(place, was, now)
+    assert "drift: real" in text and 'ETag was "v1", now "v2"' in text
+    assert (asked, came) == (1, len(other))
+
+
+def test_without_validators_two_fetches_tell_it(place: Mixed) -> None:
+    one, other = same_size()
+    text, asked, came = changed_once(
+        place, Thing(one, etag="", modified=0), Thing(other, etag="", modified=0)
+    )
+    assert "drift: real" in text and "the same bytes came twice" in text
+    assert (asked, came) == (2, 2 * len(other))
+
+
+def test_the_locked_bytes_under_other_tags_and_dates_are_no_drift(place: Mixed) -> None:
+    place.things["/real.zip"] = Thing(real(), etag='"5f5e1000-c00"')
+    assert place.get(root="locked").code == 0
+    assert place.lock(root="locked").code == 0
+    place.things["/real.zip"] = Thing(real(), etag='"65541b00-c00"', modified=LATER)
+    assert place.frozen(root="new").code == 0

@@ -12,6 +12,7 @@ from archives import zip_of
 from process import Ended, datafetch_
 from server import ERROR_XML, QUOTA, Answer, Exchange, FaultServer, Thing, redirect, status, web_page
 
+from datafetch.demo.pictures import photo, scene
 from datafetch.model import Why
 from datafetch.probe.judge import without_network
 from datafetch.probe.words import Finding, Health
@@ -224,3 +225,61 @@ def test_what_was_said_is_kept_as_plain_json(tmp_path: Path, host: Upstream) -> 
     host.probe(tmp_path, one("/a.zip"), *OPEN)
     kept = json.loads((tmp_path / "out/.datafetch/.probes/tiny.json").read_text())
     assert [each["size"] for each in kept.values()] == [len(ZIP.data)]
+
+
+# --- Rows of lists --------------------------------------------------------------------------------------------------
+
+
+LIST = """  - {name: links.txt, url: 'BASE/links.txt', checksums: unknown}
+  - name: pictures
+    url_list: {file: links.txt, read: lines, keys: [id, link], url: '<link>', save_as: '<id>.png', check: image}
+"""
+
+
+@pytest.fixture
+def listing(host: Upstream, tmp_path: Path) -> Upstream:
+    """A list of sixty rows on two hosts that is here; every third is dead, one is a placeholder."""
+    good = Thing(photo(scene("a", "disc")), "image/png")
+    other = host.server.url.replace("127.0.0.1", "localhost")
+    rows = [f"{n} {other if n > 50 else host.server.url}/p/{n}.png" for n in range(1, 61)]
+    host.answers["/links.txt"] = Thing("\n".join(rows).encode(), "text/plain")
+    host.answers |= {f"/p/{n}.png": status(404) if n % 3 == 0 else good for n in range(1, 61)}
+    host.answers["/pw/images/en-us/photo_unavailable.png"] = good
+    host.answers["/p/1.png"] = redirect("/pw/images/en-us/photo_unavailable.png")
+    named = host.recipe(tmp_path, LIST)
+    assert datafetch_("get", *named, "-o", "out", "--only", "links.txt", *OPEN, cwd=tmp_path).code == 0
+    return host
+
+
+def test_a_sample_of_rows_is_asked_for_spread_over_the_hosts(tmp_path: Path, listing: Upstream) -> None:
+    ended = listing.probe(tmp_path, LIST, *OPEN, "--rows", "20", "--json")
+    rows = [one for one in ended.report["results"] if one["row"]]
+    assert (len(rows), sum(one["row"] > 50 for one in rows)) == (20, 10)
+    (told,) = ended.report["lists"]
+    assert (told["file"], told["rows"], sum(told["counts"].values())) == ("pictures", 20, 20)
+    dead = [one["row"] for one in rows if one["health"] == "dead"]
+    assert dead == [one["row"] for one in rows if one["row"] % 3 == 0] and told["counts"]["dead"] == len(dead)
+    assert ended.code == 0  # links rot
+    asked = [seen for seen in listing.server.seen if seen.path.startswith("/p/")]
+    assert len(asked) == 20 and {seen.headers["range"] for seen in asked} == {"bytes=0-65535"}
+    again = listing.probe(tmp_path, LIST, *OPEN, "--rows", "20", "--json")
+    assert [one["row"] for one in again.report["results"]] == [one["row"] for one in ended.report["results"]]
+    other = listing.probe(tmp_path, LIST, *OPEN, "--rows", "20", "--seed", "1")
+    assert "tiny pictures: of 20 rows" in other.out and "dead" in other.out
+    assert listing.probe(tmp_path, LIST, *OPEN, "--rows", "20", "-q").out == ""
+
+
+def test_rows_that_are_placeholders_or_all_dead_are_told(tmp_path: Path, listing: Upstream) -> None:
+    ended = listing.probe(tmp_path, LIST, *OPEN, "--rows", "60", "--json")
+    assert ended.report["lists"][0]["counts"] == {"placeholder": 1, "ok": 39, "dead": 20}
+    listing.answers |= {f"/p/{n}.png": status(404) for n in range(1, 61)}
+    ended = listing.probe(tmp_path, LIST, *OPEN, "--rows", "5", "-q")
+    assert (ended.code, ended.out) == (4, "tiny pictures: of 5 rows 5 dead\n")
+
+
+def test_rows_of_a_list_that_is_not_here_are_not_asked_for(tmp_path: Path, host: Upstream) -> None:
+    host.answers["/links.txt"] = Thing(b"1 http://127.0.0.1:1/a.png", "text/plain")
+    ended = host.probe(tmp_path, LIST, *OPEN, "--rows", "5", "--json")
+    found = {one["file"]: one for one in ended.report["results"]}
+    assert (ended.code, found["pictures"]["health"]) == (0, "unasked")
+    assert "its list is not here" in found["pictures"]["text"]

@@ -383,3 +383,35 @@ def test_a_refusal_by_a_promise_is_told(bench: Bench) -> None:
         failure = bench.fails("s3://buck/f.bin", **by_s3(server))
     assert isinstance(failure, TransferFailed)
     assert failure.why is Why.CHECKSUM
+
+
+# --- The same wrong file again --------------------------------------------------------------------------------------
+
+
+def test_the_same_wrong_bytes_twice_are_not_fetched_a_third_time(bench: Bench) -> None:
+    with FaultServer(lambda _: Thing(TWO)) as server:
+        failure = bench.fails(f"{server.url}/f.bin", checksums=(sha256(ONE),))
+        assert len(server.seen) == 2
+    assert isinstance(failure, TransferFailed) and failure.why is Why.CHECKSUM
+    assert "the same bytes came twice, so they were not damaged on the way" in str(failure)
+    assert not bench.target.exists() and not bench.part.exists()
+
+
+def test_bytes_damaged_in_two_ways_are_fetched_a_third_time(bench: Bench) -> None:
+    answers = in_turn(corrupt(Thing(ONE), 5), corrupt(Thing(ONE), 7), Thing(ONE))
+    with FaultServer(lambda _: answers) as server:
+        bench(f"{server.url}/f.bin", checksums=(sha256(ONE),))
+        assert len(server.seen) == 3
+    assert bench.target.read_bytes() == ONE
+
+
+def test_what_a_mirror_gave_twice_need_come_from_the_origin_once(bench: Bench) -> None:
+    with FaultServer(lambda _: Thing(TWO)) as mirror, FaultServer(lambda _: Thing(TWO)) as own:
+        bench.fails(f"{own.url}/f.bin", checksums=(sha256(ONE),), settings={"mirrors": (mirror.url,)})
+        assert (len(mirror.seen), len(own.seen)) == (2, 1)
+
+
+def test_the_next_address_is_asked_after_the_same_wrong_bytes(bench: Bench) -> None:
+    with FaultServer(lambda path: Thing(TWO if "old" in path else ONE)) as server:
+        bench(f"{server.url}/old.bin", f"{server.url}/f.bin", checksums=(sha256(ONE),))
+    assert bench.target.read_bytes() == ONE

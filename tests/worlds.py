@@ -47,7 +47,8 @@ class Origin:
         self.pause = pause  # seconds between two pieces, so that a transfer lasts
         self.sent: Counter[str] = Counter()
         self.requests: Counter[str] = Counter()
-        self._lock = threading.Lock()
+        self._under_way: Counter[str] = Counter()
+        self._lock = threading.Condition()
         self._server = FaultServer(self._find)
 
     def __enter__(self) -> Origin:
@@ -60,6 +61,12 @@ class Origin:
     def mirror(self, case: str) -> str:
         return f"{self._server.url}/{case}"
 
+    def settled(self, case: str) -> int:
+        """`sent` of a case, once no answer is under way: what a killed client leaves behind is sent to nobody."""
+        with self._lock:
+            self._lock.wait_for(lambda: not self._under_way[case], 60)
+            return self.sent[case]
+
     def _find(self, path: str) -> Answer | None:
         _, case, rest = path.split("/", 2)
         thing = self._things.get(f"/{rest}")
@@ -69,13 +76,19 @@ class Origin:
         status, body, headers = thing.rest(exchange.seen)
         with self._lock:
             self.requests[case] += 1
-        exchange.head(status, headers)
-        for at in range(0, len(body), PIECE):
-            exchange.raw(body[at : at + PIECE])
+            self._under_way[case] += 1
+        try:
+            exchange.head(status, headers)
+            for at in range(0, len(body), PIECE):
+                exchange.raw(body[at : at + PIECE])
+                with self._lock:
+                    self.sent[case] += len(body[at : at + PIECE])
+                if self.pause:
+                    time.sleep(self.pause)
+        finally:
             with self._lock:
-                self.sent[case] += len(body[at : at + PIECE])
-            if self.pause:
-                time.sleep(self.pause)
+                self._under_way[case] -= 1
+                self._lock.notify_all()
 
 
 @dataclass(frozen=True)

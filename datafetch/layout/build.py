@@ -24,10 +24,8 @@ from datafetch.layout.digests import Digests
 from datafetch.layout.seals import (
     TOGETHER,
     Staged,
-    by_path,
     drop_seals,
     read_seal,
-    seal,
     seal_of,
     staged_paths,
 )
@@ -43,14 +41,6 @@ from datafetch.store.files import (
     write_atomic,
 )
 from datafetch.store.merge import conflicts, move_files, move_in
-
-__all__ = (
-    "by_path",
-    "exhaust",
-    "forget_assembly",
-    "publish",
-    "seal",
-)  # the two of `seals` that stations ask for here
 
 Seen = tuple[str, os.stat_result]  # a path below the root, and its lstat
 

@@ -14,8 +14,6 @@ from datafetch.layout.sequence import Numbering, number
 from datafetch.layout.subset import Feed, Stand, choose, kin, refuse_unknown
 from datafetch.model import Artifact, Rule, Subset, Why
 
-__all__ = ("ELSEWHERE", "NO_RULE", "Placements", "place", "place_ahead", "place_each")
-
 _SHOWN = 8
 _NOWHERE = Stand()
 

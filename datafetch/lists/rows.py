@@ -24,7 +24,7 @@ def rows(task: Task, artifact: Artifact, source: UrlList, place: Place) -> Rows:
     """The rows to bring, in the order of the list. Of lists that name files alike, a file that another one has is
     skipped here. Raises UsageError when the artifact that should hold the list lacks it, BadList as `read` does.
     """
-    found = _read(task, source)
+    found = listed(task, source)
     if source.window:
         found = only(found, _windows(task, artifact))
     found = _locked(task, artifact, found)
@@ -37,7 +37,8 @@ def rows(task: Task, artifact: Artifact, source: UrlList, place: Place) -> Rows:
     return found
 
 
-def _read(task: Task, source: UrlList) -> Rows:
+def listed(task: Task, source: UrlList) -> Rows:
+    """All that the list has. Raises as `rows` does."""
     if source.mending:
         return _undecodable(task, source)
     if "<" in source.file:

@@ -58,6 +58,7 @@ class LockedArtifact(msgspec.Struct, frozen=True, forbid_unknown_fields=True, om
     bytes: int = 0
     digest: str = ""
     shard: tuple[LockedFile, ...] = ()
+    sketch: tuple[str, ...] = ()  # of a list: by which a row with another file is found, see `sketch`
 
     @property
     def file(self) -> LockedFile:

@@ -19,11 +19,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from datafetch.errors import Drifted, UsageError
-from datafetch.images.lacking import lacking
 from datafetch.layout import manifest
 from datafetch.lock.choices import words
 from datafetch.lock.digests import layout_digest, recipe_digest
-from datafetch.lock.document import NAME, Entry, LockedArtifact, LockFile, Rows, parse
+from datafetch.lock.document import NAME, Entry, LockedArtifact, LockFile, parse
+from datafetch.lock.rows import changed, lost
 from datafetch.lock.tree import sums
 from datafetch.model import (
     Artifact,
@@ -32,7 +32,6 @@ from datafetch.model import (
     Choice,
     Http,
     Manual,
-    Outcome,
     Recipe,
     Settings,
     Shards,
@@ -42,8 +41,6 @@ from datafetch.store import journal
 from datafetch.store.faults import read_errors
 from datafetch.store.files import remove_tree
 from datafetch.store.home import Home
-
-_SHOWN = 3  # rows that one line names
 
 
 def load(path: Path) -> LockFile | None:
@@ -193,16 +190,12 @@ def _differing(home: Home, artifact: Artifact, locked: LockedArtifact, entry: En
         + entry.typed
     )
     if isinstance(artifact.source, UrlList):
-        wanted = Rows(locked.rows)
-        lost = [row for row in lacking(home.batches(name)) if row.row in wanted]
-        if lost:
-            told = "; ".join(f"row {row.row} {row.url} {row.why} on {row.at[:10]}" for row in lost[:_SHOWN])
-            more = f"; and {len(lost) - _SHOWN:,} more" if len(lost) > _SHOWN else ""
-            code = 5 if any(row.outcome is Outcome.FAILED for row in lost) else 4
-            text = (
-                f"drift: {name}: {len(lost):,} of {locked.files:,} locked rows give no file now: {told}{more}"
-            )
-            return Drifted(text, hint, code)
+        folder = home.batches(name)
+        gone = lost(folder, locked)
+        others = changed(folder, locked)
+        if gone.text or others:
+            told = "; ".join(filter(None, (gone.text, others)))
+            return Drifted(f"drift: {name}: {told}", hint, 5 if gone.for_now and not others else 4)
     what = (
         f"{locked.files:,} files were locked with digest {locked.digest}, and {files:,} came that are others"
     )
@@ -215,7 +208,9 @@ def differs(home: Home, recipe: Recipe, entry: Entry) -> str:
     found = sums(recipe, names, manifest.with_seals(home.manifest, ()))
     if found.all.digest == entry.tree:
         return ""
-    other = [one.name for one in entry.artifact if found.of(one.name).digest != one.digest]
+    other = [one for one in entry.artifact if found.of(one.name).digest != one.digest]
     if other:
-        return f"the files of {', '.join(other)} here are not the locked ones"
+        which = [text for one in other if (text := changed(home.batches(one.name), one))]
+        whose = ", ".join(one.name for one in other)
+        return "; ".join((f"the files of {whose} here are not the locked ones", *which))
     return "documents that are made here differ from the locked ones, though all that was fetched agrees"

@@ -6,23 +6,23 @@ the recipe.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
 
 from datafetch.errors import UsageError
-from datafetch.images.ledger import Settled, batch_files, latest
 from datafetch.layout import manifest
 from datafetch.lock.choices import words
 from datafetch.lock.digests import layout_digest, recipe_digest
 from datafetch.lock.document import Entry, LockedArtifact, LockedFile, ranges
+from datafetch.lock.rows import given
+from datafetch.lock.sketch import sketch
 from datafetch.lock.tree import Sum, sums
 from datafetch.model import (
     Artifact,
     Choice,
     Fetched,
-    Outcome,
     Recipe,
     Settings,
     Shards,
@@ -114,7 +114,11 @@ def _artifact(home: Home, artifact: Artifact, brought: Sum) -> LockedArtifact:
     shards = _shards(home, artifact)
     is_part = bool(known.built and known.built.picked)
     file = LockedFile() if known.done is None or shards or is_part else _file(known.done)
-    rows = ranges(_rows(home, artifact)) if isinstance(artifact.source, UrlList) else ""
+    is_list = isinstance(artifact.source, UrlList)
+    folder = home.batches(artifact.name)
+    rows = ranges(row.row for row in given(folder)) if is_list else ""
+    files = ((row.row, row.sha256) for row in given(folder))
+    drawn = sketch(sum(1 for _ in given(folder)), files) if rows else ()
     return LockedArtifact(
         artifact.name,
         file.url,
@@ -128,6 +132,7 @@ def _artifact(home: Home, artifact: Artifact, brought: Sum) -> LockedArtifact:
         brought.bytes,
         brought.digest,
         shards,
+        drawn,
     )
 
 
@@ -149,12 +154,6 @@ def _shards(home: Home, artifact: Artifact) -> tuple[LockedFile, ...]:
             return ()
         found.append(_file(done, shard.name))
     return tuple(found)
-
-
-def _rows(home: Home, artifact: Artifact) -> Iterator[int]:
-    """The rows of a list that gave a file."""
-    for path in batch_files(home.batches(artifact.name)):
-        yield from (row.row for row in latest(path, Settled) if row.outcome is Outcome.OK)
 
 
 def _with_days(now: LockedArtifact, before: LockedArtifact | None) -> LockedArtifact:

@@ -14,8 +14,8 @@ import msgspec
 
 from datafetch.archive.extract import extract
 from datafetch.errors import Issue, RecipeError
-from datafetch.layout.build import seal
 from datafetch.layout.place import place
+from datafetch.layout.seals import seal
 from datafetch.model import BY_HAND, Artifact, Event, Http, Manual, Outcome, Settings
 from datafetch.schemes import file_name
 from datafetch.store import journal

@@ -28,7 +28,7 @@ from datafetch.archive.staging import Extracted, Origin
 from datafetch.archive.writing import write_over
 from datafetch.errors import DamagedArchive, Interrupted, TransferFailed, UnsafeArchive
 from datafetch.identity import identity
-from datafetch.layout.build import by_path, seal
+from datafetch.layout.seals import by_path, seal
 from datafetch.model import Artifact, Event, FileRecord, Http, Outcome, Why
 from datafetch.obtain.hashing import Hashing
 from datafetch.obtain.partly import (
@@ -279,6 +279,7 @@ class Gatherer:
         """
         total = remote.validators.total
         assert total is not None
+        before = ""
         for turn in range(1, _VERSIONS + 1):
             damaged: list[DamagedArchive] = []
             with Hashing(self._artifact.checksums) as hashing, self._team(haul) as team:
@@ -299,6 +300,9 @@ class Gatherer:
             await asyncio.to_thread(remove_tree, self._into)
             haul.records.clear()
             haul.bytes = 0
+            if wrong == before:  # nothing was damaged on the way
+                break
+            before = wrong
             if turn < _VERSIONS:
                 await asyncio.to_thread(make_folder, self._into)
                 text = f"{wrong}; again at once"

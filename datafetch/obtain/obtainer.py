@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Self
 
 from datafetch.errors import NeedsPerson, TransferFailed
 from datafetch.layout import manifest
-from datafetch.layout.build import seal
 from datafetch.layout.onepass import streams
+from datafetch.layout.seals import seal
 from datafetch.model import (
     Artifact,
     Bundled,
@@ -207,6 +207,7 @@ class Obtainer:
             checksums=artifact.checksums,
             # A file becomes the one to compare with once its tree was built: before that it may have been rubbish.
             known_sha256=known.done.sha256 if known.done and known.built else "",
+            version=self._task.version(name),
             archive=artifact.unpack,
             end_proves=artifact.unpack,
         )
@@ -234,6 +235,7 @@ class Obtainer:
                 size=shard.size,
                 checksums=shard.checksums,
                 known_sha256=known.sha256 if known and built else "",
+                version=self._task.version(artifact.name, shard.name),
                 archive=artifact.unpack and (shard is artifact.source.shards[0] or bool(artifact.rows)),
             )
 

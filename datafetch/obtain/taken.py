@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from datafetch.archive.intake import Intake
 from datafetch.archive.staging import Origin
-from datafetch.layout.build import seal
+from datafetch.layout.seals import seal
 from datafetch.model import Artifact, Event, Outcome
 from datafetch.store import journal
 from datafetch.store.home import slug

@@ -23,7 +23,8 @@ from datafetch.archive.staging import Origin
 from datafetch.archive.stream import Marking, Place, unpack_arriving
 from datafetch.errors import DamagedArchive, TransferFailed, UnsafeArchive
 from datafetch.identity import identity
-from datafetch.layout.place import NO_RULE, place, place_ahead, place_each
+from datafetch.layout.folders import NO_RULE
+from datafetch.layout.place import place, place_ahead, place_each
 from datafetch.model import Artifact, Event, Http, Why
 from datafetch.obtain.gather import RESUMED, Pull
 from datafetch.obtain.hashing import Hashing
@@ -113,6 +114,7 @@ class Tap:
         return False
 
     async def _from_one(self, ways: Ways, url: str) -> None:
+        before = ""
         for turn in range(1, _VERSIONS + 1):
             remote = Remote(self._wanted, ways, url)
             try:
@@ -120,8 +122,11 @@ class Tap:
                 await asyncio.to_thread(self._remember, remote)
                 return
             except TransferFailed as failure:
-                if failure.why not in (Why.CHANGED, Why.CHECKSUM) or turn == _VERSIONS or not failure.url:
+                again = failure.why in (Why.CHANGED, Why.CHECKSUM) and turn < _VERSIONS and failure.url
+                # The same wrong digest a second time: nothing was damaged on the way.
+                if not again or (failure.why is Why.CHECKSUM and str(failure) == before):
                     raise
+                before = str(failure)
                 text = f"{failure}; it is begun anew"
                 self._emit(Event("retry", self._name, why=failure.why, url=failure.url, text=text))
             finally:

@@ -12,7 +12,7 @@ from datafetch.identity import identity
 from datafetch.model import Event, Settings
 from datafetch.obtain.ways import ways_of
 from datafetch.probe import memory
-from datafetch.probe.judge import by_answer, by_failure, without_network
+from datafetch.probe.judge import ROW, by_answer, by_failure, without_network
 from datafetch.probe.words import Finding, Health, Target
 from datafetch.stops import signals
 from datafetch.store.home import Home
@@ -120,7 +120,9 @@ class _Prober:
         addresses = tuple(url for url in addresses if not host_of(url).endswith(NOWHERE))
         if not addresses:
             text = "no network knows its host, by RFC 2606"
-            return Finding(target.dataset, target.file, Health.UNASKED, safe_url(target.url), text=text)
+            return Finding(
+                target.dataset, target.file, Health.UNASKED, safe_url(target.url), text=text, row=target.row
+            )
         for url in addresses:
             found = await self._ask(target, url)
             if found.health in _SETTLED:
@@ -133,10 +135,12 @@ class _Prober:
             if self.robots is not None and not (await self.robots.rules(clean)).allow(clean):
                 text = f"{shown_host(url)}: its robots.txt forbids to ask for it"
                 where = safe_url(target.url)
-                return Finding(target.dataset, target.file, Health.UNASKED, where, text=text)
+                return Finding(target.dataset, target.file, Health.UNASKED, where, text=text, row=target.row)
             glance = await self._glance(target, url, identity(clean))
         except TransferFailed as error:
             return by_failure(target, url, error)
+        if target.row:  # nobody remembers a row: the next sample may be another
+            return by_answer(target, url, glance, upstream(url, glance.headers, glance.size, now()), None)
         home = self.home_of(target.dataset)
         said = upstream(url, glance.headers, glance.size, now())
         if target.dataset not in self.known:
@@ -158,6 +162,8 @@ class _Prober:
         """HEAD, for what it says of the whole, and the first bytes; what GET answers counts."""
         whole: Glance | None = None
         async with self.ways.jobs:
+            if target.row:
+                return await self._turn(url, lambda: begin(self.ways, target.wanted, url, most=ROW))
             if not self.ways.provided(url):
                 whole = await self._turn(url, lambda: head(self.ways, target.wanted, url))
             first = await self._turn(url, lambda: begin(self.ways, target.wanted, url, most=FIRST))

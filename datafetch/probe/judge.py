@@ -4,6 +4,7 @@ failure, status                                              health
 404, 410, a host without an address                          dead (temporary when no host at all was reached)
 401, 402, 403, a login page, a quota, an error document      gated
 420, 429, 5xx, no answer, one that cannot be read            temporary
+of a list's row: a picture that stands for one that is gone  placeholder
 another size or digest than the recipe has                   changed
 first bytes that are not those of the kind its name says     changed
 another size, ETag or date than at the last look             changed
@@ -16,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from datafetch.errors import TransferFailed
+from datafetch.images.placeholders import is_placeholder, leads_to_placeholder
 from datafetch.model import Why
 from datafetch.probe.words import Finding, Health, Target
 from datafetch.schemes import file_name
@@ -26,6 +28,7 @@ from datafetch.transfer.pages import page
 from datafetch.transfer.retry import why_of_status
 from datafetch.transfer.upstream import differences
 
+ROW = 64 << 10  # bytes of a row that are asked for: placeholders are smaller
 SHOWN = 16  # first bytes that are told
 _HEALTH = {
     Why.GONE: Health.DEAD,
@@ -51,7 +54,9 @@ def by_failure(target: Target, asked: str, error: TransferFailed) -> Finding:
     """Of an address that gave no answer, or was refused."""
     health = _HEALTH.get(error.why, Health.TEMPORARY)
     text = f"{error.why}: {error}"
-    return Finding(target.dataset, target.file, health, safe_url(target.url), safe_url(asked), text)
+    return Finding(
+        target.dataset, target.file, health, safe_url(target.url), safe_url(asked), text, row=target.row
+    )
 
 
 def by_answer(target: Target, asked: str, glance: Glance, now: Upstream, before: Upstream | None) -> Finding:
@@ -68,6 +73,7 @@ def by_answer(target: Target, asked: str, glance: Glance, now: Upstream, before:
         last_modified=now.last_modified,
         kind=glance.headers.get("content-type", "")[:100],
         begins=glance.first[:SHOWN].hex(),
+        row=target.row,
     )
     if glance.status == 416 and glance.size == 0:  # nothing can be asked for of an empty file
         glance = replace(glance, status=200, first=b"")
@@ -78,6 +84,8 @@ def by_answer(target: Target, asked: str, glance: Glance, now: Upstream, before:
     no_file = page(glance.first, found.kind, target.url, target.archive)
     if no_file is not None:
         return replace(found, health=_HEALTH[no_file[0]], text=no_file[1])
+    if target.row and _is_placeholder(target, glance):
+        return replace(found, health=Health.PLACEHOLDER, text="a picture that stands for one that is gone")
     wrong = _unlike_the_recipe(target, glance)
     if wrong:
         return replace(found, health=Health.CHANGED, text=wrong)
@@ -87,6 +95,11 @@ def by_answer(target: Target, asked: str, glance: Glance, now: Upstream, before:
         text = f"since the last look: {'; '.join(map(str, differs))}"
         return replace(found, health=Health.CHANGED, text=text, was=was)
     return found
+
+
+def _is_placeholder(target: Target, glance: Glance) -> bool:
+    whole = len(glance.first) < ROW
+    return leads_to_placeholder(glance.url) or (whole and is_placeholder(glance.first, target.placeholders))
 
 
 def _unlike_the_recipe(target: Target, glance: Glance) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from datafetch.errors import worst
 from datafetch.model import Artifact, Bundled, Checksum, Derived, Http, Manual, Own, Recipe, Shards, UrlList
 from datafetch.transfer.wanted import Wanted
 
@@ -14,10 +16,11 @@ class Health(StrEnum):
     OK = "ok"
     CHANGED = "changed"  # another size, version or kind of file than the recipe or the last look has
     DEAD = "dead"  # gone for good, or its host has no address any more
+    PLACEHOLDER = "placeholder"  # of a list's row: a picture that stands for one that is gone
     GATED = "gated"  # a login, terms, a quota: a person is needed
     TEMPORARY = "temporary"  # no answer, or one that says: later
     MANUAL = "manual"  # a person fetches it anyhow; its pages are not asked for
-    UNASKED = "unasked"  # robots.txt forbids it, or it is a list's row
+    UNASKED = "unasked"  # robots.txt forbids it, or it is the rows of a list
 
 
 # The exit code that each asks for (contract.md); what is not here is well.
@@ -37,6 +40,8 @@ class Target:
     begins: bool = True  # whether it begins as its name says: shards after the first do not
     unasked: Health | None = None  # why nobody is asked
     text: str = ""
+    row: int = 0  # of a list
+    placeholders: tuple[str, ...] = ()  # MD5 of pictures that its hosts send for one that is gone
 
     @property
     def wanted(self) -> Wanted:
@@ -60,6 +65,7 @@ class Finding:
     kind: str = ""  # Content-Type
     begins: str = ""  # first bytes, hex
     was: tuple[tuple[str, str], ...] = ()  # in what it differs from the last look: what it said then
+    row: int = 0  # of a list
 
     def as_json(self) -> dict[str, object]:
         return {**asdict(self), "was": dict(self.was)}
@@ -68,6 +74,30 @@ class Finding:
 def targets(recipe: Recipe) -> tuple[Target, ...]:
     """Every address of a recipe, in its order."""
     return tuple(target for artifact in recipe.artifacts for target in _of(recipe.name, artifact))
+
+
+def code_of(found: Sequence[Finding]) -> int:
+    """The exit code. Links rot: dead rows of a list count only when none of those that were asked for is well."""
+    codes = [CODES[one.health] for one in found if one.health in CODES and not one.row]
+    for rows in by_list(found).values():
+        if is_lost(rows):
+            lost = any(one.health in (Health.DEAD, Health.PLACEHOLDER) for one in rows)
+            codes.append(CODES[Health.DEAD if lost else Health.TEMPORARY])
+    return worst(codes)
+
+
+def is_lost(rows: Sequence[Finding]) -> bool:
+    """Whether not one of the rows that were asked for is well."""
+    return all(one.health not in (Health.OK, Health.UNASKED) for one in rows)
+
+
+def by_list(found: Sequence[Finding]) -> dict[tuple[str, str], list[Finding]]:
+    """The rows that were asked for, by dataset and list."""
+    lists: dict[tuple[str, str], list[Finding]] = {}
+    for one in found:
+        if one.row:
+            lists.setdefault((one.dataset, one.file), []).append(one)
+    return lists
 
 
 def _of(dataset: str, artifact: Artifact) -> list[Target]:
@@ -84,7 +114,7 @@ def _of(dataset: str, artifact: Artifact) -> list[Target]:
                 for url in shard.urls
             ]
         case UrlList(file=file):
-            text = f"the rows of {file}: datafetch status tells of them once they are fetched"
+            text = f"the rows of {file}: --rows N asks for some, datafetch status tells of those that were fetched"
             return [Target(dataset, name, "", unasked=Health.UNASKED, text=text)]
         case Manual() as manual:
             return _by_hand(dataset, name, manual)

@@ -135,6 +135,7 @@ def bring(
         raise
     except NoRoom as error:
         if (report := _as_it_stands(recipe, wanted, settings, damaged, error)) is None:
+            error.report = early.nothing(home, error)
             raise
         if drift := drift_of(home, recipe, locked):
             raise drift from error

@@ -8,11 +8,12 @@ from collections.abc import AsyncIterator
 from datafetch.errors import NoRoom
 from datafetch.identity import identity
 from datafetch.model import Event, Why
+from datafetch.store.journal import Upstream
 from datafetch.store.room import free_space, taken
-from datafetch.transfer.addresses import clean_url, safe_url
+from datafetch.transfer.addresses import clean_url, safe_url, shown_host
 from datafetch.transfer.claims import Claim
 from datafetch.transfer.crew import Crew
-from datafetch.transfer.failures import failed
+from datafetch.transfer.failures import Replaced, failed
 from datafetch.transfer.holding import Holding, now
 from datafetch.transfer.http import Answer
 from datafetch.transfer.lanes import Chunk
@@ -20,7 +21,7 @@ from datafetch.transfer.pages import SNIFF, page, squeezed
 from datafetch.transfer.pump import UNSAID, Pump
 from datafetch.transfer.resume import Act, Said, ask, content_length, judge
 from datafetch.transfer.resume import Answer as Judged
-from datafetch.transfer.upstream import upstream
+from datafetch.transfer.upstream import is_other, upstream
 from datafetch.transfer.wanted import Wanted, Ways
 from datafetch.transfer.widen import Widen
 
@@ -54,6 +55,7 @@ async def _take(
         text = f"the file should have {wanted.size} bytes, the server's has {total}"
         raise failed(Why.CHANGED, url, text)
     _check_promise(wanted, url, judged, holding, answer)
+    _check_version(wanted, ways, upstream(url, answer.headers, total, now()))
     batches = answer.batches()
     first = await _first(batches)
     _refuse_pages(wanted, url, judged, answer, b"".join(first))
@@ -88,6 +90,14 @@ def _check_promise(wanted: Wanted, url: str, judged: Judged, holding: Holding, a
         text = promise.differs(holding.promise.size, holding.promise.checksums)
     if text:
         raise failed(Why.CHANGED, url, text)
+
+
+def _check_version(wanted: Wanted, ways: Ways, found: Upstream) -> None:
+    """Before a byte is taken: raises when the origin has other bytes than those that were locked, by its own word."""
+    was = wanted.version
+    if was is not None and found.address in ways.origin(wanted) and is_other(was, found):
+        text = f"another file than the one that was locked: its ETag was {was.etag} and is {found.etag}"
+        raise Replaced(Why.CHANGED, f"{shown_host(found.url)}: {text}", found.url)
 
 
 async def _first(batches: AsyncIterator[list[Chunk]]) -> list[Chunk]:

@@ -14,6 +14,16 @@ class Throttled(TransferFailed):
     seconds: float | None = None
 
 
+class Replaced(TransferFailed):
+    """The address has another file than the one that is wanted: to ask it again would not change that."""
+
+
+class Wrong(TransferFailed):
+    """A whole file came that is not the one that is wanted; what it is instead."""
+
+    sha256: str = ""
+
+
 def failed(why: Why, url: str, text: str, seconds: float | None = None, hint: str = "") -> TransferFailed:
     """The failure of one address, in words that name its host and hold no secret."""
     words, hint = f"{shown_host(url)}: {text}", hint or _HINTS.get(why, "")
@@ -22,6 +32,13 @@ def failed(why: Why, url: str, text: str, seconds: float | None = None, hint: st
     throttled = Throttled(why, words, safe_url(url), hint)
     throttled.seconds = seconds
     return throttled
+
+
+def wrong(url: str, text: str, sha256: str) -> Wrong:
+    """The file that came from an address has not the checksum it should."""
+    found = Wrong(Why.CHECKSUM, f"{shown_host(url)}: {text}", safe_url(url), _HINTS[Why.CHECKSUM])
+    found.sha256 = sha256
+    return found
 
 
 def refusal(url: str, text: str) -> TransferFailed:

@@ -25,6 +25,7 @@ class Glance:
     size: int | None  # bytes of the whole file, where the answer says it
     promise: Promise
     first: bytes = b""
+    url: str = ""  # where the redirects led
     later: float | None = None  # seconds after which the server wants to be asked again
 
 
@@ -56,4 +57,4 @@ def _of(answer: Answer, first: bytes = b"") -> Glance:
     size = total_of(answer.status, answer.headers)
     if size is None and answer.promise.size is not None:
         size = answer.promise.size
-    return Glance(answer.status, answer.headers, size, answer.promise, first, answer.later)
+    return Glance(answer.status, answer.headers, size, answer.promise, first, answer.url, answer.later)

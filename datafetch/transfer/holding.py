@@ -127,6 +127,11 @@ class Holding:
             self.promise = self.promise.joined(promise)
             self.part.also(one.algorithm for one in promise.checksums)
 
+    @property
+    def upstream(self) -> Upstream | None:
+        """What the last answer has said of what is held."""
+        return self._upstream
+
     def heard(self, upstream: Upstream) -> None:
         """What the answer says of the file whose bytes follow: written down once it is whole."""
         self._upstream = upstream

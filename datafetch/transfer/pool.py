@@ -11,10 +11,11 @@ from datafetch.model import Event, Fetched, Why
 from datafetch.store.journal import Journal
 from datafetch.transfer.addresses import safe_url, shown_host
 from datafetch.transfer.attempt import attempt
-from datafetch.transfer.failures import failed
+from datafetch.transfer.failures import Replaced, Wrong, failed, wrong
 from datafetch.transfer.holding import Holding, now
 from datafetch.transfer.promise import Promise
 from datafetch.transfer.retry import Ground, Keep, Then, Tries, decide
+from datafetch.transfer.upstream import differences
 from datafetch.transfer.waiting import wait
 from datafetch.transfer.wanted import Wanted, Ways
 from datafetch.transfer.widen import Widen
@@ -44,10 +45,11 @@ async def fetch(wanted: Wanted, ways: Ways, journal: Journal) -> Fetched:
 async def _from_any(wanted: Wanted, ways: Ways, holding: Holding) -> Fetched:
     addresses = ways.addresses(wanted)
     failures: list[TransferFailed] = []
+    came: set[str] = set()
     for number, url in enumerate(addresses, 1):
         last = number == len(addresses)
         try:
-            return await _from_one(wanted, ways, holding, url, last)
+            return await _from_one(wanted, ways, holding, url, last, came)
         except TransferFailed as failure:
             failures.append(failure)
             # Where a digest of the whole file is known, the next address may go on with what this one gave.
@@ -85,8 +87,12 @@ def _telling(failures: Sequence[TransferFailed]) -> TransferFailed:
 _TOLD = 3  # other addresses that one line tells of
 
 
-async def _from_one(wanted: Wanted, ways: Ways, holding: Holding, url: str, last: bool) -> Fetched:
-    """The file from one address, which is asked as often as the table says."""
+async def _from_one(
+    wanted: Wanted, ways: Ways, holding: Holding, url: str, last: bool, came: set[str]
+) -> Fetched:
+    """The file from one address, which is asked as often as the table says. `came`: SHA-256 of the wrong files that
+    any address gave.
+    """
     tries, widen = Tries(), Widen(ways.width)
     ground, began = Ground(holding.size, ways.patience), ways.clock()
     while True:
@@ -96,9 +102,12 @@ async def _from_one(wanted: Wanted, ways: Ways, holding: Holding, url: str, last
                     began = ways.clock()
                     await attempt(wanted, ways, holding, url, widen)
             return await _verified(wanted, ways, holding, url)
-        except _Differs:
+        except Replaced:
             raise
         except TransferFailed as failure:
+            if isinstance(failure, Wrong) and (why := _why_for_good(wanted, ways, holding, failure, came)):
+                failure.args = (f"{failure}; {why}",)
+                raise
             spent, total = ways.clock() - began, holding.validators.total
             count = tries.after(failure.why, advanced=ground.gained(holding.size, total, spent))
             patience = ways.patience.with_proven() if ground.gains else ways.patience
@@ -110,8 +119,15 @@ async def _from_one(wanted: Wanted, ways: Ways, holding: Holding, url: str, last
                 await holding.drop()
 
 
-class _Differs(TransferFailed):
-    """This address has another file than an earlier run recorded; asking it again would not change that."""
+def _why_for_good(wanted: Wanted, ways: Ways, holding: Holding, failure: Wrong, came: set[str]) -> str:
+    """Why no further try would bring the right file; empty while this one may have been damaged on the way."""
+    if failure.sha256 in came:
+        return "the same bytes came twice, so they were not damaged on the way"
+    came.add(failure.sha256)
+    was, now = wanted.version, holding.upstream
+    if was is not None and now is not None and now.address in ways.origin(wanted):
+        return "; ".join(map(str, differences(was, now)))
+    return ""
 
 
 async def _verified(wanted: Wanted, ways: Ways, holding: Holding, url: str) -> Fetched:
@@ -126,16 +142,16 @@ async def _verified(wanted: Wanted, ways: Ways, holding: Holding, url: str) -> F
     for checksum in wanted.checksums:
         if digests[checksum.algorithm] != checksum.digest.lower():
             text = f"{checksum.algorithm} is {digests[checksum.algorithm]}, should be {checksum.digest}"
-            raise failed(Why.CHECKSUM, url, text)
+            raise wrong(url, text, digests["sha256"])
     why, text = _broken(holding.promise, holding.size, digests)
     if text and not wanted.checksums:
-        raise failed(why, url, text)
+        raise wrong(url, text, digests["sha256"]) if why is Why.CHECKSUM else failed(why, url, text)
     if text:
         told = f"{shown_host(url)}: {text}; the checksum of the recipe fits, and that counts"
         ways.emit(Event("note", wanted.name, text=told))
     sha256 = digests["sha256"]
     if wanted.known_sha256 and sha256 != wanted.known_sha256:
-        raise _Differs(
+        raise Replaced(
             Why.CHANGED,
             f"{shown_host(url)}: another file than before: sha256 was {wanted.known_sha256} and is {sha256}",
             safe_url(url),

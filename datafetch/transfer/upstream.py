@@ -13,6 +13,7 @@ from datafetch.transfer.numbers import count
 from datafetch.transfer.resume import Validators, content_length
 
 _TOTAL = re.compile(r"bytes (?:\d{1,18}-\d{1,18}|\*)/(\d{1,18})\Z")
+_DIGEST = re.compile(r'"(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64})"\Z')
 _SENDABLE = re.compile(r"[\x20-\x7e]{1,500}\Z")  # what is longer, or not ASCII, is not sent back
 
 
@@ -79,6 +80,14 @@ def differences(was: Upstream, now: Upstream) -> tuple[Difference, ...]:
     if dated and not (same_tag and not found):
         found.append(Difference("Last-Modified", was.last_modified, now.last_modified))
     return tuple(found)
+
+
+def is_other(was: Upstream, now: Upstream) -> bool:
+    """Whether `now` is other bytes for certain, as far as tags go: both are digests, by their form, and differ. Dates,
+    and tags made of dates, change when a file is moved to another machine.
+    """
+    tags = was.etag.lower(), now.etag.lower()
+    return tags[0] != tags[1] and all(map(_DIGEST.match, tags)) and len(tags[0]) == len(tags[1])
 
 
 def _sendable(value: str) -> str:

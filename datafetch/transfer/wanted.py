@@ -16,6 +16,7 @@ from datafetch.errors import TransferFailed
 from datafetch.identity import identity
 from datafetch.model import Checksum, Event, Fetched
 from datafetch.store.held import Held
+from datafetch.store.journal import Upstream
 from datafetch.transfer.addresses import candidates, clean_url, origin, unmirrored
 from datafetch.transfer.asking import Asking, Headers, Provider
 from datafetch.transfer.engine import Limits
@@ -37,6 +38,7 @@ class Wanted:
     size: int | None = None
     checksums: tuple[Checksum, ...] = ()
     known_sha256: str = ""  # from an earlier run; a file that differs from it is refused
+    version: Upstream | None = None  # what the origin said of the file that a lock file holds this one to
     archive: bool = False  # then no text is taken for it
     end_proves: bool = False  # the caller reads it to an end that proves it whole, as an archive's does
 

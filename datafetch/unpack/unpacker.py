@@ -13,8 +13,8 @@ from datafetch.archive.join import digests_of
 from datafetch.archive.single import link_file, place_file
 from datafetch.archive.staging import Extracted
 from datafetch.errors import DamagedArchive, UnsafeArchive
-from datafetch.layout.build import by_path, seal
-from datafetch.layout.place import ELSEWHERE
+from datafetch.layout.folders import ELSEWHERE
+from datafetch.layout.seals import by_path, seal
 from datafetch.model import (
     BY_HAND,
     Artifact,

@@ -6,7 +6,7 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,7 +23,7 @@ from datafetch.errors import worst
 
 if TYPE_CHECKING:
     from datafetch.model import Recipe
-    from datafetch.probe.words import Finding
+    from datafetch.probe.words import Finding, Target
 
 
 @app.command("probe", cls=PanelCommand, rich_help_panel=AUTHOR)
@@ -39,6 +39,21 @@ def probe_command(
     ignore_opt_out: Annotated[
         bool, typer.Option("--ignore-opt-out", help="also ask for what robots.txt withholds")
     ] = False,
+    rows: Annotated[
+        int | None,
+        typer.Option(
+            "--rows",
+            metavar="N",
+            min=1,
+            help="also ask for N rows of each list that is here, of all its hosts",
+        ),
+    ] = None,
+    seed: Annotated[
+        int,
+        typer.Option(
+            "--seed", metavar="N", help="other rows for another seed (default 0)", show_default=False
+        ),
+    ] = 0,
     registry: Registry = [],  # noqa: B006
     as_json: Json = False,
     quiet: Quiet = False,
@@ -46,26 +61,34 @@ def probe_command(
     """Ask every address whether its file is still there, without fetching it."""
     from datafetch.model import Settings
     from datafetch.probe.ask import probe
-    from datafetch.probe.words import CODES, targets
+    from datafetch.probe.sample import sampled
+    from datafetch.probe.words import CODES, by_list, code_of, is_lost, targets
     from datafetch.run import home_of
 
     settings = onto(Settings(root=str(output_dir)), mirrors)
     recipes, broken = _recipes(names, registry)
+
+    def asked(recipe: Recipe) -> list[Target]:
+        drawn = sampled(recipe, home_of(settings, recipe.name), settings, rows, seed) if rows else {}
+        return [one for target in targets(recipe) for one in drawn.get(target.file, (target,))]
+
     found = probe(
-        [target for recipe in recipes for target in targets(recipe)],
+        [target for recipe in recipes for target in asked(recipe)],
         settings,
         lambda dataset: home_of(settings, dataset),
         lambda text: print(f"note: {text}", file=sys.stderr),
         heed_robots=not ignore_opt_out,
     )
-    code = worst([*(CODES[one.health] for one in found if one.health in CODES), *([2] if broken else [])])
+    code = worst([code_of(found), *([2] if broken else [])])
     if as_json:
         say(json.dumps(_document(found, broken, code), ensure_ascii=False))
         return code
     for text in broken:
         print(f"error: {text}", file=sys.stderr)
-    told = [one for one in found if one.health in CODES] if quiet else list(found)
+    told = [one for one in found if one.health in CODES and not one.row] if quiet else list(found)
     print_lines(_lines(told))
+    lists = by_list(found)
+    print_lines(_of_lists({key: rows for key, rows in lists.items() if is_lost(rows)} if quiet else lists))
     if not quiet:
         print_lines([_summary(found)])
     return code
@@ -96,7 +119,7 @@ def _lines(found: Sequence[Finding]) -> list[str]:
         (
             str(one.health),
             one.dataset,
-            one.file,
+            f"{one.file} row {one.row:,}" if one.row else one.file,
             size(one.size) if one.size is not None else "-",
             " ".join(filter(None, (one.url, f"({one.text})" if one.text else ""))),
         )
@@ -106,19 +129,37 @@ def _lines(found: Sequence[Finding]) -> list[str]:
 
 
 def _summary(found: Sequence[Finding]) -> str:
-    counts = Counter(one.health for one in found)
-    said = ", ".join(f"{count:,} {health}" for health, count in counts.items())
-    return f"{len(found):,} addresses: {said}" if found else "no recipe has an address"
+    return f"{len(found):,} addresses: {_counted(found)}" if found else "no recipe has an address"
+
+
+def _of_lists(lists: Mapping[tuple[str, str], Sequence[Finding]]) -> list[str]:
+    return [
+        f"{dataset} {file}: of {len(rows):,} rows {_counted(rows)}" for (dataset, file), rows in lists.items()
+    ]
+
+
+def _counted(found: Sequence[Finding]) -> str:
+    return ", ".join(f"{count:,} {health}" for health, count in Counter(one.health for one in found).items())
 
 
 def _document(found: Sequence[Finding], broken: Sequence[str], code: int) -> dict[str, object]:
-    from datafetch.probe.words import Health
+    from datafetch.probe.words import Health, by_list
 
+    lists = [
+        {
+            "dataset": dataset,
+            "file": file,
+            "rows": len(rows),
+            "counts": dict(Counter(str(one.health) for one in rows)),
+        }
+        for (dataset, file), rows in by_list(found).items()
+    ]
     counts = Counter(one.health for one in found)
     return {
         "probed_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "exit_code": code,
         "counts": {str(health): counts[health] for health in Health} | {"total": len(found)},
+        "lists": lists,
         "results": [one.as_json() for one in found],
         "broken": list(broken),
     }
