@@ -160,9 +160,8 @@ def _refuse_meeting(artifact: Artifact, targets: Sequence[str | None], names: Se
         met, ((to, name) for to, name in zip(targets, names, strict=True) if to is not None)
     )
     spelled = "names that differ only in letter case or Unicode form cannot stand together everywhere"
-    which = (
-        f"{first!r} and {second!r} would meet: " if first != second else ""
-    )  # a list may sort two to one name
+    # A list may have sorted both to one name before they came here.
+    which = f"{first!r} and {second!r} would meet: " if first != second else ""
     raise UnsafeArchive(
         f"{artifact.name}: {which}{met}",
         hint="" if met.first == met.second else spelled,
