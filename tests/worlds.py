@@ -24,6 +24,7 @@ from datafetch.demo.server import Answer, Exchange, FaultServer, Thing
 
 HOST = "proof.invalid"  # a reserved name (RFC 2606)
 PIECE = 16 << 10
+REST = 0.2  # seconds without a request after which none is waiting to be read
 HEAD = "name: proof\ntitle: a small set for proofs\nartifacts:\n"
 RULE = "  - {{from: '{0}/<root>/<class>/<file>', to: '{0}/<class>/<file>'}}\n"
 ARTIFACT = "  - {{name: {0}, url: 'https://proof.invalid/{1}', unpack: true, checksums: unknown}}\n"
@@ -62,10 +63,16 @@ class Origin:
         return f"{self._server.url}/{case}"
 
     def settled(self, case: str) -> int:
-        """`sent` of a case, once no answer is under way: what a killed client leaves behind is sent to nobody."""
+        """`sent` of a case, once no answer is under way and none begins: what a killed client has asked for is sent
+        to nobody.
+        """
         with self._lock:
-            self._lock.wait_for(lambda: not self._under_way[case], 60)
-            return self.sent[case]
+            while True:
+                self._lock.wait_for(lambda: not self._under_way[case], 60)
+                before = self.requests[case]
+                self._lock.wait_for(lambda: self.requests[case] > before, REST)
+                if self.requests[case] == before:
+                    return self.sent[case]
 
     def _find(self, path: str) -> Answer | None:
         _, case, rest = path.split("/", 2)
