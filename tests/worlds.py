@@ -67,12 +67,12 @@ class Origin:
         to nobody.
         """
         with self._lock:
-            while True:
+            before = -1
+            while before < self.requests[case]:
                 self._lock.wait_for(lambda: not self._under_way[case], 60)
                 before = self.requests[case]
-                self._lock.wait_for(lambda: self.requests[case] > before, REST)
-                if self.requests[case] == before:
-                    return self.sent[case]
+                self._lock.wait(REST)
+            return self.sent[case]
 
     def _find(self, path: str) -> Answer | None:
         _, case, rest = path.split("/", 2)
