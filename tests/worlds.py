@@ -67,12 +67,11 @@ class Origin:
         to nobody.
         """
         with self._lock:
-            before = -1
-            while before < self.requests[case]:
-                self._lock.wait_for(lambda: not self._under_way[case], 60)
-                before = self.requests[case]
-                self._lock.wait(REST)
-            return self.sent[case]
+            self._lock.wait_for(lambda: not self._under_way[case], 60)
+            before = self.requests[case]
+            if not self._lock.wait_for(lambda: self.requests[case] > before, REST):
+                return self.sent[case]
+        return self.settled(case)
 
     def _find(self, path: str) -> Answer | None:
         _, case, rest = path.split("/", 2)
