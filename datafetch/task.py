@@ -37,12 +37,12 @@ class Task:
         return built is not None and not covers(built.picked, self.settings.subset)
 
     def version(self, name: str, shard: str = "") -> Upstream | None:
-        """What upstream said of a file that the run is held to, or of a shard of it; None where nobody knows."""
+        """What upstream said of a file that the run is held to, or of a shard of it; None where no file is locked."""
         locked = self.locked.of(name) if self.locked is not None else None
         if locked is None:
             return None
         file = next((one for one in locked.shard if one.name == shard), None) if shard else locked.file
-        if file is None or not (file.etag or file.last_modified):
+        if file is None or not file.sha256:
             return None
         return Upstream("", file.url, file.etag, file.last_modified, file.size)
 

@@ -176,9 +176,16 @@ def test_a_subset_and_a_stream_are_held_by_their_files(tmp_path: Path) -> None:
         assert place.built("new") == place.built()
         place.get("--only", "real", "--stream", root="streamed")
         assert place.lock("--only", "real", root="streamed").code == 0
+        zip_ = place.things["/real.zip"]
+        assert isinstance(zip_, Thing)
+        entries = tomllib.loads(place.text)["dataset"]
+        streamed = next(one for one in entries if one["choices"] == ["--only real"])["artifact"][0]
+        assert "sha256" not in streamed  # nobody has hashed all of it
+        assert (streamed["url"], streamed["size"]) == (f"{place.server.url}/real.zip", len(zip_.data))
+        assert streamed["etag"] == zip_.headers["ETag"]
         assert place.frozen("--only", "real", root="whole").code == 0
         assert place.lock("--only", "real", root="whole").code == 0
-        assert "size = " in place.text.partition('choices = ["--only real"]')[2]
+        assert "sha256 = " in place.text.partition('choices = ["--only real"]')[2]
         assert place.frozen("--only", "real", "--stream", root="again").code == 0
 
 

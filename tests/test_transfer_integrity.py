@@ -16,7 +16,7 @@ from datafetch.demo.server import Answer, Exchange, FaultServer, Thing, corrupt,
 from datafetch.errors import TransferFailed
 from datafetch.identity import identity
 from datafetch.model import Checksum, Why
-from datafetch.store.journal import Done, Journal, Part, known
+from datafetch.store.journal import Done, Journal, Part, Upstream, known
 from datafetch.transfer import pool
 from datafetch.transfer.holding import Holding
 from datafetch.transfer.part import PartFile
@@ -388,13 +388,24 @@ def test_a_refusal_by_a_promise_is_told(bench: Bench) -> None:
 # --- The same wrong file again --------------------------------------------------------------------------------------
 
 
-def test_the_same_wrong_bytes_twice_are_not_fetched_a_third_time(bench: Bench) -> None:
+LOCKED = Upstream("", "https://host.example/f.bin")
+
+
+def test_the_same_wrong_bytes_twice_are_not_fetched_a_third_time_under_a_lock(bench: Bench) -> None:
     with FaultServer(lambda _: Thing(TWO)) as server:
-        failure = bench.fails(f"{server.url}/f.bin", checksums=(sha256(ONE),))
+        failure = bench.fails(f"{server.url}/f.bin", checksums=(sha256(ONE),), version=LOCKED)
         assert len(server.seen) == 2
     assert isinstance(failure, TransferFailed) and failure.why is Why.CHECKSUM
     assert "the same bytes came twice, so they were not damaged on the way" in str(failure)
     assert not bench.target.exists() and not bench.part.exists()
+
+
+def test_without_a_lock_a_wrong_file_is_fetched_three_times(bench: Bench) -> None:
+    answers = in_turn(Thing(TWO), Thing(TWO), Thing(ONE))
+    with FaultServer(lambda _: answers) as server:
+        bench(f"{server.url}/f.bin", checksums=(sha256(ONE),))
+        assert len(server.seen) == 3
+    assert bench.target.read_bytes() == ONE
 
 
 def test_bytes_damaged_in_two_ways_are_fetched_a_third_time(bench: Bench) -> None:
@@ -407,7 +418,9 @@ def test_bytes_damaged_in_two_ways_are_fetched_a_third_time(bench: Bench) -> Non
 
 def test_what_a_mirror_gave_twice_need_come_from_the_origin_once(bench: Bench) -> None:
     with FaultServer(lambda _: Thing(TWO)) as mirror, FaultServer(lambda _: Thing(TWO)) as own:
-        bench.fails(f"{own.url}/f.bin", checksums=(sha256(ONE),), settings={"mirrors": (mirror.url,)})
+        bench.fails(
+            f"{own.url}/f.bin", checksums=(sha256(ONE),), settings={"mirrors": (mirror.url,)}, version=LOCKED
+        )
         assert (len(mirror.seen), len(own.seen)) == (2, 1)
 
 

@@ -195,6 +195,7 @@ def _differing(home: Home, artifact: Artifact, locked: LockedArtifact, entry: En
         others = changed(folder, locked)
         if gone.text or others:
             told = "; ".join(filter(None, (gone.text, others)))
+            hint = f"{hint}; should upstream give the locked ones again, get them into another folder with -o"
             return Drifted(f"drift: {name}: {told}", hint, 5 if gone.for_now and not others else 4)
     what = (
         f"{locked.files:,} files were locked with digest {locked.digest}, and {files:,} came that are others"

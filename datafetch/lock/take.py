@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import msgspec
 
 from datafetch.errors import UsageError
+from datafetch.identity import identity
 from datafetch.layout import manifest
 from datafetch.lock.choices import words
 from datafetch.lock.digests import layout_digest, recipe_digest
@@ -23,6 +24,7 @@ from datafetch.model import (
     Artifact,
     Choice,
     Fetched,
+    Http,
     Recipe,
     Settings,
     Shards,
@@ -31,8 +33,10 @@ from datafetch.model import (
 )
 from datafetch.store import journal
 from datafetch.store.home import Home
+from datafetch.store.journal import Upstream
 from datafetch.store.stock import observe, take_stock
 from datafetch.store.told import told
+from datafetch.transfer.addresses import clean_url, safe_url
 
 _REMOTE = ("http://", "https://", "hf://", "s3://", "gdrive://")
 
@@ -113,7 +117,10 @@ def _artifact(home: Home, artifact: Artifact, brought: Sum) -> LockedArtifact:
     known = journal.known(home.journal(artifact.name))
     shards = _shards(home, artifact)
     is_part = bool(known.built and known.built.picked)
-    file = LockedFile() if known.done is None or shards or is_part else _file(known.done)
+    if shards or is_part:
+        file = LockedFile()
+    else:
+        file = _streamed(artifact, known.upstream) if known.done is None else _file(known.done)
     is_list = isinstance(artifact.source, UrlList)
     folder = home.batches(artifact.name)
     rows = ranges(row.row for row in given(folder)) if is_list else ""
@@ -141,6 +148,16 @@ def _file(done: Fetched, name: str = "") -> LockedFile:
     is_remote = done.url.startswith(_REMOTE)
     seen = done.fetched_at[:10] if is_remote and not done.last_modified else ""
     return LockedFile(name, done.url, done.size, done.sha256, done.etag, done.last_modified, seen)
+
+
+def _streamed(artifact: Artifact, said: Upstream | None) -> LockedFile:
+    """An archive that was unpacked while it came: nobody has hashed all of it. A mirror speaks for itself alone."""
+    if said is None or not isinstance(artifact.source, Http):
+        return LockedFile()
+    urls = artifact.source.urls
+    own = said.address in (identity(clean_url(url)) for url in urls)
+    etag, modified = (said.etag, said.last_modified) if own else ("", "")
+    return LockedFile("", safe_url(urls[0]), said.size, "", etag, modified, "" if modified else said.at[:10])
 
 
 def _shards(home: Home, artifact: Artifact) -> tuple[LockedFile, ...]:

@@ -300,7 +300,7 @@ class Gatherer:
             await asyncio.to_thread(remove_tree, self._into)
             haul.records.clear()
             haul.bytes = 0
-            if wrong == before:  # nothing was damaged on the way
+            if wrong == before and self._task.locked is not None:  # nothing was damaged on the way
                 break
             before = wrong
             if turn < _VERSIONS:

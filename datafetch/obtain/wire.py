@@ -124,7 +124,8 @@ class Tap:
             except TransferFailed as failure:
                 again = failure.why in (Why.CHANGED, Why.CHECKSUM) and turn < _VERSIONS and failure.url
                 # The same wrong digest a second time: nothing was damaged on the way.
-                if not again or (failure.why is Why.CHECKSUM and str(failure) == before):
+                same = failure.why is Why.CHECKSUM and str(failure) == before
+                if not again or (same and self._task.locked is not None):
                     raise
                 before = str(failure)
                 text = f"{failure}; it is begun anew"

@@ -120,13 +120,17 @@ async def _from_one(
 
 
 def _why_for_good(wanted: Wanted, ways: Ways, holding: Holding, failure: Wrong, came: set[str]) -> str:
-    """Why no further try would bring the right file; empty while this one may have been damaged on the way."""
+    """Why no further try would bring the file that was locked; empty while this one may have been damaged on the way,
+    and without a lock, since then what is wrong may be a cache between us, or the server's disk.
+    """
+    if wanted.version is None:
+        return ""
     if failure.sha256 in came:
         return "the same bytes came twice, so they were not damaged on the way"
     came.add(failure.sha256)
-    was, now = wanted.version, holding.upstream
-    if was is not None and now is not None and now.address in ways.origin(wanted):
-        return "; ".join(map(str, differences(was, now)))
+    now = holding.upstream
+    if now is not None and now.address in ways.origin(wanted):
+        return "; ".join(map(str, differences(wanted.version, now)))
     return ""
 
 

@@ -6,8 +6,8 @@ connection, timeout, too slow, dns,   keep       with back-off; counted anew aft
 throttled                             keep       after Retry-After; the host slows for all    next address
 range ignored                         truncate   at once: the same answer, from 0             -
 changed (offset, validator or size)   drop       at once, from 0, twice                       next address
-checksum                              drop       at once, from 0, twice; not when the same    next address
-                                                 wrong bytes came before
+checksum                              drop       at once, from 0, twice; once when they are   next address
+                                                 the same and another file is locked
 bad answer                            drop       once, with back-off                          next address
 html, quota, forbidden, gone          drop       no                                           next address
 tls, bad url, refused, too large,     drop       no                                           next address
