@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import json
+import os
 import resource
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -494,3 +496,21 @@ def test_half_a_character_in_a_list_costs_its_rows_only(
     assert sorted(bench.tree()) == ["set/c/1.png", "set/d/4.png"]
     for event in bench.events:
         event.text.encode()
+
+
+def test_journals_that_cannot_be_read_are_not_taken_for_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A list would be published without its pictures, and called complete."""
+    assert batch_files(tmp_path / "none") == ()
+    (tmp_path / "000000.jsonl").touch()
+    (tmp_path / ".000001.jsonl.tmp").touch()
+    assert batch_files(tmp_path) == (tmp_path / "000000.jsonl",)
+
+    def refuse(path: object) -> list[str]:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(os, "listdir", refuse)
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(NoRoom, match="cannot be read: permission denied"):
+        batch_files(tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,6 +14,7 @@ import msgspec
 
 from datafetch.images.again import is_due
 from datafetch.model import FileRecord, Outcome, Why
+from datafetch.store.faults import read_errors
 from datafetch.store.files import remove_tree
 from datafetch.store.journal import Journal, read
 
@@ -175,8 +177,15 @@ class Records:
 
 
 def batch_files(folder: Path) -> tuple[Path, ...]:
-    """The journals of a list, in the order of its rows; none before the first run."""
-    return tuple(sorted(folder.glob("[0-9]*.jsonl"))) if folder.is_dir() else ()
+    """The journals of a list, in the order of its rows; none before the first run. Raises what `read_errors` does: a
+    folder that cannot be read is not an empty one.
+    """
+    with read_errors(folder):
+        try:
+            names = os.listdir(folder)
+        except (FileNotFoundError, NotADirectoryError):
+            return ()
+    return tuple(folder / name for name in sorted(names) if name[0].isdigit() and name.endswith(".jsonl"))
 
 
 class Numbered(Protocol):
